@@ -83,7 +83,7 @@ datasets:
     key: [id]
     event_time: at
     arrival_time: known_at
-    columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"]}, n: {type: int64}, b: {type: bool}}
+    columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"], pattern: "^[a-z0-9 ]+$"}, n: {type: int64}, b: {type: bool}}
     on_violation: reject
   files: {path: rows, format: csv, csv: {delimiter: ";", missing: [NA, "-"]}}
   table: {postgres: {url: "${WAREHOUSE_URL}", table: shop.rides}}
@@ -147,7 +147,7 @@ endpoints:
     batching: {max_rows: 64, max_wait_ms: 5, max_queue_rows: 10000, priority_levels: 10, default_priority_level: 5}
     async: {output: "s3://bucket/prefix", failure: "s3://bucket/failed", in_flight: 4}
     python: {workers: 2, memory_bytes_max: 4294967296, call_timeout_ms: 30000}
-    inputs: {on_violation: quarantine, columns: {dist: {type: double, min: 0, max: 5000, required: true, on_violation: reject}, s: {in: [a, b]}}}
+    inputs: {on_violation: quarantine, columns: {dist: {type: double, min: 0, max: 5000, required: true, on_violation: reject}, s: {in: [a, b], pattern: "[ab]"}}}
 monitors:
   health:
     endpoint: late
@@ -197,7 +197,7 @@ streams:
 
 def every_key() -> sw.Project:
     rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", columns={
-        "x": sw.Column(type="double", min=-1.5, max=10, required=True), "s": sw.Column(type="string", one_of=["a b", "no", "10"]),
+        "x": sw.Column(type="double", min=-1.5, max=10, required=True), "s": sw.Column(type="string", one_of=["a b", "no", "10"], pattern="^[a-z0-9 ]+$"),
         "n": sw.Column(type="int64"), "b": sw.Column(type="bool")})
     source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
     always = sw.Source("always", rows)
@@ -234,7 +234,7 @@ def every_key() -> sw.Project:
         asynchronous=sw.Async(output="s3://bucket/prefix", failure="s3://bucket/failed", in_flight=4),
         python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000),
         inputs=sw.Inputs(on_violation="quarantine", columns={
-            "dist": sw.Input(type="double", min=0, max=5000, required=True, on_violation="reject"), "s": sw.Input(one_of=["a", "b"])}))
+            "dist": sw.Input(type="double", min=0, max=5000, required=True, on_violation="reject"), "s": sw.Input(one_of=["a", "b"], pattern="[ab]")}))
     post = sw.Route(name="post", webhook="https://hooks.example.com/a", secret="not-told")
     chat = sw.Route(name="chat", slack="https://hooks.slack.example.com/b")
     health = sw.Monitor(
