@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 
-#include "api/mlflow_source/source.h"
+#include "api/mlflow_source/local_folder.h"
 #include "base/hash.h"
 #include "cli/artifact_copy.h"
 #include "cli/lineage_chain.h"
 #include "cli/scratch.h"
 #include "cli/stored_artifacts.h"
 #include "cli/table.h"
+#include "store/file_digest.h"
 
 namespace slipway::cli {
 namespace fs = std::filesystem;
@@ -34,50 +34,11 @@ std::string text_or_empty(const Json& value) {
 
 std::string tag_of(std::string_view name) { return std::string(kOurTags) + std::string(name); }
 
-// The files of a folder on this machine.
-class LocalFolder final : public api::mlflow_source::ArtifactFolder {
- public:
-  explicit LocalFolder(fs::path folder) : folder_(std::move(folder)) {}
-  Result<std::vector<api::mlflow_source::ArtifactFile>> files() override {
-    std::vector<api::mlflow_source::ArtifactFile> found;
-    if (fs::is_regular_file(folder_)) {
-      found.push_back({.path = folder_.filename().string(),
-                       .bytes = static_cast<std::int64_t>(fs::file_size(folder_))});
-      return found;
-    }
-    std::error_code ec;
-    for (fs::recursive_directory_iterator it(folder_, ec), end; !ec && it != end;
-         it.increment(ec)) {
-      if (it->is_regular_file())
-        found.push_back({.path = fs::relative(it->path(), folder_).generic_string(),
-                         .bytes = static_cast<std::int64_t>(it->file_size())});
-    }
-    if (ec)
-      return base::error(Code::kInternal, "the model's files can't be read: folder={} why={}",
-                         folder_.string(), ec.message());
-    std::sort(found.begin(), found.end(),
-              [](const auto& a, const auto& b) { return a.path < b.path; });
-    return found;
-  }
-  Result<fs::path> fetch(const api::mlflow_source::ArtifactFile& file, const fs::path&) override {
-    return fs::is_regular_file(folder_) ? folder_ : folder_ / file.path;
-  }
-
- private:
-  const fs::path folder_;
-};
-
-Result<std::string> file_digest(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  base::Sha256 hash;
-  std::vector<char> piece(1 << 20);
-  while (in) {
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    hash.update({piece.data(), static_cast<std::size_t>(in.gcount())});
-  }
-  if (!in.eof())
-    return base::error(Code::kInternal, "the model's file can't be read: file={}", file.string());
-  return hash.finish_hex();
+Result<std::unique_ptr<api::mlflow_source::ArtifactFolder>> open_files(const fs::path& model) {
+  auto folder = api::mlflow_source::open_local(model);
+  if (folder == nullptr)
+    return base::error(Code::kNotFound, "the model has no files: path={}", model.string());
+  return folder;
 }
 
 // What speaks for a version, as it is kept beside its files.
@@ -193,9 +154,9 @@ Result<PromotedVersion> find_version(Client& source, const std::string& url,
 Result<ModelBytes> digest_of(const fs::path& model) {
   ModelBytes bytes;
   base::Sha256 all;
-  LocalFolder folder(model);
-  for (const auto& file : TRY(folder.files())) {
-    const std::string digest = TRY(file_digest(TRY(folder.fetch(file, {}))));
+  const auto folder = TRY(open_files(model));
+  for (const auto& file : TRY(folder->files())) {
+    const std::string digest = TRY(store::file_digest(TRY(folder->fetch(file, {}))));
     all.update(fmt::format("{}  {}\n", digest, file.path));
     bytes.digests[file.path] = digest;
   }
@@ -209,8 +170,8 @@ Result<std::string> bring_files(Client& target, const fs::path& model, const Mod
                                 const PromotedVersion& version) {
   const std::string root = "promoted/" + bytes.digest;
   const Scratch scratch = TRY(Scratch::make("promotion"));
-  LocalFolder files(model);
-  const auto copied = TRY(ArtifactCopy(target, scratch.path()).copy(files, root + "/model"));
+  const auto files = TRY(open_files(model));
+  const auto copied = TRY(ArtifactCopy(target, scratch.path()).copy(*files, root + "/model"));
   if (!copied.different.empty())
     return base::error(Code::kCorruption, "the target keeps other bytes than were sent: path={}",
                        copied.different.front());

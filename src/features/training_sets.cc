@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 
 #include "base/hash.h"
 #include "features/plan.h"
 #include "store/arrow_stream.h"
+#include "store/file_digest.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
 
@@ -19,18 +19,6 @@ enum class Parts { kKeep, kRemove };
 
 // Another one where the same request gives other rows, or other parts, than it did.
 constexpr int kVersion = 3;
-
-Result<std::string> digest_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  base::Sha256 digest;
-  std::vector<char> piece(1 << 20);
-  while (in) {
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    digest.update({piece.data(), static_cast<std::size_t>(in.gcount())});
-  }
-  if (!in.eof()) return base::error(Code::kInternal, "cannot read: file={}", file.string());
-  return digest.finish_hex();
-}
 
 std::filesystem::path part_of(const std::filesystem::path& folder, std::size_t part) {
   return folder / fmt::format("part-{:05}.parquet", part);
@@ -99,7 +87,7 @@ Result<std::string> TrainingSets::identity_of(const HistoryRequest& request, Inp
     text += fmt::format("\n{} {}", TRY(inputs.tables.arrival_time(request.entities)),
                         TRY(dataset(request.entities)));
   } else {
-    text += "\n" + TRY(digest_of(request.entity_file));
+    text += "\n" + TRY(store::file_digest(request.entity_file));
   }
   const auto micros = [](const std::optional<types::Timestamp>& time) {
     return time ? std::to_string(time->micros) : std::string("-");

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <vector>
 
 #include "base/hash.h"
+#include "store/file_digest.h"
 
 namespace slipway::pipelines {
 namespace fs = std::filesystem;
@@ -13,19 +13,6 @@ namespace {
 
 // Separates what must never share results: another version of the evaluator.
 constexpr std::string_view kSalt = "slipway-1";
-
-Result<std::string> file_digest(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in)
-    return base::error(Code::kNotFound, "a declared file can't be read: file={}", file.string());
-  base::Sha256 hash;
-  std::vector<char> buffer(1 << 16);
-  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
-    hash.update({buffer.data(), static_cast<std::size_t>(in.gcount())});
-  }
-  if (in.bad()) return base::error(Code::kInternal, "reading failed: file={}", file.string());
-  return hash.finish_hex();
-}
 
 Result<std::string> folder_digest(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -46,7 +33,7 @@ Result<std::string> folder_digest(const fs::path& folder) {
   base::Sha256 hash;
   for (const fs::path& file : files) {
     std::string name = fs::relative(file, folder, ec).generic_string();
-    hash.update(fmt::format("{}:{}", name.size(), name)).update(TRY(file_digest(file)));
+    hash.update(fmt::format("{}:{}", name.size(), name)).update(TRY(store::file_digest(file)));
   }
   return hash.finish_hex();
 }
@@ -55,7 +42,7 @@ Result<std::string> path_digest(const fs::path& project, const std::string& path
   fs::path full = project / path;
   std::error_code ec;
   if (fs::is_directory(full, ec)) return folder_digest(full);
-  return file_digest(full);
+  return store::file_digest(full);
 }
 
 }  // namespace

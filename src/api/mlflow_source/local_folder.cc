@@ -9,6 +9,7 @@ namespace slipway::api::mlflow_source {
 namespace fs = std::filesystem;
 namespace {
 
+// Or a file alone.
 class LocalFolder final : public ArtifactFolder {
  public:
   explicit LocalFolder(fs::path root) : root_(std::move(root)) {}
@@ -16,6 +17,11 @@ class LocalFolder final : public ArtifactFolder {
   Result<std::vector<ArtifactFile>> files() override {
     std::vector<ArtifactFile> files;
     std::error_code ec;
+    if (fs::is_regular_file(root_, ec)) {
+      files.push_back(
+          {root_.filename().string(), static_cast<std::int64_t>(fs::file_size(root_, ec))});
+      return files;
+    }
     for (fs::recursive_directory_iterator at(root_, ec), end; !ec && at != end; at.increment(ec)) {
       if (!at->is_regular_file(ec)) continue;
       files.push_back({at->path().lexically_relative(root_).generic_string(),
@@ -30,7 +36,8 @@ class LocalFolder final : public ArtifactFolder {
   }
 
   Result<fs::path> fetch(const ArtifactFile& file, const fs::path&) override {
-    return root_ / file.path;
+    std::error_code ec;
+    return fs::is_regular_file(root_, ec) ? root_ : root_ / file.path;
   }
 
  private:
@@ -54,7 +61,7 @@ std::optional<fs::path> local_path(const std::string& uri) {
 
 std::unique_ptr<ArtifactFolder> open_local(const fs::path& folder) {
   std::error_code ec;
-  if (!fs::is_directory(folder, ec)) return nullptr;
+  if (!fs::is_directory(folder, ec) && !fs::is_regular_file(folder, ec)) return nullptr;
   return std::make_unique<LocalFolder>(folder);
 }
 

@@ -8,7 +8,7 @@ namespace slipway::api::mlflow_source {
 // "/path", "relative/path" (from the working folder) or "file:///path"; nothing for another scheme.
 std::optional<std::filesystem::path> local_path(const std::string& uri);
 
-// Nothing when there is no such folder.
+// Also of a file, which is all there is then. Nothing when it isn't there.
 std::unique_ptr<ArtifactFolder> open_local(const std::filesystem::path& folder);
 
 // For a store without a server: local paths, and "mlflow-artifacts:" below `artifacts_root`.
