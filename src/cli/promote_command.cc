@@ -25,7 +25,9 @@ Context target_of(const Context& context, const Options& options) {
   Context target = context;
   target.url = options.to;
   while (target.url.ends_with('/')) target.url.pop_back();
-  if (const char* token = std::getenv("SLIPWAY_TO_TOKEN"); token != nullptr) target.token = token;
+  // The token of the one server is no business of the other.
+  const char* const token = std::getenv("SLIPWAY_TO_TOKEN");
+  target.token = token == nullptr ? "" : token;
   return target;
 }
 
@@ -194,9 +196,7 @@ void add_promote_command(CLI::App& root, Context& context, int& exit_code) {
       "3: a gate said no");
   command->add_option("model", options->model, "models:/NAME/VERSION or models:/NAME@ALIAS")
       ->required();
-  command
-      ->add_option("--to", options->to,
-                   "The other server; its token is in SLIPWAY_TO_TOKEN, else the same")
+  command->add_option("--to", options->to, "The other server; its token is in SLIPWAY_TO_TOKEN")
       ->required()
       ->envname("SLIPWAY_TO_URL");
   command->add_option("--as", options->name, "Name of the model there; without, the same");

@@ -172,6 +172,8 @@ def test_each_side_has_its_own_login(start_server, monkeypatch):
     uri = f"models:/churn/{version}"
     assert promote(staging, production, uri, check=False).returncode == 1
     assert promote(staging, production, uri, env={"SLIPWAY_TO_TOKEN": "slipway_wrong"}, check=False).returncode == 1
+    # What signs in at the one server is not shown to the other.
+    assert promote(staging, production, uri, env={"SLIPWAY_TOKEN": token}, check=False).returncode == 1
     promote(staging, production, uri, "--alias", "champion", env={"SLIPWAY_TO_TOKEN": token})
     history = subprocess.run([BINARY, "--url", production.url, "--json", "models", "history", "churn"], capture_output=True, text=True, check=True, env={**os.environ, "SLIPWAY_TOKEN": token})
     (move,) = json.loads(history.stdout)["moves"]
