@@ -357,10 +357,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   }
   // Messages of a stream that weren't scored are asked again: then they are counted and logged.
   if (failure && !origins.empty()) return fail_version(std::move(*failure));
-  if (!scratch.violations.empty())
+  const bool taken = log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
+  // What is asked again because it could not be logged counts when it is.
+  if (!scratch.violations.empty() && (taken || !serving->spec.durable_log))
     serving->policy->count(scratch.violations, scratch.verdicts, scratch.logged_views, time_of,
                            row_id);
-  const bool taken = log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
   if (failure) return fail_version(std::move(*failure));
   if (serving->spec.durable_log) {
     if (!taken) {
