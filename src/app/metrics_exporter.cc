@@ -19,7 +19,11 @@ Result<std::optional<MetricsExporter::Options>> MetricsExporter::options_of(
     url = settings.otlp_url;
     if (!is_grpc) url += url.ends_with("/") ? "v1/metrics" : "/v1/metrics";
   }
-  if (url.empty()) return std::optional<Options>();
+  // "none", "prometheus" or "otlp,console".
+  const std::string exporters = "," + settings.otel_metrics_exporter + ",";
+  const bool is_wanted =
+      !settings.otel_sdk_disabled && exporters.find(",otlp,") != std::string::npos;
+  if (url.empty() || !is_wanted) return std::optional<Options>();
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
   Options options{
@@ -32,14 +36,17 @@ Result<std::optional<MetricsExporter::Options>> MetricsExporter::options_of(
                     .certificate_file = settings.otlp_metrics_client_certificate_file,
                     .key_file = settings.otlp_metrics_client_key_file,
                     .timeout = {settings.otlp_metrics_timeout_ms * 1000}},
-      .resource = {{"service.name", settings.otel_service_name},
+      .resource = {{"service.name", "slipway"},
                    {"service.version", SLIPWAY_VERSION},
                    {"service.instance.id", fmt::format("{}:{}", host, settings.port)}},
       .interval = {settings.otlp_metrics_interval_ms * 1000}};
-  // What somebody says of this server goes before what it says itself.
-  for (const auto& [key, value] : api::otlp::pick_attributes(settings.otel_resource_attributes)) {
+  // What somebody says of this server goes before what it says itself, the name alone first.
+  api::otlp::Attributes said = api::otlp::pick_attributes(settings.otel_resource_attributes);
+  if (!settings.otel_service_name.empty())
+    said.emplace_back("service.name", settings.otel_service_name);
+  for (auto& [key, value] : said) {
     std::erase_if(options.resource, [&](const auto& known) { return known.first == key; });
-    options.resource.emplace_back(key, value);
+    options.resource.emplace_back(key, std::move(value));
   }
   return std::optional(std::move(options));
 }

@@ -630,6 +630,13 @@ const std::vector<SettingInfo>& setting_table() {
                "The same without otlp-metrics-url: a collector of everything, whose HTTP path of "
                "metrics is below it."),
            {}, {"OTEL_EXPORTER_OTLP_ENDPOINT"}),
+      also(boolean("otel-sdk-disabled", &Settings::otel_sdk_disabled,
+                   "Nothing is sent to a collector, whatever else is said."),
+           {}, {"OTEL_SDK_DISABLED"}),
+      also(text("otel-metrics-exporter", &Settings::otel_metrics_exporter, {},
+                "Where metrics go, names with commas between: a collector is sent them where otlp "
+                "is one of these."),
+           {}, {"OTEL_METRICS_EXPORTER"}),
       also(text("otlp-metrics-protocol", &Settings::otlp_metrics_protocol,
                 {"http/protobuf", "grpc"}, "How the collector is spoken to."),
            {}, {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}),
@@ -662,7 +669,8 @@ const std::vector<SettingInfo>& setting_table() {
                    "How long the collector may take; what is missed comes with the next time."),
            {}, {"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}),
       also(text("otel-service-name", &Settings::otel_service_name, {},
-                "The attribute service.name of this server's metrics."),
+                "The attribute service.name of this server's metrics; empty: as "
+                "otel-resource-attributes say, else slipway."),
            {}, {"OTEL_SERVICE_NAME"}),
       also(text("otel-resource-attributes", &Settings::otel_resource_attributes, {},
                 "Attributes of this server that go with its metrics: KEY=VALUE,KEY=VALUE."),
@@ -716,12 +724,20 @@ Result<LoadedSettings> load_settings(
     };
     if (const auto found = from_file.find(info.name); found != from_file.end())
       TRY(take(found->second, "file"));
-    for (auto variable = info.other_variables.rbegin(); variable != info.other_variables.rend();
-         ++variable) {
-      const auto value = environment(*variable);
-      // OpenTelemetry's variables are unset when they are empty.
-      const bool is_unset = !value || (value->empty() && variable->starts_with("OTEL_"));
-      if (!is_unset) TRY(take(*value, "environment"));
+    for (const std::string& variable : info.other_variables) {  // the first one that is set
+      const bool is_shared = variable.starts_with("OTEL_");     // with other programs
+      const auto value = environment(variable);
+      if (!value || (value->empty() && is_shared)) continue;
+      Result<void> taken = take(*value, "environment");
+      // What OpenTelemetry lets others say, and we don't know, is passed over, says its
+      // specification; headers aren't: without them a collector knows nobody.
+      if (!taken && is_shared && !info.secret) {
+        loaded.notes.push_back(
+            fmt::format("{} is passed over: {}", variable, taken.error().message));
+        continue;
+      }
+      TRY(std::move(taken));
+      break;
     }
     if (const auto value = environment(environment_name(info.name)))
       TRY(take(*value, "environment"));
@@ -739,11 +755,18 @@ Result<LoadedSettings> load_settings(
   return loaded;
 }
 
-void forget_secrets(const std::function<void(const std::string&)>& forget) {
+void forget_secrets(
+    const std::function<std::optional<std::string>(const std::string&)>& environment,
+    const std::function<void(const std::string&)>& forget) {
   for (const SettingInfo& info : setting_table()) {
     if (!info.secret && !info.may_hold_password) continue;
-    forget(environment_name(info.name));
-    for (const std::string& variable : info.other_variables) forget(variable);
+    std::vector<std::string> variables = info.other_variables;
+    variables.push_back(environment_name(info.name));
+    for (const std::string& variable : variables) {
+      // An address without a password is nobody's secret, and others may need it.
+      const auto value = environment(variable);
+      if (value && (info.secret || store::without_password(*value) != *value)) forget(variable);
+    }
   }
 }
 

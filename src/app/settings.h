@@ -205,7 +205,9 @@ struct Settings {
   std::string otlp_metrics_headers;
   std::int64_t otlp_metrics_interval_ms = 60'000;
   std::int64_t otlp_metrics_timeout_ms = 10'000;
-  std::string otel_service_name = "slipway";
+  bool otel_sdk_disabled = false;
+  std::string otel_metrics_exporter = "otlp";
+  std::string otel_service_name;
   std::string otel_resource_attributes;
 
   bool serve_artifacts = true;
@@ -249,9 +251,11 @@ Result<LoadedSettings> load_settings(
     const std::function<std::optional<std::string>(const std::string&)>& environment,
     const std::string& file);
 
-// Calls `forget` with each variable that may hold a secret: once settings are loaded nothing reads
+// Calls `forget` with each variable that holds a secret: once settings are loaded nothing reads
 // them any more, and programs that the server starts must not.
-void forget_secrets(const std::function<void(const std::string&)>& forget);
+void forget_secrets(
+    const std::function<std::optional<std::string>(const std::string&)>& environment,
+    const std::function<void(const std::string&)>& forget);
 
 bool is_loopback(std::string_view host);
 

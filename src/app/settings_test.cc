@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "store/file_system.h"
 #include "store/testing/temp_folder.h"
 
@@ -28,6 +30,48 @@ TEST(Settings, FlagOverEnvironmentOverFileOverDefault) {
   EXPECT_EQ(loaded.origins.at("io-threads"), "environment");
   EXPECT_EQ(loaded.origins.at("data"), "file");
   EXPECT_EQ(loaded.origins.at("data-threads"), "default");
+}
+
+// They are for all programs here, which may know other words.
+TEST(Settings, VariablesOfOpenTelemetryStopNoServer) {
+  std::map<std::string, std::string> variables = {
+      {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+      {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"},
+      {"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip"},
+      {"OTEL_EXPORTER_OTLP_INSECURE", "perhaps"},
+      {"OTEL_METRIC_EXPORT_INTERVAL", "1m"},
+      {"OTEL_SERVICE_NAME", ""}};
+  const auto environment = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  const LoadedSettings loaded = load_settings({}, environment, "").value();
+  EXPECT_EQ(loaded.settings.otlp_metrics_protocol, "http/protobuf");
+  EXPECT_EQ(loaded.settings.otlp_metrics_compression, "gzip");
+  EXPECT_EQ(loaded.settings.otlp_metrics_interval_ms, 60'000);
+  ASSERT_EQ(loaded.notes.size(), 3u) << "of the two about compression the first one counts";
+  EXPECT_NE(loaded.notes[0].find("OTEL_EXPORTER_OTLP_PROTOCOL is passed over"), std::string::npos);
+  EXPECT_NE(loaded.notes[0].find("http/json"), std::string::npos);
+  EXPECT_FALSE(load_settings({{"otlp-metrics-protocol", "http/json"}}, environment, ""));
+  variables["SLIPWAY_OTLP_METRICS_PROTOCOL"] = "http/json";
+  EXPECT_FALSE(load_settings({}, environment, "")) << "our own are strict";
+}
+
+TEST(Settings, OnlyWhatHoldsASecretIsForgotten) {
+  const std::map<std::string, std::string> variables = {
+      {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"},
+      {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://u:sesame@collector:4318/v1/metrics"},
+      {"OTEL_EXPORTER_OTLP_HEADERS", "authorization=x"},
+      {"SLIPWAY_PORT", "1"}};
+  std::set<std::string> forgotten;
+  forget_secrets(
+      [&](const std::string& name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+      },
+      [&](const std::string& name) { forgotten.insert(name); });
+  EXPECT_EQ(forgotten, (std::set<std::string>{"OTEL_EXPORTER_OTLP_HEADERS",
+                                              "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}));
 }
 
 TEST(Settings, WhatIsPrintedReadsBack) {

@@ -82,7 +82,7 @@ int serve(const ServerFlags& flags) {
   Result<app::LoadedSettings> loaded = app::load_settings(flags.values, environment, flags.config);
   if (!loaded) return say(loaded.error());
   loaded->settings.secrets = pipelines::Secrets::take_from_environment();
-  app::forget_secrets(pipelines::Secrets::forget_variable);
+  app::forget_secrets(environment, pipelines::Secrets::forget_variable);
   for (const std::string& note : loaded->notes)
     std::fprintf(stderr, "slipway server: %s\n", note.c_str());
   if (flags.print_config) {
