@@ -7,7 +7,7 @@ const server = process.env["SLIPWAY_URL"] ?? "http://127.0.0.1:5000";
 export default defineConfig({
   base: "/ui/",
   plugins: [react()],
-  // One size of chunk warning is enough: the page is one bundle on purpose, served from the binary.
+  // What most screens need is one bundle on purpose, served from the binary; `lazy` in src/app.tsx says what is not.
   build: { assetsInlineLimit: 0, chunkSizeWarningLimit: 1000, modulePreload: { polyfill: false } },
   server: { proxy: { "/slipway": server, "/api": server, "/health": server } },
 });

@@ -2,7 +2,8 @@
 """Versions of folders: `slipway data` beside dvc, git's hashing and the file system itself.
 
 Many small files: add, commit and push, with the unmodified dvc pushing to a folder of the same disk, which is the fastest it knows. The push again with
-nothing new. Checkout into an empty folder beside `cp -r`. One large file: add and commit beside the time that SHA-256 takes of the same bytes on one core
+nothing new. Checkout into an empty folder beside `cp -r`, and as hard links beside `dvc checkout` with `cache.type hardlink`: the first one, which fills
+Slipway's cache, and one more, as dvc's is filled by `dvc add`; the same of the large file. One large file: add and commit beside the time that SHA-256 takes of the same bytes on one core
 (`openssl dgst`), and what a row more in its middle costs. What Slipway says is done is durable; the time that the disk takes behind the others (sync) is
 measured and stands beside. One round: a round takes minutes, most of them dvc's.
 """
@@ -45,12 +46,24 @@ def fill(folder: pathlib.Path, files: int, size: int) -> None:
         (folder / f"{i // 1000:04}" / f"{i:07}.bin").write_bytes(os.urandom(size))
 
 
+def dvc_links(folder: pathlib.Path, what: str, env: dict, say) -> float:
+    timed([DVC, "config", "cache.type", "hardlink"], folder, env)
+    timed(["rm", "-rf", what], folder)
+    say(f"dvc checkout of {what}")
+    return timed([DVC, "checkout", "-q"], folder, env)
+
+
+def dvc_environment(home: pathlib.Path) -> dict:
+    home.mkdir(exist_ok=True)
+    return {"HOME": str(home), "DVC_NO_ANALYTICS": "1", "DVC_GLOBAL_CONFIG_DIR": str(home), "DVC_SYSTEM_CONFIG_DIR": str(home),
+            "DVC_SITE_CACHE_DIR": str(home / "site")}
+
+
 def small_files(folder: pathlib.Path, args, say) -> dict:
     source = folder / "source"
     say(f"writing {args.files} files")
     fill(source, args.files, args.bytes)
     ours, theirs, home = folder / "ours", folder / "theirs", folder / "home"
-    home.mkdir()
     seconds = {}
     with processes.slipway(folder) as server:
         data = [SLIPWAY, "--url", server.url, "data"]
@@ -66,12 +79,16 @@ def small_files(folder: pathlib.Path, args, say) -> dict:
         shutil.rmtree(ours / "many")
         seconds["checkout"] = timed([*data, "checkout", "main", "--force"], ours)
         seconds["sync_behind_checkout"] = sync()
+        timed([*data, "config", "cache.type", "hardlink"], ours)
+        for what in ("checkout_links_first", "checkout_links"):
+            shutil.rmtree(ours / "many")
+            say(f"slipway data {what}")
+            seconds[what] = timed([*data, "checkout", "main", "--force"], ours)
     seconds["cp"] = timed(["cp", "-r", source, folder / "copied"], folder)
     seconds["sync_behind_cp"] = sync()
     for name in ("cloned", "copied", "ours"):
         shutil.rmtree(folder / name)
-    env = {"HOME": str(home), "DVC_NO_ANALYTICS": "1", "DVC_GLOBAL_CONFIG_DIR": str(home), "DVC_SYSTEM_CONFIG_DIR": str(home),
-           "DVC_SITE_CACHE_DIR": str(home / "site")}
+    env = dvc_environment(home)
     theirs.mkdir()
     source.rename(theirs / "many")
     timed([DVC, "init", "-q", "--no-scm"], theirs, env)
@@ -80,6 +97,7 @@ def small_files(folder: pathlib.Path, args, say) -> dict:
         say(what.replace("_", " "))
         seconds[what] = timed([DVC, *verb], theirs, env)
     seconds["sync_behind_dvc"] = sync()
+    seconds["dvc_checkout_links"] = dvc_links(theirs, "many", env, say)
     shutil.rmtree(theirs)
     shutil.rmtree(folder / "remote")
     return seconds
@@ -101,6 +119,22 @@ def large_file(folder: pathlib.Path, args, say) -> dict:
     seconds["cp_large"] = timed(["cp", file, folder / "copy"], folder)
     seconds["sync_behind_cp_large"] = sync()
     (folder / "copy").unlink()
+    file.unlink()
+    seconds["checkout_large"] = timed([SLIPWAY, "data", "checkout", "main", "--force"], work)
+    seconds["sync_behind_checkout_large"] = sync()
+    timed([SLIPWAY, "data", "config", "cache.type", "hardlink"], work)
+    for what in ("checkout_large_link_first", "checkout_large_link"):
+        file.unlink()
+        seconds[what] = timed([SLIPWAY, "data", "checkout", "main", "--force"], work)
+    theirs, env = folder / "theirs-large", dvc_environment(folder / "home")
+    theirs.mkdir()
+    timed(["cp", file, theirs / "large.bin"], folder)
+    timed([DVC, "init", "-q", "--no-scm"], theirs, env)
+    say("dvc add of it")
+    seconds["dvc_add_large"] = timed([DVC, "add", "-q", "large.bin"], theirs, env)
+    seconds["dvc_checkout_large_link"] = dvc_links(theirs, "large.bin", env, say)
+    shutil.rmtree(theirs)
+    timed([SLIPWAY, "data", "unprotect", "."], work)
     with open(file, "r+b") as content:
         content.seek((args.large_mb << 20) // 2)
         rest = content.read()
@@ -134,6 +168,9 @@ def main() -> None:
               "large_to_sha256_and_copy": round((seconds["add_large"] + seconds["commit_large"]) /
                                                 (seconds["sha256"] + seconds["cp_large"] + seconds["sync_behind_cp_large"]), 2),
               "checkout_to_cp": round((seconds["checkout"] + seconds["sync_behind_checkout"]) / (seconds["cp"] + seconds["sync_behind_cp"]), 2),
+              "dvc_to_slipway_links": round(seconds["dvc_checkout_links"] / seconds["checkout_links"], 1),
+              "dvc_to_slipway_links_first": round(seconds["dvc_checkout_links"] / seconds["checkout_links_first"], 1),
+              "dvc_to_slipway_large_link": round(seconds["dvc_checkout_large_link"] / seconds["checkout_large_link"], 1),
               "bytes_for_a_row": row}
     if args.json:
         print(json.dumps(result, indent=1))
@@ -143,7 +180,8 @@ def main() -> None:
     print(f"add, commit and push of {args.files} files of {args.bytes} bytes: dvc takes {result['dvc_to_slipway']} times as long")
     print(f"one file of {args.large_mb} MB: {result['large_to_sha256']} of its SHA-256, {result['large_to_sha256_and_copy']} of that and a copy; "
           f"a row more in its middle adds {row} bytes")
-    print(f"checkout to cp -r {result['checkout_to_cp']}")
+    print(f"checkout to cp -r {result['checkout_to_cp']}; as links dvc takes {result['dvc_to_slipway_links']} times as long "
+          f"({result['dvc_to_slipway_links_first']} of one that fills the cache), {result['dvc_to_slipway_large_link']} times of the large file")
 
 
 if __name__ == "__main__":

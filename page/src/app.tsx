@@ -1,18 +1,16 @@
 import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link, Navigate, NavLink, Route, Routes, useLocation } from "react-router";
 import { api } from "./api";
 import { Boundary } from "./components/boundary";
 import { useLive } from "./components/live";
-import { Empty } from "./components/loaded";
+import { Empty, Waiting } from "./components/loaded";
 import { Head, Time } from "./components/words";
 import { AuditPage } from "./audit/audit";
 import { PoliciesPage } from "./audit/policies";
-import { ComparePage } from "./compare/compare";
 import { CostPage } from "./cost/cost";
 import { DatasetPage } from "./datasets/dataset";
 import { DatasetsPage } from "./datasets/datasets";
-import { DrillPage } from "./drill/drill";
 import { EndpointPage } from "./endpoint/endpoint";
 import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
@@ -24,9 +22,7 @@ import { HomePage } from "./home/home";
 import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
 import { fromMlflow } from "./lib/links";
-import { LineagePage } from "./lineage/lineage";
 import { MonitoringPage } from "./monitoring/monitoring";
-import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
 import { ModelPage } from "./registry/model";
@@ -37,6 +33,12 @@ import { UsersPage } from "./users/users";
 import { RepositoriesPage } from "./versions/repositories";
 import { RepositoryPage } from "./versions/repository";
 import "./app.css";
+
+// Screens that few begin with are sent when they are opened: the first load stays small.
+const ComparePage = lazy(() => import("./compare/compare").then(({ ComparePage }) => ({ default: ComparePage })));
+const DrillPage = lazy(() => import("./drill/drill").then(({ DrillPage }) => ({ default: DrillPage })));
+const LineagePage = lazy(() => import("./lineage/lineage").then(({ LineagePage }) => ({ default: LineagePage })));
+const PlainPage = lazy(() => import("./plain/plain").then(({ PlainPage }) => ({ default: PlainPage })));
 
 // Where the navigation leads, and what else lies below it.
 const kScreens: [string, string, ...string[]][] = [
@@ -86,7 +88,9 @@ export function App() {
       <AppShell.Main id="content" tabIndex={-1}>
         <Container size="xl">
           <Boundary key={pathname}>
-            <Screens />
+            <Suspense fallback={<Waiting />}>
+              <Screens />
+            </Suspense>
           </Boundary>
         </Container>
       </AppShell.Main>
@@ -171,7 +175,7 @@ function EventClock() {
     <Tooltip label={why}>
       <Group gap={8} wrap="nowrap" className="clock" tabIndex={0} aria-label="Event clock">
         {data.clock === "rehearsal" && (
-          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light" className={data.state === "waiting" ? "clock-state" : "clock-state wide-only"}>
+          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light" className={data.state === "waiting" ? "word clock-state" : "word clock-state wide-only"}>
             {data.state === "waiting" ? "waits" : "rehearsal"}
           </Badge>
         )}

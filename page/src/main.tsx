@@ -16,8 +16,6 @@ const theme = createTheme({
   components: {
     Anchor: Anchor.extend({ defaultProps: { size: "sm" } }),
     Checkbox: { defaultProps: { radius: "sm" } },
-    // Who has no mouse scrolls with the arrows.
-    TableScrollContainer: { defaultProps: { type: "native", tabIndex: 0 } },
   },
   headings: { fontWeight: "650" },
 });

@@ -157,23 +157,24 @@ class Client:
     # Rows in
 
     def ingest(self, dataset: Dataset | str, rows: Any = None, *, path: str | pathlib.Path | None = None, pushed: bool = False,
-               timeout: float = _LONG_S) -> Snapshot:
+               accept: bool = False, timeout: float = _LONG_S) -> Snapshot:
         """Reads the dataset's rows from where they are declared, checks them and keeps them as a version.
 
         `rows`: these instead, as for `push`; they are all of the version. `pushed`: the newest version and what was pushed to sources of the dataset,
         by anybody or from topics, so that training sets have it too. `path`: another file, folder or s3:// address, on the server's machine, from
-        the project's folder. FailedPrecondition: rows break a rule and the dataset rejects them, or the columns are not those of the last version.
+        the project's folder. `accept`: also when it differs from the last version by more than the checks allow. FailedPrecondition: rows break a rule
+        and the dataset rejects them, a check of the version fails, or the columns are not those of the last version.
         InvalidArgument names file, line and column. NotFound: no such dataset, file or folder. TypeError: several of rows, path and pushed.
         """
         if (rows is not None) + (path is not None) + pushed > 1:
             raise TypeError("either rows, a path or what was pushed")
         if rows is None:
             body = {"path": os.fspath(path)} if path is not None else {"pushed": True} if pushed else {}
-            reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), body, timeout=timeout)
+            reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), body | ({"accept": True} if accept else {}), timeout=timeout)
         else:
             file = io.BytesIO()
             pq.write_table(to_arrow(rows), file, compression="zstd")
-            body, _ = self._http.call("POST", _path("datasets", name_of(dataset), "rows"), file.getvalue(),
+            body, _ = self._http.call("POST", _path("datasets", name_of(dataset), "rows") + ("?accept=true" if accept else ""), file.getvalue(),
                                       {"Content-Type": "application/vnd.apache.parquet"}, timeout=timeout)
             reply = json.loads(body)
         snapshot = reply["snapshot"]

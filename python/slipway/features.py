@@ -43,13 +43,38 @@ class Csv(Part):
     missing: Sequence[str] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowCount(Part):
+    """How many rows a version has; `change_max`: against the version before, as a share of it."""
+
+    min: int | None = None
+    max: int | None = None
+    change_max: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks(Part):
+    """What must hold of a version as a whole. `quarantined_max`, `missing_max` (by column): shares of rows. `unique`: columns, or lists of columns, whose
+    values appear once. `age_max`: how old the newest event_time may be. `drift_max` (by column): how far from the version before, from 0 to 1. What
+    fails is not taken in (reject), or only told (flag)."""
+
+    rows: RowCount | None = None
+    quarantined_max: float | None = None
+    missing_max: Mapping[str, float] = field(default_factory=dict)
+    unique: Sequence[str | Sequence[str]] = ()
+    age_max: Duration | None = field(default=None, metadata=DURATION)
+    drift_max: Mapping[str, float] = field(default_factory=dict)
+    on_failed: Literal["reject", "flag"] | None = None
+
+
 @dataclass(frozen=True)
 class Dataset(Part):
     """Rows that are read, checked and kept as versions.
 
     `path`: a Parquet or CSV file, or a folder of them, from the project's folder, or an s3:// address; or `postgres`. `event_time`: the column that
     says when a row was true; `arrival_time`: when it could be known. Rows that break a rule are put aside (quarantine), or nothing is taken in
-    (reject), or they are only counted (flag). `format` is told by the files' endings if nothing is said.
+    (reject), or they are only counted (flag): rules are of columns, or of rows, conditions of the expression language by name (`rules`). `checks` are of
+    a version as a whole. `format` is told by the files' endings if nothing is said.
     """
 
     name: str = field(metadata=NAME)
@@ -58,7 +83,9 @@ class Dataset(Part):
     event_time: str | None = None
     arrival_time: str | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
     on_violation: Literal["quarantine", "reject", "flag"] | None = None
+    checks: Checks | None = None
     format: Literal["parquet", "csv"] | None = None
     csv: Csv | None = None
     postgres: Postgres | None = None

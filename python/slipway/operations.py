@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
+from slipway.document import DURATION, NAME, REFERENCE, REFERENCES, Duration, Part, Time, check_name, moment, name_of
 from slipway.features import Column, Dataset, Service, Source
 
 if TYPE_CHECKING:
@@ -164,12 +164,13 @@ class Step(Placement):
 @dataclass(frozen=True)
 class Pipeline(Placement):
     """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts. `priority`: of its runs; those with
-    more go first when not all can."""
+    more go first when not all can. `notify`: routes that hear of it, by occasion: "failed", "refused", "succeeded", "waiting", "late"."""
 
     name: str = field(metadata=NAME)
     steps: Sequence[Step]
     params: Mapping[str, Any] = field(default_factory=dict)
     priority: int | None = None
+    notify: "Notify | None" = field(default=None, metadata={"write": lambda notify: {occasion: _route_names(to) for occasion, to in notify.items()}})
 
     def __post_init__(self) -> None:
         check_name("pipeline", self.name)
@@ -401,6 +402,7 @@ class Alert(Part):
     metric: str
     window: Literal["hour", "day", "week", "month"]
     slice: str | None = None
+    input: str | None = None
     over: float | None = None
     under: float | None = None
     abs_over: float | None = None
@@ -485,6 +487,14 @@ class Route(Part):
             raise ValueError(f"route {self.name}: a mail needs sender and smtp")
 
 
+Notify = Mapping[str, Route | str | Sequence[Route | str]]
+
+
+def routes_of(notify: Notify | None) -> list[Route | str]:
+    """All of a pipeline's, whatever the occasion."""
+    return [route for to in (notify or {}).values() for route in ([to] if isinstance(to, (Route, str)) else to)]
+
+
 def _route_names(to: "Route | str | Sequence[Route | str]") -> str | list[str]:
     return name_of(to) if isinstance(to, (Route, str)) else [name_of(route) for route in to]
 
@@ -549,6 +559,7 @@ class Monitor(Part):
     drift: Drift | None = None
     estimate: Estimate | None = None
     slices: Sequence[Slice | str] = ()
+    datasets: Sequence[Dataset | str] = field(default=(), metadata=REFERENCES)
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)

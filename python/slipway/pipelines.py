@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from slipway import local
 from slipway.features import Dataset
-from slipway.operations import Pipeline, Step
+from slipway.operations import Notify, Pipeline, Route, Step, routes_of
 from slipway.placeholders import PipelineError, Placeholder, caller, defined_at, escaped
 from slipway.steps import annotations_of
 from slipway.trace import Call, Trace, check_name, current, joined, record, tracing
@@ -31,8 +31,8 @@ class PipelineFunction(Generic[P, R]):
     server: they are skipped, with what comes after them; what is waited for has come. Called in another pipeline, it is a step of that, which runs it.
     """
 
-    def __init__(self, function: Callable[P, R], name: str | None, priority: int | None):
-        self.function, self.priority = function, priority
+    def __init__(self, function: Callable[P, R], name: str | None, priority: int | None, notify: Notify | None = None):
+        self.function, self.priority, self.notify = function, priority, notify
         self.where = defined_at(function)
         self.name = name if name is not None else function.__name__
         check_name("pipeline", self.name, self.where)
@@ -88,11 +88,11 @@ class PipelineFunction(Generic[P, R]):
         top = pathlib.Path(folder).resolve()
         steps = [self._step(call, made, top) for call in made.calls]
         params = {name: self._default(name) for name in self._kinds}
-        return Pipeline(self.name, steps=steps, params=params, priority=self.priority)
+        return Pipeline(self.name, steps=steps, params=params, priority=self.priority, notify=self.notify)
 
-    def needs(self) -> list[Dataset]:
-        """Datasets that its steps are called with, as far as they are given as definitions."""
-        return self.graph().datasets
+    def needs(self) -> list[Any]:
+        """Datasets that its steps are called with and routes that hear of it, as far as they are given as definitions."""
+        return [*self.graph().datasets, *(route for route in routes_of(self.notify) if isinstance(route, Route))]
 
     def _default(self, name: str) -> Any:
         default = self.signature.parameters[name].default
@@ -177,10 +177,11 @@ class PipelineFunction(Generic[P, R]):
 @overload
 def pipeline(function: Callable[P, R], /) -> PipelineFunction[P, R]: ...
 @overload
-def pipeline(*, name: str | None = None, priority: int | None = None) -> Callable[[Callable[P, R]], PipelineFunction[P, R]]: ...
-def pipeline(function: Callable[..., Any] | None = None, /, *, name: str | None = None, priority: int | None = None) -> Any:
+def pipeline(*, name: str | None = None, priority: int | None = None, notify: Notify | None = None) -> Callable[[Callable[P, R]], PipelineFunction[P, R]]: ...
+def pipeline(function: Callable[..., Any] | None = None, /, *, name: str | None = None, priority: int | None = None,
+             notify: Notify | None = None) -> Any:
     """Makes a pipeline of a function that calls steps. Values that its parameters have and that steps give are known only when it runs: they can be
     passed to steps, compared in `with when(...)`, and be lists for `each(...)`. PipelineError: a parameter has no annotation or no default."""
     if function is None:
-        return lambda decorated: PipelineFunction(decorated, name, priority)
+        return lambda decorated: PipelineFunction(decorated, name, priority, notify)
     return PipelineFunction(function, None, None)

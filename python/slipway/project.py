@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
-from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Schedule, Stream
+from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Schedule, Stream, routes_of
 from slipway.pipelines import PipelineFunction
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
@@ -106,11 +106,10 @@ def _needs(part: Any) -> list[Any]:
     if isinstance(part, Service):
         return list(part.views())
     if isinstance(part, Monitor):
-        routes = [route for alert in part.alerts.values() for route in (alert.route if isinstance(alert.route, (list, tuple)) else [alert.route])]
-        named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes]
+        named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes_of({name: alert.route for name, alert in part.alerts.items() if alert.route is not None})]
         return [needed for needed in named if _is_definition(needed)]
     if isinstance(part, Pipeline):
-        named = [needed for step in part.steps for needed in (step.pipeline, step.wait_for and step.wait_for.dataset)]
+        named = [needed for step in part.steps for needed in (step.pipeline, step.wait_for and step.wait_for.dataset)] + routes_of(part.notify)
         return [needed for needed in named if _is_definition(needed)]
     fields = {field.name for field in dataclasses.fields(part)}
     named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint", "pipeline") if name in fields]

@@ -33,10 +33,12 @@ monitor::ActionReceipt done(std::string words) {
 
 }  // namespace
 
-Result<std::vector<webhooks::AlertNews>> MonitoredAlerts::open_alerts() {
-  std::vector<webhooks::AlertNews> open;
+Result<std::vector<webhooks::RouteNews>> MonitoredAlerts::open_alerts() {
+  std::vector<webhooks::RouteNews> open;
   for (const monitor::AlertRecord& alert : TRY(monitor_->told_alerts()))
     open.push_back(webhooks::open_alert(alert.opened_at, alert.news(alert.last_value)));
+  for (JsonObject& notice : TRY(pipelines::failing(db_)))
+    open.push_back(webhooks::open_failure(std::move(notice)));
   return open;
 }
 

@@ -12,13 +12,15 @@
 
 namespace slipway::app {
 
-// webhooks asks the monitor which alerts are open. The monitor comes later.
+// webhooks asks which alerts are open, and which pipelines fail. The monitor comes later.
 class MonitoredAlerts final : public webhooks::OpenAlerts {
  public:
+  explicit MonitoredAlerts(store::Db& db) : db_(db) {}
   void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
-  Result<std::vector<webhooks::AlertNews>> open_alerts() override;
+  Result<std::vector<webhooks::RouteNews>> open_alerts() override;
 
  private:
+  store::Db& db_;
   monitor::Monitor* monitor_ = nullptr;
 };
 

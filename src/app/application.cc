@@ -1,6 +1,7 @@
 #include "app/application.h"
 
 #include "api/access/guard.h"
+#include "api/own/batch_routes.h"
 #include "api/own/server_routes.h"
 #include "api/s3/guard.h"
 #include "app/login.h"
@@ -116,6 +117,8 @@ Result<void> Application::open_rooms() {
 
 void Application::add_routes() {
   router_.add_all(api::own::server_routes(*db_, metrics_, router_, kVersion));
+  router_.add_all(
+      api::own::batch_routes(router_, static_cast<std::size_t>(settings_.body_bytes_max)));
   rooms_->add_routes(router_);
   if (settings_.s3_port > 0) rooms_->add_s3_routes(s3_router_);
 }

@@ -64,13 +64,16 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
     pipelines::StepTokens* const tokens = access_ == nullptr ? nullptr : this;
     jobs_.emplace(std::move(options), tokens);
   }
-  // From now on servers share steps. Before the first of them runs.
-  struct Sharing {
+  // From now on there may be steps on other servers of the database. Before the first runs.
+  struct Servers {
     pipelines::GivenSteps& given;
     const ServerLease& lease;
-    std::map<std::string, std::string> environment;  // of steps that run here, over what was given
+    // Of steps that run here, over what was given. Empty: this server shares none.
+    std::map<std::string, std::string> environment;
   };
-  void share(Sharing sharing) { sharing_.emplace(std::move(sharing)); }
+  void set_servers(Servers servers) { servers_.emplace(std::move(servers)); }
+  // Steps on other servers sign in at this one, which leads next, with what they were lent.
+  Result<void> take_up_tokens();
   Result<pipelines::Exit> run(const pipelines::Command& command,
                               const std::function<pipelines::Wish()>& wish) override;
   // What another server has given this one; it has the tokens that one has lent it.
@@ -97,9 +100,11 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
                                    const std::function<pipelines::Wish()>& wish);
   // Lends a step on another server its tokens, those that it has when it was given before.
   Result<std::map<std::string, std::string>> lend_elsewhere(const pipelines::Command& command);
+  // What a step was lent that was given; empty: nothing.
+  std::map<std::string, std::string> tokens_of(const pipelines::Command& given) const;
 
   access::Access* access_;
-  std::optional<Sharing> sharing_;
+  std::optional<Servers> servers_;
   pipelines::ProcessExecutor processes_;
   std::optional<pipelines::KubernetesExecutor> jobs_;
 };
@@ -166,64 +171,6 @@ class ServingPlane final : public releases::DataPlane {
   serving::Endpoints& endpoints_;
 };
 
-// releases asks the monitor how a canary does. The monitor comes later than the ledger.
-class MonitoredVariants final : public releases::VariantFacts {
- public:
-  void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
-  Result<releases::CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
-                                      base::Timestamp since, base::Timestamp until,
-                                      double slow_over_ms) override;
-  Result<releases::ExperimentFacts> compare(const std::string& endpoint, const std::string& live,
-                                            const std::string& challenger,
-                                            const std::string& metric, double alpha,
-                                            base::Timestamp since, base::Timestamp until) override;
-  Result<std::optional<bool>> higher_is_better(const std::string& endpoint,
-                                               const std::string& metric) override;
-
- private:
-  monitor::Monitor* monitor_ = nullptr;
-};
-
-// monitor and the API read the request log.
-class LoggedRequests final : public monitor::RequestSource, public api::own::RequestLookup {
- public:
-  explicit LoggedRequests(serving::RequestLog& log) : log_(log) {}
-  Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
-                                base::Timestamp to,
-                                const std::vector<std::string>& columns) override;
-  Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
-                         const std::vector<std::string>& columns, const EachPart& each) override;
-  Result<JsonObject> request(const std::string& endpoint, const std::string& id) override;
-
- private:
-  serving::RequestLog& log_;
-};
-
-// monitor profiles what endpoints served.
-class ServedRequests final : public monitor::ServedRows {
- public:
-  ServedRequests(const EventClock& clock, releases::Releases& releases, serving::RequestLog& log)
-      : clock_(clock), releases_(releases), log_(log) {}
-  Result<std::vector<std::string>> endpoints() override;
-  Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
-                         const EachPart& each) override;
-  bool come_in_days() const override { return clock_.rehearses(); }
-  Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part,
-                                    std::set<std::string>& known, std::size_t most) override;
-  // Before that there are no slices. Both must outlive this.
-  void connect(monitor::Monitor& monitor, monitor::Conditions& conditions) {
-    monitor_ = &monitor;
-    conditions_ = &conditions;
-  }
-
- private:
-  const EventClock& clock_;
-  releases::Releases& releases_;
-  serving::RequestLog& log_;
-  monitor::Monitor* monitor_ = nullptr;
-  monitor::Conditions* conditions_ = nullptr;
-};
-
 // features computes again what the request log says was served.
 class LoggedVectors final : public features::ServedVectors {
  public:
@@ -243,60 +190,6 @@ class LoggedVectors final : public features::ServedVectors {
   releases::Releases& releases_;
   serving::Endpoints& endpoints_;
   serving::RequestLog& log_;
-};
-
-// monitor asks how much of what was served differs from what is computed again, and how old it is.
-class ServedFeatures final : public monitor::FeatureSource {
- public:
-  ServedFeatures(releases::Releases& releases, features::FeatureStore& features,
-                 features::SkewMeter& skew)
-      : releases_(releases), features_(features), skew_(skew) {}
-  Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
-                                          base::Timestamp to) override {
-    return skew_.rate(endpoint, from, to);
-  }
-  Result<std::optional<base::Timestamp>> oldest_view(const std::string& endpoint) override;
-
- private:
-  releases::Releases& releases_;
-  features::FeatureStore& features_;
-  features::SkewMeter& skew_;
-};
-
-// monitor measures drift against the features of past rows: the endpoint's feature service over the
-// dataset that has its request columns.
-class TrainingRows final : public monitor::ReferenceSource {
- public:
-  TrainingRows(releases::Releases& releases, features::FeatureStore& features,
-               datasets::Datasets& datasets)
-      : releases_(releases), features_(features), datasets_(datasets) {}
-  Result<types::Frame> reference(const std::string& endpoint, base::Timestamp from,
-                                 base::Timestamp to) override;
-
- private:
-  Result<std::string> find_entities(const std::string& service);
-
-  releases::Releases& releases_;
-  features::FeatureStore& features_;
-  datasets::Datasets& datasets_;
-};
-
-// monitor reads the conditions of slices as the project's expressions.
-class SliceConditions final : public monitor::Conditions {
- public:
-  Result<std::vector<bool>> holds(const std::string& when, const types::Frame& frame) override;
-};
-
-// monitor asks what models go by.
-class ModelAttributions final : public monitor::AttributionSource {
- public:
-  explicit ModelAttributions(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
-  Result<monitor::Attributions> attributions(const std::string& endpoint, std::int64_t version,
-                                             const types::Frame& frame,
-                                             const std::vector<std::size_t>& rows) override;
-
- private:
-  serving::Endpoints& endpoints_;
 };
 
 // streams have messages taken as rows of features.

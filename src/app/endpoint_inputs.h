@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "api/own/input_routes.h"
-#include "app/connections.h"
+#include "app/monitor_connections.h"
 #include "datasets/datasets.h"
 #include "features/definition.h"
 #include "monitor/monitor.h"

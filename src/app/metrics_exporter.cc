@@ -90,6 +90,7 @@ OtlpCollector::Answer MetricsExporter::send() {
 
 void MetricsExporter::run() {
   int refusals = 0;
+  base::SystemRandom random;
   std::string told;  // that points were left out
   base::Duration wait = options_.interval;
   for (;;) {
@@ -114,7 +115,7 @@ void MetricsExporter::run() {
                         answer.partial.rejected, told.substr(0, 200));
     }
     refusals = answer.refusal ? refusals + 1 : 0;
-    wait = next_try(answer, refusals, options_.interval);
+    wait = next_try(answer, refusals, options_.interval, draw_jitter(random));
     if (is_last) return;
   }
 }

@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <string_view>
-#include <thread>
+#include <vector>
 
-#include "base/mutex.h"
+#include "base/passes.h"
 #include "base/result.h"
 
 namespace slipway::app {
@@ -17,18 +17,12 @@ class OtherServers {
     std::string_view what;  // for the log
     std::function<Result<void>()> look;
   };
-  ~OtherServers();  // stop()
 
   void start(std::vector<Look> looks);
-  void stop();  // Idempotent.
+  void stop() { passes_.stop(); }  // Idempotent.
 
  private:
-  void run(const std::vector<Look>& looks);
-
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::Passes passes_;
 };
 
 }  // namespace slipway::app

@@ -6,7 +6,10 @@
 #include <charconv>
 
 #include "api/grpc/unary_call.h"
+#include "api/http/field_syntax.h"
+#include "api/http/http_time.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/http_client.h"
 #include "store/file_system.h"
 
@@ -33,12 +36,11 @@ std::string gzipped(std::string_view bytes) {
   return out;
 }
 
-// Seconds; a date is taken for none.
-std::optional<base::Duration> retry_after(std::string_view text) {
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return base::Duration::seconds(std::min<std::int64_t>(seconds, 86'400));
+// Its Status, as the protocol wants it, or what a proxy says instead.
+std::string words_of(const base::HttpReply& reply) {
+  return reply.header("content-type").starts_with("application/x-protobuf")
+             ? api::otlp::read_status_message(reply.body)
+             : reply.body;
 }
 
 class OverHttp final : public OtlpCollector {
@@ -51,10 +53,13 @@ class OverHttp final : public OtlpCollector {
     if (!reply) return {.refusal = reply.error(), .may_pass = true};
     if (reply->status < 300) return {.partial = api::otlp::read_metrics_response(reply->body)};
     const int status = reply->status;
+    // By the collector's own clock, if it tells the time.
+    const base::Timestamp now =
+        http::parse_http_time(reply->header("date")).value_or(base::SystemClock().now());
     return {.refusal = base::error(Code::kUnavailable, "the collector answered {}: {}", status,
-                                   reply->body.substr(0, 200)),
+                                   words_of(*reply).substr(0, 200)),
             .may_pass = status == 429 || status == 502 || status == 503 || status == 504,
-            .not_before = retry_after(reply->header("retry-after"))};
+            .not_before = retry_after(reply->header("retry-after"), now)};
   }
 
  private:
@@ -140,7 +145,14 @@ Result<std::unique_ptr<OtlpCollector>> OtlpCollector::open(const Options& option
   if (options.protocol == Options::Protocol::kGrpc) return over_grpc(options);
   base::HttpClient::Headers headers = {{"Content-Type", "application/x-protobuf"}};
   if (options.gzip) headers.emplace_back("Content-Encoding", "gzip");
-  headers.insert(headers.end(), options.headers.begin(), options.headers.end());
+  for (const auto& [name, value] : options.headers) {
+    if (!http::is_token(name) || !http::is_field_value(value)) {
+      return base::error(
+          Code::kInvalidArgument,
+          "HTTP can't send a header: its name is a word, its value one line: name={}", name);
+    }
+    headers.emplace_back(name, value);
+  }
   const auto timeout_ms = static_cast<long>(options.timeout.micros / 1000);
   return std::unique_ptr<OtlpCollector>(std::make_unique<OverHttp>(
       base::HttpClient::Options{.base_url = options.url,
@@ -153,14 +165,27 @@ Result<std::unique_ptr<OtlpCollector>> OtlpCollector::open(const Options& option
       std::move(headers), options.gzip));
 }
 
-base::Duration next_try(const OtlpCollector::Answer& answer, int refusals,
-                        base::Duration interval) {
+std::optional<base::Duration> retry_after(std::string_view text, base::Timestamp now) {
+  if (const auto time = http::parse_http_time(text))
+    return base::Duration{std::max<std::int64_t>(0, (*time - now).micros)};
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (text.empty() || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) return kAskedWaitMax;
+  return base::Duration::seconds(seconds);
+}
+
+double draw_jitter(base::Random& random) { return 0.8 + 0.4 * random.uniform(); }
+
+base::Duration next_try(const OtlpCollector::Answer& answer, int refusals, base::Duration interval,
+                        double jitter) {
   base::Duration wait = interval;
   if (answer.may_pass) {
     const int doublings = std::clamp(refusals - 1, 0, 20);
     wait.micros = std::min(interval.micros, std::int64_t{500'000} << doublings);
+    wait.micros = static_cast<std::int64_t>(static_cast<double>(wait.micros) * jitter);
   }
-  if (answer.not_before) wait.micros = std::max(wait.micros, answer.not_before->micros);
+  if (answer.not_before) wait = std::max(wait, std::min(*answer.not_before, kAskedWaitMax));
   return wait;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/otlp/metrics_request.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "base/timestamp.h"
 
@@ -42,8 +43,18 @@ class OtlpCollector {
   virtual Answer send_metrics(const std::string& request) = 0;
 };
 
-// Until the next try: half a second after the first refusal that may pass, each time twice as long,
-// but never longer than the interval; not before the collector wants it. A pure function.
-base::Duration next_try(const OtlpCollector::Answer& answer, int refusals, base::Duration interval);
+// What a Retry-After says (RFC 9110, 10.2.3), seconds or a time. Nothing: neither.
+std::optional<base::Duration> retry_after(std::string_view text, base::Timestamp now);
+
+// No collector is left alone for longer because it says so.
+constexpr base::Duration kAskedWaitMax = base::Duration::seconds(300);
+
+// From 0.8 to 1.2, so that servers which were refused together don't come back together.
+double draw_jitter(base::Random& random);
+
+// Until the next try: half a second after the first refusal that may pass, each time twice as long
+// up to the interval, times `jitter`; not before the collector wants it. A pure function.
+base::Duration next_try(const OtlpCollector::Answer& answer, int refusals, base::Duration interval,
+                        double jitter);
 
 }  // namespace slipway::app

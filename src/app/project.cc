@@ -46,17 +46,17 @@ void add_changes(JsonArray& list, const std::vector<features::DefinitionChange>&
   }
 }
 
-// `alert` is the name of an alert or a detector, or the alarm budget.
-Result<void> check_routes(std::string_view alert, const std::vector<std::string>& names,
+// `what` names what is told: "alert=late".
+Result<void> check_routes(const std::string& what, const std::vector<std::string>& names,
                           const std::vector<webhooks::Route>& routes) {
   for (const std::string& name : names) {
     const bool is_known = std::any_of(routes.begin(), routes.end(),
                                       [&](const webhooks::Route& r) { return r.name == name; });
     if (!is_known) {
       return base::error(Code::kInvalidArgument,
-                         "an alert goes to a route that slipway.yaml doesn't declare under "
-                         "`routes:`: alert={} route={}",
-                         alert, name);
+                         "news go to a route that slipway.yaml doesn't declare under `routes:`: "
+                         "{} route={}",
+                         what, name);
     }
   }
   return {};
@@ -126,9 +126,13 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
     TRY(check_routes("alarm_budget", parsed.alarm_budget->routes, parsed.routes));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
     for (const monitor::AlertRule& alert : monitor.alerts)
-      TRY(check_routes(alert.name, alert.routes, parsed.routes));
+      TRY(check_routes("alert=" + alert.name, alert.routes, parsed.routes));
     for (const auto& detector : monitor.detectors)
-      TRY(check_routes(detector.name, detector.routes, parsed.routes));
+      TRY(check_routes("detector=" + detector.name, detector.routes, parsed.routes));
+  }
+  for (const pipelines::ParsedPipeline& pipeline : parsed.pipelines) {
+    for (const auto& [occasion, routes] : pipeline.definition.notify)
+      TRY(check_routes("pipeline=" + pipeline.definition.name, routes, parsed.routes));
   }
   return parsed;
 }
@@ -228,6 +232,17 @@ Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
   for (std::string& warning :
        TRY(check_inputs(rooms_.endpoints, parsed.endpoints, parsed.features)))
     warnings.push_back(std::move(warning));
+  std::set<std::string> datasets;
+  for (const auto& dataset : TRY(rooms_.datasets.definitions())) datasets.insert(dataset.name);
+  for (const auto& dataset : parsed.datasets) datasets.insert(dataset.name);
+  for (const auto& monitor : parsed.monitors) {
+    for (const std::string& dataset : monitor.datasets) {
+      if (!datasets.contains(dataset))
+        warnings.push_back(
+            fmt::format("monitor {}: no dataset is called {}, so it counts as one that never comes",
+                        monitor.name, dataset));
+    }
+  }
   return warnings;
 }
 
@@ -288,6 +303,15 @@ std::vector<std::string> Project::unmeasured(const Parsed& parsed) const {
   return warnings;
 }
 
+std::vector<std::string> Project::replaced(const Parsed& parsed) {
+  const auto last = name();
+  if (!last || last->empty() || *last == parsed.head.name) return {};
+  return {fmt::format(
+      "this takes the place of project {}: its schedules, features, routes, maintenance windows "
+      "and alarm budget end unless they stand here too",
+      *last)};
+}
+
 JsonObject Project::told(const Parsed& parsed, JsonArray changes,
                          const std::vector<std::string>& of_checks) const {
   JsonArray warnings;
@@ -320,7 +344,8 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
-  const auto warnings = TRY(check(parsed));
+  auto warnings = replaced(parsed);
+  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
   return told(parsed, std::move(changes), warnings);
 }
 
@@ -328,9 +353,10 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse_new(declared));
   base::MutexLock lock(advance_mutex_);
   TRY(datasets::Datasets::check(parsed.datasets));
-  const auto warnings = TRY(check(parsed));
-  TRY(rooms_.webhooks.check_routes(parsed.routes));
   const std::string before = TRY(stored_yaml());
+  auto warnings = replaced(parsed);
+  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
+  TRY(rooms_.webhooks.check_routes(parsed.routes));
   // A rehearsal that has begun goes on where it stands.
   const bool begins = parsed.head.rehearses && !clock_.rehearses();
   const base::Timestamp now = begins ? parsed.head.start : clock_.now();
@@ -357,6 +383,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes, TRY(rooms_.pipelines.apply_pools(parsed.pools, declared.actor)));
   add_changes(changes,
               TRY(rooms_.pipelines.apply(parsed.pipelines, declared.folder, declared.actor)));
+  TRY(rooms_.pipelines.quieten_others(parsed.pipelines));
   add_changes(changes, TRY(rooms_.schedules.apply(parsed.schedules, declared.actor)));
   for (const auto& endpoint : parsed.endpoints) {
     // Production follows this alias: from now on only the gate's verdict moves it.
@@ -374,137 +401,6 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return told(parsed, std::move(changes), warnings);
-}
-
-Result<JsonObject> Project::clock() {
-  JsonArray runs;
-  for (const std::string& id : TRY(rooms_.pipelines.busy_runs())) runs.push_back(Json(id));
-  return JsonObject{{"clock", clock_.rehearses() ? "rehearsal" : "wall"},
-                    {"now", types::to_rfc3339(clock_.now())},
-                    {"state", runs.empty() || !clock_.rehearses() ? "ready" : "waiting"},
-                    {"runs", std::move(runs)}};
-}
-
-Result<void> Project::keep_clock(base::Timestamp now) {
-  clock_.set(now);
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute("UPDATE projects SET now = ?", {now}));
-    return {};
-  });
-}
-
-Result<bool> Project::measure_skew(base::Timestamp now) {
-  if (TRY(rooms_.skew.next_due(now, clock_.rehearses())) > now) return false;
-  TRY(rooms_.skew.advance(now));
-  return true;
-}
-
-Result<void> Project::profile(base::Timestamp now) {
-  using enum monitor::Detections::Steps;
-  const bool rehearses = clock_.rehearses();
-  const bool is_due = TRY(rooms_.profiles.next_due(now, rehearses)) <= now;
-  // In a rehearsal detectors find what they would have found by the hour.
-  Result<void> detected;
-  if (rehearses || is_due) detected = rooms_.detections.advance(now, rehearses ? kHours : kAsItIs);
-  if (is_due) TRY(rooms_.profiles.advance(now));  // whatever is the matter with a detector
-  return detected;
-}
-
-Result<bool> Project::step(base::Timestamp limit) {
-  const auto release = TRY(rooms_.releases.next_due());
-  const auto window = TRY(rooms_.monitor.next_due());
-  if (clock_.rehearses()) {
-    const base::Timestamp skew = TRY(rooms_.skew.next_due(clock_.now(), true));
-    // What steps wait for: before the schedules of the same time, which were no reason to wait.
-    const auto wait = rooms_.pipelines.next_wait();
-    const auto goes_before = [&](const std::optional<base::Timestamp>& other) {
-      return !other || *wait <= *other;
-    };
-    if (wait && *wait <= limit && goes_before(release) && goes_before(window) && *wait <= skew &&
-        goes_before(TRY(rooms_.schedules.next_due()))) {
-      TRY(keep_clock(std::max(*wait, clock_.now())));
-      TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews));
-      return true;
-    }
-    // Before what is judged at the same time.
-    if (skew <= limit && (!release || skew < *release) && (!window || skew <= *window)) {
-      TRY(keep_clock(std::max(skew, clock_.now())));
-      return measure_skew(clock_.now());
-    }
-  }
-  if (clock_.rehearses()) {
-    // On the wall clock schedules have a thread of their own, which wakes at their time.
-    const auto schedule = TRY(rooms_.schedules.next_due());
-    if (schedule && *schedule <= limit && (!release || *schedule < *release) &&
-        (!window || *schedule < *window)) {
-      TRY(keep_clock(std::max(*schedule, clock_.now())));
-      TRY(rooms_.schedules.advance(clock_.now()));
-      return true;
-    }
-  }
-  const bool release_due = release && *release <= limit;
-  const bool window_due = window && *window <= limit;
-  if (!release_due && !window_due) return false;
-  // Releases first when both are due: what is judged is then what answered.
-  const bool release_first = release_due && (!window_due || *release <= *window);
-  const base::Timestamp due = std::max(release_first ? *release : *window, clock_.now());
-  if (clock_.rehearses()) TRY(keep_clock(due));
-  if (release_first) {
-    TRY(advance_releases(due));
-    return true;
-  }
-  const auto judged = rooms_.monitor.advance(due);
-  // A window that can't be judged holds up no release.
-  if (!judged && release_due) TRY(advance_releases(due));
-  TRY(judged);
-  TRY(rooms_.incidents.follow_up());
-  return true;
-}
-
-Result<void> Project::advance_releases(base::Timestamp due) {
-  for (const auto& done : TRY(rooms_.releases.advance(due))) {
-    base::log_info("app", "release: endpoint={} revision={} reason=\"{}\"", done.endpoint,
-                   done.revision, done.reason);
-  }
-  return {};
-}
-
-Result<JsonObject> Project::advance_clock(base::Timestamp target) {
-  if (!clock_.rehearses()) {
-    return base::error(Code::kFailedPrecondition,
-                       "only a project with `clock: rehearsal` can move its clock");
-  }
-  base::MutexLock lock(advance_mutex_);
-  if (target < clock_.now()) {
-    return base::error(Code::kFailedPrecondition, "the event clock only goes forward: now={}",
-                       types::to_rfc3339(clock_.now()));
-  }
-  // Each turn does something that is due, or ends the walk; a run that was started, or that goes
-  // on, stops it.
-  TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kAll));
-  for (;;) {
-    TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews));
-    if (!TRY(rooms_.pipelines.busy_runs()).empty()) return clock();
-    const auto release = TRY(rooms_.releases.next_due());
-    const auto window = TRY(rooms_.monitor.next_due());
-    const auto skew = TRY(rooms_.skew.next_due(clock_.now(), true));
-    const auto schedule = TRY(rooms_.schedules.next_due());
-    const auto wait = rooms_.pipelines.next_wait();
-    if (!TRY(step(target))) break;
-    const auto release_after = TRY(rooms_.releases.next_due());
-    const auto window_after = TRY(rooms_.monitor.next_due());
-    if (release == release_after && window == window_after &&
-        skew == TRY(rooms_.skew.next_due(clock_.now(), true)) &&
-        schedule == TRY(rooms_.schedules.next_due()) && wait == rooms_.pipelines.next_wait() &&
-        TRY(rooms_.pipelines.busy_runs()).empty()) {
-      return base::error(Code::kInternal, "the loop makes no progress: now={}",
-                         types::to_rfc3339(clock_.now()));
-    }
-  }
-  TRY(profile(target));
-  TRY(rooms_.monitor.tend(target));  // what detectors asked for
-  TRY(keep_clock(target));
-  return clock();
 }
 
 Result<JsonObject> Project::overview() {
@@ -542,88 +438,6 @@ Result<JsonObject> Project::overview() {
   return JsonObject{{"now", types::to_rfc3339(clock_.now())},
                     {"clock", clock_.rehearses() ? "rehearsal" : "wall"},
                     {"models", std::move(models)}};
-}
-
-void Project::start() {
-  thread_ = std::thread([this] { run(); });
-  skew_thread_ = std::thread([this] { run_skew(); });
-  profile_thread_ = std::thread([this] { run_profiles(); });
-}
-
-void Project::stop() {
-  {
-    base::MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  rooms_.skew.stop();
-  rooms_.profiles.stop();
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-  if (skew_thread_.joinable()) skew_thread_.join();
-  if (profile_thread_.joinable()) profile_thread_.join();
-}
-
-bool Project::sleep() {
-  base::MutexLock lock(mutex_);
-  if (!stopping_) wake_.wait_for_ms(mutex_, 1000);
-  return !stopping_;
-}
-
-Result<void> Project::take_turn() try {
-  const Result<void> tended = rooms_.features.tend();
-  const std::string waits = tended ? std::string() : tended.error().message;
-  if (!tended && waits != waits_for_)
-    base::log_warning("app", "online features wait for their store: {}", waits);
-  waits_for_ = waits;
-  if (clock_.rehearses()) return {};
-  base::MutexLock lock(advance_mutex_);
-  const Result<void> waited = rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews);
-  const Result<void> done = rooms_.monitor.tend(clock_.now());
-  const auto followed = rooms_.incidents.follow_up();
-  // One thing of each kind per second is plenty on the wall clock, and a window whose labels
-  // are still coming stays due without being a reason to spin.
-  TRY(step(clock_.now()));
-  TRY(followed);
-  TRY(waited);
-  return done;
-} catch (const std::exception& e) {  // the net at the entry of a thread
-  return base::error(Code::kInternal, "{}", e.what());
-}
-
-Result<void> Project::take_skew_turn() try {
-  if (clock_.rehearses()) return {};
-  TRY(measure_skew(clock_.now() - delays_.skew));
-  return {};
-} catch (const std::exception& e) {  // the net at the entry of a thread
-  return base::error(Code::kInternal, "{}", e.what());
-}
-
-void Project::run() {
-  while (sleep()) {
-    if (const auto done = take_turn(); !done)
-      base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
-  }
-}
-
-Result<void> Project::take_profile_turn() try {
-  if (clock_.rehearses()) return {};
-  return profile(clock_.now() - delays_.profiles);
-} catch (const std::exception& e) {  // the net at the entry of a thread
-  return base::error(Code::kInternal, "unexpected: {}", e.what());
-}
-
-void Project::run_profiles() {
-  while (sleep()) {
-    if (const auto done = take_profile_turn(); !done)
-      base::log_error("app", "profiles could not go on: {}", done.error().message);
-  }
-}
-
-void Project::run_skew() {
-  while (sleep()) {
-    if (const auto done = take_skew_turn(); !done)
-      base::log_error("app", "the skew meter could not go on: {}", done.error().message);
-  }
 }
 
 }  // namespace slipway::app

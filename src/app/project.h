@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <set>
 #include <string>
-#include <thread>
 
 #include "api/own/project_routes.h"
 #include "app/event_clock.h"
 #include "base/mutex.h"
+#include "base/passes.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
 #include "features/plan.h"
@@ -92,6 +92,8 @@ class Project final : public api::own::ProjectControl {
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   Result<JsonArray> left_over(const Parsed& parsed);
+  // What is said when this is another project than the last that was applied.
+  std::vector<std::string> replaced(const Parsed& parsed);
   std::vector<std::string> unmeasured(const Parsed& parsed) const;
   // What plan and apply answer.
   JsonObject told(const Parsed& parsed, JsonArray changes,
@@ -106,24 +108,17 @@ class Project final : public api::own::ProjectControl {
   // Takes into the profiles what was served, if that is due by `now`, and gives detectors what came
   // before it.
   Result<void> profile(base::Timestamp now);
-  bool sleep();  // a second; false: it is time to stop
   Result<void> take_turn();
   Result<void> take_skew_turn();
   Result<void> take_profile_turn();
-  void run();
-  void run_skew();
-  void run_profiles();
 
   store::Db& db_;
   EventClock& clock_;
   const Rooms rooms_;
   const Delays delays_;
   base::Mutex advance_mutex_;  // one walker at a time
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::string waits_for_;  // what was warned of; of the loop's thread
-  std::thread thread_, skew_thread_, profile_thread_;
+  std::string waits_for_;      // what was warned of; of the loop's thread
+  base::Passes turns_, skew_turns_, profile_turns_;
 };
 
 }  // namespace slipway::app

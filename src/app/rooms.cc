@@ -25,6 +25,7 @@
 #include "api/own/incident_routes.h"
 #include "api/own/input_routes.h"
 #include "api/own/lineage_routes.h"
+#include "api/own/log_stream_routes.h"
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
@@ -56,6 +57,7 @@
 #include "app/lineage_connections.h"
 #include "app/login.h"
 #include "app/metrics_exporter.h"
+#include "app/monitor_connections.h"
 #include "app/other_servers.h"
 #include "app/passed_on.h"
 #include "app/pipeline_news.h"
@@ -78,6 +80,7 @@
 #include "objects/tables.h"
 #include "objects/upkeep.h"
 #include "objects/uploads.h"
+#include "pipelines/log_feed.h"
 #include "pipelines/old_outputs.h"
 #include "pipelines/tables.h"
 #include "registry/import.h"
@@ -103,11 +106,18 @@
 #include "tracking/runs.h"
 #include "tracking/tables.h"
 #include "versions/hub.h"
+#include "versions/retention.h"
 #include "versions/tables.h"
 #include "webhooks/deliveries.h"
 
 namespace slipway::app {
 namespace {
+
+// A number that says nothing as 0.
+std::optional<std::uint64_t> if_set(std::int64_t number) {
+  if (number == 0) return std::nullopt;
+  return static_cast<std::uint64_t>(number);
+}
 
 // The folder of this binary, so that steps find `slipway`; before it, where python3 is to be found.
 std::string path_prefix(const Settings& settings) {
@@ -178,7 +188,8 @@ datasets::Outside datasets_outside(const Settings& settings, const std::filesyst
           .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
           .query_seconds_max = static_cast<int>(settings.postgres_query_seconds),
           .bytes_max = settings.dataset_bytes_max,
-          .own_folder = data};
+          .own_folder = data,
+          .condition = row_answers};
 }
 
 // A server that has just been killed may still hold the lead for a moment.
@@ -341,10 +352,14 @@ struct Application::Rooms::Impl {
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
-        datasets(f.db, f.blobs, f.clock, f.data / "uploads",
+        datasets(f.db, f.blobs, clock, f.data / "uploads",
                  datasets_outside(f.settings, f.data, f.clock)),
         remotes(f.remote_files, f.random, f.data / "uploads"),
         data_versions(f.db, f.clock, f.data / "versions"),
+        data_retention(data_versions, f.metrics,
+                       {.keep_last = if_set(f.settings.data_retention_versions),
+                        .keep_days = if_set(f.settings.data_retention_days),
+                        .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         contents(f.db, f.clock, f.random, f.data / "objects", f.data / "uploads"),
         buckets(f.db, f.clock, contents),
         uploads(f.db, f.clock, f.random, contents),
@@ -380,6 +395,8 @@ struct Application::Rooms::Impl {
         secrets({.values = f.settings.secrets, .folder = f.settings.secrets_dir}),
         trial_runs(experiments, runs, f.clock),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs, secrets, trial_runs),
+        log_feed(pipelines,
+                 {.followers_max = static_cast<std::size_t>(f.settings.stream_clients_max)}),
         old_outputs(f.db, f.clock, f.metrics,
                     {.folder = pipelines_folder(f.settings, f.data),
                      .retention = base::Duration::days(f.settings.pipeline_outputs_retention_days),
@@ -427,6 +444,7 @@ struct Application::Rooms::Impl {
              {.rows_per_pass = static_cast<std::size_t>(f.settings.skew_rows_per_pass),
               .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),
         served_features(releases, features, skew),
+        kept_datasets(datasets),
         served(clock, releases, log),
         profiles(f.db, served,
                  {.interval = base::Duration::seconds(f.settings.profile_interval_seconds),
@@ -499,7 +517,7 @@ struct Application::Rooms::Impl {
   webhooks::HttpSender webhook_sender;
   webhooks::HttpSender lineage_sender;
   webhooks::Webhooks webhooks;
-  MonitoredAlerts open_alerts;
+  MonitoredAlerts open_alerts{foundation.db};
   webhooks::Deliveries deliveries;
   RegisteredOrigins origins;
   TraceExperiments trace_experiments;
@@ -524,6 +542,7 @@ struct Application::Rooms::Impl {
   datasets::Datasets datasets;
   datasets::Remotes remotes;
   versions::Hub data_versions;
+  versions::Retention data_retention;
   objects::Contents contents;
   objects::Buckets buckets;
   objects::Uploads uploads;
@@ -544,6 +563,7 @@ struct Application::Rooms::Impl {
   pipelines::Secrets secrets;
   TrackedTrials trial_runs;
   pipelines::Pipelines pipelines;
+  pipelines::LogFeed log_feed;
   pipelines::OldOutputs old_outputs;
   pipelines::Schedules schedules;
   Kubeflow kubeflow;
@@ -567,6 +587,7 @@ struct Application::Rooms::Impl {
   LoggedVectors vectors;
   features::SkewMeter skew;
   ServedFeatures served_features;
+  KeptDatasets kept_datasets;
   ServedRequests served;
   monitor::Profiles profiles;
   std::unique_ptr<monitor::Detections> detections;  // of the monitor below, after it is opened
@@ -637,12 +658,14 @@ Result<void> Application::Rooms::open() {
   TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
-  i.monitor = TRY(monitor::Monitor::open(
-      i.foundation.db, i.clock,
-      {i.logged, i.training, i.actions, i.served_features, &i.slice_conditions, &i.attributions},
-      i.foundation.metrics, "default",
-      {.slice_rows = i.foundation.settings.slice_rows_max,
-       .attribution_rows = i.foundation.settings.attribution_rows_max}));
+  i.monitor =
+      TRY(monitor::Monitor::open(i.foundation.db, i.clock,
+                                 {i.logged, i.training, i.actions, i.served_features,
+                                  i.kept_datasets, &i.slice_conditions, &i.attributions},
+                                 i.foundation.metrics, "default",
+                                 {.slice_rows = i.foundation.settings.slice_rows_max,
+                                  .attribution_rows = i.foundation.settings.attribution_rows_max,
+                                  .duplicate_rows = i.foundation.settings.duplicate_rows_max}));
   i.facts.connect(*i.monitor);
   i.served.connect(*i.monitor, i.slice_conditions);
   i.detections = std::make_unique<monitor::Detections>(i.foundation.db, *i.monitor, i.logged);
@@ -680,10 +703,11 @@ Result<void> Application::Rooms::open() {
 // breaks.
 Result<void> Application::Rooms::look_who_leads() {
   Impl& i = *impl_;
-  if (i.lead_changed || TRY(i.foundation.db.lead()) == i.leads) return {};
+  const bool leads = TRY(i.foundation.db.lead());
+  if (i.lead_changed || (leads == i.leads && !i.lease.was_replaced())) return {};
   i.lead_changed = true;
   base::log_warning("app", "{}: starting again inside",
-                    i.leads ? "another server leads since the connection to the database broke"
+                    i.leads ? "another server has led since the connection to the database broke"
                             : "the server that led has ended, and this one takes over");
   i.foundation.on_lead_change();
   return {};
@@ -695,6 +719,7 @@ Result<void> Application::Rooms::begin_lease(const std::string& url) {
   pipelines::ServerRecord own{.name = name_of_server(settings),
                               .url = settings.server_url.empty() ? url : settings.server_url,
                               .leads = i.leads};
+  std::map<std::string, std::string> environment;  // of steps that run here
   if (settings.run_steps) {
     if (settings.database.empty() || settings.pipelines_folder.empty())
       return base::error(Code::kFailedPrecondition,
@@ -705,15 +730,16 @@ Result<void> Application::Rooms::begin_lease(const std::string& url) {
     own.folder = TRY(
         pipelines::folder_id(pipelines_folder(settings, i.foundation.data), i.foundation.random));
     const char* const path = std::getenv("PATH");
-    i.executor.share(
-        {.given = i.given_steps,
-         .lease = i.lease,
-         .environment = {{"SLIPWAY_URL", url},
-                         {"MLFLOW_TRACKING_URI", url},
-                         {"MLFLOW_REGISTRY_URI", url},
-                         {"PATH", fmt::format("{}:{}", path_prefix(settings),
-                                              path == nullptr ? "/usr/bin:/bin" : path)}}});
+    environment = {{"SLIPWAY_URL", url},
+                   {"MLFLOW_TRACKING_URI", url},
+                   {"MLFLOW_REGISTRY_URI", url},
+                   {"PATH", fmt::format("{}:{}", path_prefix(settings),
+                                        path == nullptr ? "/usr/bin:/bin" : path)}};
   }
+  i.executor.set_servers(
+      {.given = i.given_steps, .lease = i.lease, .environment = std::move(environment)});
+  // Before the others hear that this server leads, and pass on what the steps ask.
+  if (i.leads) TRY(i.executor.take_up_tokens());
   return i.lease.begin(std::move(own), [&i](const auto& servers) { i.share_with(servers); });
 }
 
@@ -870,6 +896,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
        .reply_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_reply_bytes_max),
        .diff_files_max = static_cast<std::uint64_t>(i.foundation.settings.data_diff_files_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
+  router.add_all(api::own::log_stream_routes(i.log_feed, stream_options(i.foundation.settings)));
   router.add_all(api::own::schedule_routes(i.schedules));
   router.add_all(api::kubeflow::kubeflow_routes(
       i.kubeflow.services(static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max))));
@@ -963,6 +990,7 @@ bool Application::Rooms::leads() const { return impl_->leads; }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
+  if (i.leads) i.python.start();  // requests come by now
   if (auto options = TRY(MetricsExporter::options_of(i.foundation.settings))) {
     auto collector = TRY(OtlpCollector::open(options->collector));
     i.exporter = std::make_unique<MetricsExporter>(i.foundation.metrics, i.foundation.clock,
@@ -976,6 +1004,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("metric feed", [&i] { i.metric_feed.stop(); });
   i.event_feed.start();
   on_stop("event feed", [&i] { i.event_feed.stop(); });
+  i.log_feed.start();
+  on_stop("log feed", [&i] { i.log_feed.stop(); });
   TRY(begin_lease(url));
   on_stop("server lease", [&i] { i.lease.end(); });
   if (!i.foundation.settings.database.empty()) {
@@ -994,7 +1024,6 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.reclaimer.start();
   on_stop("reclaimer", [&i] { i.reclaimer.stop(); });
-  i.python.start();
   i.late = std::thread([&i] {
     const auto bytes_max = static_cast<std::size_t>(i.foundation.settings.models_bytes_max);
     for (const std::string& endpoint : i.endpoints.names()) {
@@ -1020,15 +1049,20 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
       {.folder = pipelines_folder(i.foundation.settings, i.foundation.data),
        .url = url,
        .path_prefix = path_prefix(i.foundation.settings),
+       .no_cache = i.foundation.settings.no_step_cache,
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max),
+       .log_search_bytes_max = i.foundation.settings.pipeline_log_search_bytes_max,
        .capacity = step_capacity(i.foundation.settings),
        .jobs_parallel_max = static_cast<std::size_t>(i.foundation.settings.kubernetes_jobs_max),
-       .server = i.foundation.settings.run_steps ? i.lease.own().id : ""}));
+       .server = i.foundation.settings.run_steps ? i.lease.own().id : "",
+       .leader = i.foundation.settings.database.empty() ? "" : i.lease.own().id}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });
+  i.data_retention.start();
+  on_stop("data retention", [&i] { i.data_retention.stop(); });
   i.old_outputs.start();
   on_stop("old outputs", [&i] { i.old_outputs.stop(); });
   i.schedules.start();

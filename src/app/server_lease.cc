@@ -34,7 +34,9 @@ Result<void> ServerLease::begin(pipelines::ServerRecord server, OnServers on_ser
                          "share steps: server={}",
                          other.name);
     }
-    // What an earlier start of this server left: once its row is gone, others run it again.
+    // What an earlier start of this server left: once its row is gone, others run it again. One
+    // that runs yet doesn't tell how its steps end, which is killed here.
+    TRY(table_.fence(own_.name));
     pipelines::ProcessExecutor().clean_up(mark_of(pipelines::kServerName, own_.name));
     guard_ = std::make_unique<pipelines::StepGuard>();
     TRY(guard_->start(mark_of(pipelines::kServerMark, own_.id), guard_limit()));
@@ -51,22 +53,29 @@ bool ServerLease::is_fresh() const {
 
 Result<void> ServerLease::look() {
   const SteadyTime now = SteadyClock::now();
-  if (now < next_beat_) return {};
-  if (!TRY(table_.beat(own_.id))) TRY(come_back());
-  heard_ms_ = steady_ms(now);
-  if (guard_) guard_->feed();
-  if (own_.leads) TRY(look_at_others(now));
-  next_beat_ = now + std::chrono::milliseconds(options_.lease) / kBeatsInLease;
-  return {};
+  if (now >= next_beat_) {
+    if (!TRY(table_.beat(own_))) TRY(come_back());
+    heard_ms_ = steady_ms(now);
+    if (guard_) guard_->feed();
+    next_beat_ = now + std::chrono::milliseconds(options_.lease) / kBeatsInLease;
+  }
+  return own_.leads ? look_at_others(now) : Result<void>();
 }
 
 Result<void> ServerLease::come_back() {
-  // One that was replaced without knowing it yet must not say that it leads.
-  if (own_.leads && !TRY(db_.lead()))
-    return base::error(Code::kFailedPrecondition, "another server leads by now");
+  if (own_.leads) {
+    was_replaced_ = true;
+    return base::error(Code::kFailedPrecondition, "another server has led since");
+  }
+  for (const pipelines::ServerRecord& other : TRY(table_.all())) {
+    if (other.name != own_.name) continue;
+    return base::error(Code::kAlreadyExists,
+                       "another server of the database has this one's name (setting server-name): "
+                       "name={} url={}",
+                       other.name, other.url);
+  }
   base::log_warning("app",
-                    "the others had not heard of this server for {} s, or another one has its "
-                    "name: it comes back: name={}",
+                    "the others had not heard of this server for {} s: it comes back: name={}",
                     options_.lease.count(), own_.name);
   own_.started = clock_.now();
   return table_.add(own_);

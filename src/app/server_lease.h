@@ -26,15 +26,18 @@ class ServerLease {
   };
   using OnServers = std::function<void(const std::vector<pipelines::ServerRecord>& heard_of)>;
   ServerLease(store::Db& db, const base::Clock& clock, base::Random& random, Options options)
-      : db_(db), table_(db), clock_(clock), random_(random), options_(options) {}
+      : table_(db), clock_(clock), random_(random), options_(options) {}
 
   // `server` is complete but for its id and its times. One with a folder gets a guard, which ends
   // what the server has started when it can't say any more that it lives. `on_servers`, where it
   // leads, gets those that were heard of lately, itself included. kFailedPrecondition: the others
   // have another folder.
   Result<void> begin(pipelines::ServerRecord server, OnServers on_servers);
-  // Some times a second: says that it lives, when it is time to, and, leading, removes who doesn't.
+  // Some times a second: says that it lives, when it is time to, and, leading, looks who else does.
   Result<void> look();
+  // Another server has led since this one began to: what this one knows of runs may be old, so that
+  // it may lead again only after it has begun anew. For the thread of look().
+  bool was_replaced() const { return was_replaced_; }
   // Others need not wait for the lease.
   void end();
 
@@ -49,7 +52,6 @@ class ServerLease {
   Result<void> look_at_others(SteadyTime now);
   std::chrono::seconds guard_limit() const { return options_.lease * 2 / 3; }
 
-  store::Db& db_;
   pipelines::ServerTable table_;
   const base::Clock& clock_;
   base::Random& random_;
@@ -59,6 +61,7 @@ class ServerLease {
   std::atomic<std::int64_t> heard_ms_{0};  // when this server was, by the steady clock
   pipelines::ServerRecord own_;
   SteadyTime next_beat_;
+  bool was_replaced_ = false;
   struct Heard {
     std::int64_t beat = 0;
     SteadyTime at;

@@ -339,7 +339,7 @@ const std::vector<SettingInfo>& setting_table() {
               "Memory for the orders of long tables of runs that are being scrolled through; the "
               "ones not used for longest go first."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,
-              "Live streams of metrics at once, and as many of events; more get 429."),
+              "Live streams of metrics at once, as many of events and of logs; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,
               "What may wait for a stream's client that reads slowly; then it begins again."),
       integer("dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
@@ -354,6 +354,11 @@ const std::vector<SettingInfo>& setting_table() {
               "Largest file that a DVC remote takes, streamed to disk."),
       integer("data-pack-bytes-max", &Settings::data_pack_bytes_max, 1 << 20, 1ll << 40,
               "Objects of data versions in one request, streamed to disk."),
+      integer("data-retention-versions", &Settings::data_retention_versions, 0, 100'000'000,
+              "So many versions of each branch of a data repository keep their files, with those "
+              "of data-retention-days; what a branch or tag names always does. Both 0: all."),
+      integer("data-retention-days", &Settings::data_retention_days, 0, 36'500,
+              "Data versions of so many days keep their files, see data-retention-versions."),
       integer("data-reply-bytes-max", &Settings::data_reply_bytes_max, 1 << 20, 1ll << 30,
               "Objects of data versions in one reply, in memory; the client asks for the rest."),
       integer("data-diff-files-max", &Settings::data_diff_files_max, 1000, 1'000'000'000,
@@ -392,10 +397,14 @@ const std::vector<SettingInfo>& setting_table() {
               "run."),
       integer("backfill-runs-max", &Settings::backfill_runs_max, 1, 1'000'000,
               "Runs of one backfill; a range with more is refused."),
+      boolean("no-step-cache", &Settings::no_step_cache,
+              "No run of a pipeline takes anything from the step cache."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time on this server, over all runs."),
       integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,
               "Items that one step with `each` becomes; a longer list fails the step."),
+      integer("pipeline-log-search-bytes-max", &Settings::pipeline_log_search_bytes_max, 1,
+              1ll << 40, "Of logs that one search for a line in them reads."),
       integer("pipeline-cpus-max", &Settings::pipeline_cpus_max, 0, 1'000'000,
               "Cores that steps with `resources` have together; 0: as many as the machine has."),
       integer("pipeline-memory-bytes-max", &Settings::pipeline_memory_bytes_max, 0, 1ll << 50,
@@ -472,8 +481,12 @@ const std::vector<SettingInfo>& setting_table() {
       integer("dataset-diff-bytes-max", &Settings::dataset_diff_bytes_max, 1 << 20, 1ll << 40,
               "Memory for the records of rows while two versions of a dataset are compared; those "
               "that don't fit wait in a file. One comparison is made at a time."),
-      integer("slice-rows-max", &Settings::slice_rows_max, 100, 10'000'000,
-              "Labelled rows of a window that slices are looked for in; of more a sample."),
+      integer("slice-rows-max", &Settings::slice_rows_max, 0, 10'000'000,
+              "Labelled rows of a window that slices are looked for in, with all their inputs; of "
+              "more a sample; 0: none are looked for."),
+      integer("duplicate-rows-max", &Settings::duplicate_rows_max, 0, 10'000'000'000,
+              "Requests of a window up to which duplicate_rate is counted without an alert on it: "
+              "all inputs of all of them are read for that, a part of the log at a time."),
       integer(
           "attribution-rows-max", &Settings::attribution_rows_max, 10, 1'000'000,
           "Rows of a window, and as many of its reference, whose answers are taken apart to see "

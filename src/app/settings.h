@@ -62,6 +62,8 @@ struct Settings {
   std::int64_t artifact_bytes_max = 64ll << 30;
   std::int64_t remote_file_bytes_max = 1ll << 40;
   std::int64_t data_pack_bytes_max = 256ll << 20;
+  std::int64_t data_retention_versions = 0;  // versions/retention.h
+  std::int64_t data_retention_days = 0;
   std::int64_t data_reply_bytes_max = 32ll << 20;
   std::int64_t data_diff_files_max = 2'000'000;
   std::int64_t artifact_list_max = 100'000;
@@ -94,7 +96,9 @@ struct Settings {
   std::int64_t schedule_catch_up_max = 100;
   std::int64_t backfill_runs_max = 10'000;
   std::int64_t pipeline_steps_max = 4;
+  bool no_step_cache = false;
   std::int64_t pipeline_items_max = 1'000;
+  std::int64_t pipeline_log_search_bytes_max = 1 << 30;
   std::int64_t pipeline_cpus_max = 0;
   std::int64_t pipeline_memory_bytes_max = 0;
   std::string kubeconfig;
@@ -124,6 +128,7 @@ struct Settings {
   std::int64_t dataset_diff_bytes_max = 256ll << 20;
   std::int64_t slice_rows_max = 200'000;
   std::int64_t attribution_rows_max = 1'000;
+  std::int64_t duplicate_rows_max = 200'000;
   std::int64_t ends_with_process = 0;
   bool breakable = false;
   double price_core_hour = 0;

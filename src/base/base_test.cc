@@ -2,12 +2,16 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/http_client.h"
 #include "base/ip_address.h"
 #include "base/json.h"
 #include "base/metrics.h"
+#include "base/passes.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret_box.h"
@@ -190,6 +194,29 @@ TEST(Text, OfAscii) {
   EXPECT_EQ(trimmed(""), "");
   EXPECT_EQ(trimmed("\xC2\xA0x"), "\xC2\xA0x");  // a space of Unicode's
   EXPECT_EQ(lowered("AZ[@`\xC3\x84 z"), "az[@`\xC3\x84 z");
+}
+
+TEST(PassesTest, GoOnUntilTheyAreStopped) {
+  std::atomic<int> passes = 0;
+  std::atomic<bool> stopping = false;
+  Passes thread;
+  thread.start({}, [&] {
+    if (++passes == 3) stopping = true;
+    while (passes == 3 && !thread.is_stopping()) std::this_thread::yield();
+    return Duration{1};
+  });
+  while (!stopping) std::this_thread::yield();
+  thread.stop();  // the third ends by it
+  EXPECT_EQ(passes, 3);
+  thread.stop();
+
+  Passes later;
+  later.start(Duration::hours(1), [&] {
+    ++passes;
+    return Duration{};
+  });
+  later.stop();  // before the first
+  EXPECT_EQ(passes, 3);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace slipway::base {
 namespace {
@@ -220,6 +221,14 @@ TEST(JsonDocument, AppendsAsTextAgain) {
             "{\"a\":[1,-2.5,1e+300,1,true,null,\"q\\\"\\\\\\u000a\xC3\xA4\"],\"e\":{},\"f\":[],"
             "\"g\":{\"h\":"
             "false}}");
+}
+
+TEST(ValidUtf8, EveryByteThatIsNoCharacterIsReplaced) {
+  EXPECT_EQ(valid_utf8("caf\xC3\xA9 \xF0\x9F\x98\x80"), "caf\xC3\xA9 \xF0\x9F\x98\x80");
+  EXPECT_EQ(valid_utf8("a\xFF\xC3z"), "a\xEF\xBF\xBD\xEF\xBF\xBDz");
+  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
+  EXPECT_EQ(valid_utf8("\xE2\x82"), "\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_TRUE(is_utf8(valid_utf8("\x80\xF5\xF0\x80\x80\x80\n")));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <numbers>
 #include <vector>
 
 #include "base/check.h"
@@ -15,6 +17,13 @@ std::uint64_t Random::next_u64() {
   std::uint64_t value = 0;
   fill(std::as_writable_bytes(std::span(&value, 1)));
   return value;
+}
+
+double Random::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
+
+double Random::normal() {  // Box and Muller, Annals of Mathematical Statistics 29, 1958
+  const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+  return radius * std::cos(2 * std::numbers::pi * uniform());
 }
 
 std::string Random::hex(std::size_t bytes) {

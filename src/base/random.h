@@ -17,6 +17,8 @@ class Random {
   virtual void fill(std::span<std::byte> out) = 0;
 
   std::uint64_t next_u64();
+  double uniform();  // in [0, 1)
+  double normal();   // of mean 0 and deviation 1
   // `bytes` random bytes as lower-case hex: ids have 16 (32 characters).
   std::string hex(std::size_t bytes = 16);
 };

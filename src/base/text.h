@@ -10,4 +10,7 @@ namespace slipway::base {
 std::string_view trimmed(std::string_view text);
 std::string lowered(std::string_view text);
 
+// Its first `bytes_max` bytes, fewer where a character of UTF-8 would be cut.
+std::string_view beginning(std::string_view text, std::size_t bytes_max);
+
 }  // namespace slipway::base

@@ -11,24 +11,21 @@
 #include <thread>
 
 #include "app/storage.h"
+#include "cli/local_model.h"
 #include "cli/model_files.h"
 #include "cli/progress.h"
 #include "cli/scratch.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
-#include "serving/model_loader.h"
-#include "serving/onnx/runtime.h"
-#include "serving/python/runtime.h"
 #include "store/file_system.h"
 #include "store/object_copy.h"
 
 namespace slipway::cli {
 namespace {
 
-constexpr auto kCallLimit = std::chrono::hours(1);  // nobody waits for a single call
-
 struct ScoreOptions {
-  std::string model, output, interpreter, onnxruntime_library, endpoint;
+  std::string model, output, endpoint;
+  ModelRuntimes runtimes;
   std::vector<std::string> inputs, keep;
   std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
   std::int64_t rows_per_part = 1'000'000;
@@ -122,17 +119,9 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   job.inputs = TRY(find_inputs(options.inputs, scratch.path(), clock));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
-  serving::python::Runtime python({.folder = scratch.path(),
-                                   .environments = {.interpreter = options.interpreter},
-                                   .workers = options.threads,
-                                   .spares = 0,
-                                   .call_limit = kCallLimit});
-  python.start();
-  serving::onnx::Runtime onnx({.library = options.onnxruntime_library});
-  const auto model = TRY(serving::load_model(
-      files.path(), {.python = options.interpreter.empty() ? nullptr : &python, .onnx = &onnx}));
+  const auto model = TRY(LocalModel::load(files.path(), options.runtimes, options.threads));
   std::optional<Progress> shown;
-  const auto report = TRY(serving::score_files(*model, job, *output, [&](const auto& at) {
+  const auto report = TRY(serving::score_files(**model, job, *output, [&](const auto& at) {
     if (!shown) shown.emplace("rows", at.rows_total);
     shown->at(at.rows, fmt::format("{} of {} parts", at.parts, at.parts_total));
   }));
@@ -196,20 +185,11 @@ void add_batch_commands(CLI::App& root, Context& context, int& exit_code) {
   command->add_option("--inputs-of", options->endpoint,
                       "Check rows by the rules (`inputs:`) of this endpoint: rows that it would "
                       "refuse get no answer, and what is broken stands beside each row");
-  command
-      ->add_option("--python-models", options->interpreter,
-                   "The Python that runs models which need it, with what they need installed; a "
-                   "process a thread")
-      ->envname("SLIPWAY_PYTHON_MODELS");
+  options->runtimes.add_to(*command);
   command->add_option("--threads", options->threads)->capture_default_str();
   command->add_option("--rows-per-part", options->rows_per_part)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command
-      ->add_option("--onnxruntime-library", options->onnxruntime_library,
-                   "libonnxruntime.so or its folder, for ONNX models that need it; without, where "
-                   "libraries are")
-      ->envname("SLIPWAY_ONNXRUNTIME_LIBRARY");
   command->add_flag("--overwrite", options->overwrite, "Forget what another job left in --out");
   command->callback([&context, &exit_code, options] {
     exit_code = finish(context, score(context, *options), show);

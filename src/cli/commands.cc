@@ -5,6 +5,7 @@
 
 #include "cli/access_commands.h"
 #include "cli/batch_commands.h"
+#include "cli/ci/bisect_command.h"
 #include "cli/ci/ci_command.h"
 #include "cli/client.h"
 #include "cli/data_commands.h"
@@ -20,6 +21,7 @@
 #include "cli/project_commands.h"
 #include "cli/promote_command.h"
 #include "cli/replay_command.h"
+#include "cli/reproduce_command.h"
 #include "cli/route_commands.h"
 #include "cli/run_commands.h"
 #include "cli/run_stage_command.h"
@@ -30,6 +32,7 @@
 #include "cli/server_command.h"
 #include "cli/stream_commands.h"
 #include "cli/table_diff_command.h"
+#include "cli/why_command.h"
 
 namespace slipway::cli {
 
@@ -67,6 +70,8 @@ int run(int argc, char** argv) {
   add_events_commands(root, context, exit_code);
   add_gc_command(root, context, exit_code);
   add_lineage_command(root, context, exit_code);
+  add_reproduce_command(root, context, exit_code);
+  add_why_commands(root, context, exit_code);
   add_import_commands(root, context, exit_code);
   add_route_commands(root, context, exit_code);
   add_incident_commands(root, context, exit_code);
@@ -74,6 +79,7 @@ int run(int argc, char** argv) {
   add_replay_command(root, context, exit_code);
   add_drill_command(root, context, exit_code);
   add_ci_command(root, context, exit_code);
+  add_bisect_command(root, context, exit_code);
   try {
     root.parse(argc, argv);
   } catch (const CLI::RequiredError& e) {

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/online_commands.h"
+#include "cli/rules_command.h"
 #include "cli/verb.h"
 #include "cli/versions/version_commands.h"
 #include "store/file_system.h"
@@ -23,8 +24,21 @@ namespace {
 struct Ingest {
   std::vector<std::string> names;
   std::string path;
-  bool pushed = false, anew = false;
+  bool pushed = false, anew = false, accept = false;
 };
+
+// "2 of 7 failed: rows_min, age_max"; "7 hold"; nothing where none is declared.
+std::string checks_words(const Json& version) {
+  const Json& checks = member_at(version, "checks");
+  if (!checks.is_array() || checks.get_array().empty()) return "";
+  std::vector<std::string> failed;
+  for (const Json& check : checks.get_array()) {
+    if (member_at(check, "holds") == Json(false)) failed.push_back(cell(member_at(check, "check")));
+  }
+  const std::size_t all = checks.get_array().size();
+  if (failed.empty()) return fmt::format("{} hold", all);
+  return fmt::format("{} of {} failed: {}", failed.size(), all, fmt::join(failed, ", "));
+}
 
 int ingest(Context& context, const Ingest& options) {
   Client client(context);
@@ -34,11 +48,13 @@ int ingest(Context& context, const Ingest& options) {
     JsonObject body;
     if (options.pushed) body["pushed"] = true;
     if (options.anew) body["anew"] = true;
+    if (options.accept) body["accept"] = true;
     if (!options.path.empty()) body["path"] = std::filesystem::absolute(options.path).string();
     const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), body);
     if (!reply) return fail(reply.error(), context);
     JsonObject snapshot = member_at(*reply, "snapshot").as_object();
     snapshot["new"] = member_at(*reply, "new");
+    if (!context.json) snapshot["checks"] = checks_words(Json(snapshot));
     snapshots.push_back(std::move(snapshot));
   }
   return finish_table(context, Json(JsonObject{{"snapshots", std::move(snapshots)}}), "snapshots",
@@ -46,6 +62,7 @@ int ingest(Context& context, const Ingest& options) {
                        {"VERSION", "version"},
                        {"ROWS", "rows"},
                        {"QUARANTINED", "quarantined"},
+                       {"CHECKS", "checks"},
                        {"NEW", "new"},
                        {"DIGEST", "digest"}});
 }
@@ -75,6 +92,7 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
       "data", "Versions of folders; datasets of the project and what is wrong with rows");
   data->require_subcommand(1);
   add_version_commands(*data, context, exit_code);
+  add_rules_command(*data, context, exit_code);
 
   auto options = std::make_shared<Ingest>();
   CLI::App* add =
@@ -83,6 +101,8 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   add->add_option("--path", options->path, "Another file than the declared one");
   add->add_flag("--pushed", options->pushed,
                 "Keep the newest version and what was pushed since, by API or from topics");
+  add->add_flag("--accept", options->accept,
+                "Also when it differs from the last version by more than the checks allow");
   add->add_flag("--anew", options->anew,
                 "Also when columns of the last version are gone or have another type");
   add->callback([&context, &exit_code, options] { exit_code = ingest(context, *options); });
@@ -101,13 +121,18 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* show = data->add_subcommand("show", "Versions of a dataset");
   show->add_option("name", *name)->required();
   show->callback([&context, &exit_code, name] {
-    exit_code = finish_table(
-        context, Client(context).get(path_of("/slipway/v1/datasets/{}", {*name})), "versions",
-        {{"VERSION", "version"},
-         {"ROWS", "rows"},
-         {"QUARANTINED", "quarantined"},
-         {"ARRIVED", "arrival_time"},
-         {"DIGEST", "digest"}});
+    auto found = Client(context).get(path_of("/slipway/v1/datasets/{}", {*name}));
+    if (found && !context.json) {
+      for (Json& version : found->as_object()["versions"].as_array())
+        version.as_object()["checks"] = checks_words(version);
+    }
+    exit_code = finish_table(context, std::move(found), "versions",
+                             {{"VERSION", "version"},
+                              {"ROWS", "rows"},
+                              {"QUARANTINED", "quarantined"},
+                              {"CHECKS", "checks"},
+                              {"ARRIVED", "arrival_time"},
+                              {"DIGEST", "digest"}});
   });
 
   CLI::App* quarantine = data->add_subcommand("quarantine", "Rows that were put aside, and why");

@@ -8,7 +8,6 @@
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
 #include "dvc/repository.h"
-#include "store/file_system.h"
 
 namespace slipway::cli {
 namespace fs = std::filesystem;
@@ -36,6 +35,26 @@ std::string name_of(const fs::path& project) {
   return name.substr(0, kLongest) + "-" + base::md5_hex(project.string()).substr(0, 6);
 }
 
+Result<DvcRun> declare(Client& client, const fs::path& project,
+                       const std::vector<dvc::Stage>& stages, const std::string& stage) {
+  if (stages.empty()) return base::error(Code::kNotFound, "dvc.yaml: it has no stages");
+  const dvc::Plan plan = TRY(dvc::make_plan(stages));
+  std::vector<std::string> wanted;
+  if (!stage.empty()) wanted.push_back(stage);
+  const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
+  DvcRun run{.pipeline = name_of(project), .params = {}};
+  for (const auto& [folder, param] : dvc::locked_params(stages)) {
+    const JsonObject lock = TRY(dvc::read_lock(project / folder / dvc::kLockFile));
+    const Json* const locked = lock.if_contains("stages");
+    run.params[param] =
+        std::to_string(locked != nullptr && locked->is_object() ? locked->get_object().size() : 0);
+  }
+  TRY(client.post("/slipway/v1/pipelines",
+                  {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
+                   {"dir", project.string()}}));
+  return run;
+}
+
 }  // namespace
 
 bool is_dvc_target(const std::string& target) {
@@ -44,31 +63,20 @@ bool is_dvc_target(const std::string& target) {
 
 Result<DvcRun> declare_dvc(Client& client, const std::string& target) {
   const Target asked = parse(target);
-  const auto text = store::read_file(asked.file);
-  if (!text && text.error().code == Code::kNotFound && target.empty())
+  std::error_code why;
+  if (target.empty() && !fs::exists(asked.file, why))
     return base::error(
         Code::kNotFound,
         "there is no dvc.yaml here: name a pipeline (`slipway pipelines` lists them) "
         "or go where dvc.yaml is");
-  if (!text) return text.error();
   const fs::path project = fs::absolute(asked.file).lexically_normal().parent_path();
   TRY(dvc::find_repository(project));
-  const std::vector<dvc::Stage> stages = TRY(dvc::read_stages(
-      *text, [&](const std::string& path) { return store::read_file(project / path); }));
-  if (stages.empty()) return base::error(Code::kNotFound, "dvc.yaml: it has no stages");
-  const dvc::Plan plan = TRY(dvc::make_plan(stages));
-  std::vector<std::string> wanted;
-  if (!asked.stage.empty()) wanted.push_back(asked.stage);
-  const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
-  const JsonObject lock = TRY(dvc::read_lock(project / dvc::kLockFile));
-  DvcRun run{.pipeline = name_of(project)};
-  if (const Json* const locked = lock.if_contains("stages");
-      locked != nullptr && locked->is_object())
-    run.locked = locked->get_object().size();
-  TRY(client.post("/slipway/v1/pipelines",
-                  {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
-                   {"dir", project.string()}}));
-  return run;
+  return declare(client, project, TRY(dvc::read_project(project)), asked.stage);
+}
+
+Result<DvcRun> declare_all_dvc(Client& client) {
+  const fs::path repository = TRY(dvc::find_repository(fs::current_path()));
+  return declare(client, repository, TRY(dvc::read_all_projects(repository)), "");
 }
 
 }  // namespace slipway::cli

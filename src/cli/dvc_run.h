@@ -13,11 +13,13 @@ bool is_dvc_target(const std::string& target);
 
 struct DvcRun {
   std::string pipeline;
-  std::size_t locked = 0;  // stages that dvc.lock has
+  JsonObject params;  // what its lock files have
 };
 
 // Declares the pipeline, so that it can be run. The server has to be on this machine. Errors as
 // dvc/dvc_file.h and dvc/plan.h.
 Result<DvcRun> declare_dvc(Client& client, const std::string& target);
+// Of all dvc.yaml of the repository that this folder is in.
+Result<DvcRun> declare_all_dvc(Client& client);
 
 }  // namespace slipway::cli

@@ -419,9 +419,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
 
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");
   auto open_only = std::make_shared<bool>(false);
-  alerts->add_flag("--open", *open_only, "Only those that are open");
-  alerts->callback([&context, &exit_code, open_only, alerts] {
-    if (!alerts->get_subcommands().empty()) return;
+  const auto tell = [&context, &exit_code, open_only] {
     exit_code = finish_table(
         context,
         Client(context).get(*open_only ? "/slipway/v1/alerts?state=open" : "/slipway/v1/alerts"),
@@ -438,6 +436,13 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
          {"ACTION", "action.kind"},
          {"CAME OF IT", "action.state"},
          {"WHY", "action.reason"}});
+  };
+  CLI::App* listed = alerts->add_subcommand("list", "The same as without a verb");
+  for (CLI::App* either : {alerts, listed})
+    either->add_flag("--open", *open_only, "Only those that are open");
+  listed->callback(tell);
+  alerts->callback([tell, alerts] {
+    if (alerts->get_subcommands().empty()) tell();
   });
   struct Seen {
     std::string id, comment, by;

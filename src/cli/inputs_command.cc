@@ -2,13 +2,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/inference_flags.h"
+
 namespace slipway::cli {
 namespace {
 
 struct Options {
   std::string endpoint, dataset;
-  double margin = 0.1;
-  std::int64_t categories_max = 50;
+  InferenceFlags how;
 };
 
 std::string show_inputs(const Json& reply) {
@@ -87,17 +88,11 @@ void add_inputs_command(CLI::App& endpoints, Context& context, int& exit_code) {
   infer->add_option("--dataset", options->dataset,
                     "Rows of this one; otherwise of the monitor's reference, or the dataset that "
                     "has all inputs");
-  infer->add_option("--margin", options->margin, "Ranges grow so far to both sides, by their width")
-      ->capture_default_str();
-  infer
-      ->add_option("--categories-max", options->categories_max,
-                   "Texts with more different values are not listed")
-      ->capture_default_str();
+  options->how.add_to(*infer);
   infer->callback([&context, &exit_code, options] {
-    const std::string path =
-        path_of("/slipway/v1/endpoints/{}/inputs/inferred?dataset={}&margin={}&categories_max={}",
-                {options->endpoint, options->dataset, fmt::format("{}", options->margin),
-                 std::to_string(options->categories_max)});
+    const std::string path = path_of("/slipway/v1/endpoints/{}/inputs/inferred?dataset={}&",
+                                     {options->endpoint, options->dataset}) +
+                             options->how.query();
     exit_code = finish(context, Client(context).get(path), show_inferred);
   });
 }

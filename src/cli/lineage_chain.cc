@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "cli/made_from.h"
+#include "cli/run_record.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -225,35 +227,70 @@ Result<void> Chain::add_made_of(const std::string& dataset) {
 }
 
 Result<void> Chain::add_tracked(const std::string& pipeline_run, std::set<std::string>& known) {
-  const Json experiments =
-      TRY(client_.post("/api/2.0/mlflow/experiments/search", {{"max_results", 1000}}));
-  JsonArray ids;
-  if (const Json& found = member_at(experiments, "experiments"); found.is_array()) {
-    for (const Json& one : found.get_array()) ids.push_back(member_at(one, "experiment_id"));
-  }
-  if (ids.empty()) return {};
-  const Json runs =
-      TRY(client_.post("/api/2.0/mlflow/runs/search",
-                       {{"experiment_ids", std::move(ids)},
-                        {"filter", fmt::format("tags.\"slipway.run_id\" = \"{}\"", pipeline_run)},
-                        {"max_results", 100}}));
-  const Json& found = member_at(runs, "runs");
-  if (!found.is_array()) return {};
-  for (const Json& run : found.get_array()) {
-    const std::string id = cell(member_at(run, "info.run_id"));
-    add("run", id,
-        fmt::format("{}, of pipeline run {}", cell(member_at(run, "info.run_name")), pipeline_run));
-    const Json versions = TRY(client_.get(path_of("/api/2.0/mlflow/model-versions/search?filter={}",
-                                                  {fmt::format("run_id = '{}'", id)})));
-    const Json& made = member_at(versions, "model_versions");
-    if (!made.is_array()) continue;
-    for (const Json& version : made.get_array()) {
-      const std::string uri = fmt::format("models:/{}/{}", cell(member_at(version, "name")),
-                                          cell(member_at(version, "version")));
-      if (known.insert(uri).second) add("model version", uri, "of run " + id);
-    }
+  for (const RunRecord& run : TRY(RunRecord::find(
+           client_, fmt::format("tags.\"slipway.run_id\" = \"{}\"", pipeline_run)))) {
+    const std::string id = run.id();
+    add("run", id, fmt::format("{}, of pipeline run {}", run.name(), pipeline_run));
+    TRY(add_versions(id, known));
   }
   return {};
+}
+
+Result<void> Chain::add_versions(const std::string& run, std::set<std::string>& known) {
+  const Json versions = TRY(client_.get(path_of("/api/2.0/mlflow/model-versions/search?filter={}",
+                                                {fmt::format("run_id = '{}'", run)})));
+  const Json& made = member_at(versions, "model_versions");
+  if (!made.is_array()) return {};
+  for (const Json& one : made.get_array()) {
+    const std::string model = cell(member_at(one, "name")),
+                      version = cell(member_at(one, "version"));
+    const std::string uri = fmt::format("models:/{}/{}", model, version);
+    if (!known.insert(uri).second) continue;
+    add("model version", uri, "of run " + run);
+    TRY(add_uses(model, version));
+  }
+  return {};
+}
+
+Result<void> Chain::add_uses(const std::string& model, const std::string& version) {
+  for (const InUse& use : TRY(find_uses(client_, model, version))) {
+    add("endpoint", use.endpoint,
+        fmt::format("answered with models:/{}/{} from {}{}", model, version, use.from,
+                    use.to.empty() ? " on" : " to " + use.to));
+  }
+  return {};
+}
+
+Result<bool> Chain::add_run_of(const std::string& id, const std::string& walk) {
+  std::set<std::string> known;
+  const auto run = RunRecord::load(client_, id);
+  if (!run && run.error().code != Code::kNotFound) return run.error();
+  if (run) {
+    if (walk != "down") TRY(add_run(id));
+    if (walk != "up") TRY(add_versions(id, known));
+    return true;
+  }
+  const auto pipeline_run = client_.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
+  if (!pipeline_run && pipeline_run.error().code != Code::kNotFound) return pipeline_run.error();
+  if (!pipeline_run) return false;
+  if (walk != "down") TRY(add_pipeline_run(id));
+  if (walk != "up") TRY(add_tracked(id, known));
+  return true;
+}
+
+Result<std::string> endpoint_of_request(Client& client, const std::string& request) {
+  const Json reply = TRY(client.get("/slipway/v1/endpoints"));
+  for (const Json& endpoint : member_at(reply, "endpoints").as_array()) {
+    const std::string name = cell(member_at(endpoint, "name"));
+    const auto found = client.get(path_of("/slipway/v1/endpoints/{}/requests/{}", {name, request}));
+    if (found) return name;
+    if (found.error().code != Code::kNotFound) return found.error();
+  }
+  return base::error(
+      Code::kNotFound,
+      "no endpoint has logged such a request, there is no such run, nobody has told of "
+      "such a job or dataset, and it is no models:/NAME/VERSION: {}",
+      request);
 }
 
 }  // namespace slipway::cli

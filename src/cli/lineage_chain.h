@@ -8,6 +8,9 @@
 
 namespace slipway::cli {
 
+// The endpoint that has logged the request. kNotFound.
+Result<std::string> endpoint_of_request(Client& client, const std::string& request);
+
 // Links in the order in which they were found: {"kind", "id", "text"}.
 class Chain {
  public:
@@ -17,6 +20,11 @@ class Chain {
   // The request's live answer, then what stood behind it.
   Result<void> add_request(const std::string& endpoint, const std::string& id);
   Result<void> add_model(const std::string& model, const std::string& version);
+  // Endpoints that it was live at.
+  Result<void> add_uses(const std::string& model, const std::string& version);
+  // A tracked run or a pipeline's: what it was made from, and by walk the models that came of it
+  // with their uses. False: there is no such run.
+  Result<bool> add_run_of(const std::string& id, const std::string& walk);
   // What others have told of one of our datasets, and what we have made of it.
   Result<void> add_dataset(const std::string& name);
   // Jobs and datasets that others have told of, from what was first to what was made of it; of a
@@ -32,6 +40,7 @@ class Chain {
   // The newest runs of pipelines that read the dataset, and the model versions that came of them.
   Result<void> add_made_of(const std::string& dataset);
   Result<void> add_tracked(const std::string& pipeline_run, std::set<std::string>& known);
+  Result<void> add_versions(const std::string& run, std::set<std::string>& known);
 
   Client& client_;
   JsonArray links_;

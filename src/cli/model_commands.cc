@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/evaluate/evaluate_command.h"
+#include "cli/table.h"
 #include "cli/verb.h"
 #include "store/file_system.h"
 
@@ -28,6 +30,46 @@ struct GateOptions {
   std::string model, contenders, holdout, out;
   std::vector<std::string> policy;
 };
+
+Result<Json> list_models(const Context& context) {
+  Client client(context);
+  JsonArray models;
+  std::string page;
+  do {
+    Json reply = TRY(client.get(path_of(
+        "/api/2.0/mlflow/registered-models/search?max_results=1000&page_token={}", {page})));
+    const Json& next = member_at(reply, "next_page_token");
+    page = next.is_string() ? cell(next) : "";
+    if (const Json& found = member_at(reply, "registered_models"); found.is_array())
+      models.insert(models.end(), found.get_array().begin(), found.get_array().end());
+  } while (!page.empty());
+  return Json(JsonObject{{"registered_models", std::move(models)}});
+}
+
+std::string show_models(const Json& reply) {
+  JsonArray rows;
+  for (const Json& model : member_at(reply, "registered_models").as_array()) {
+    std::int64_t newest = 0;  // of those that are the latest of a stage
+    if (const Json& latest = member_at(model, "latest_versions"); latest.is_array()) {
+      for (const Json& version : latest.get_array())
+        newest = std::max(newest, read_version(cell(member_at(version, "version"))).value_or(0));
+    }
+    JsonArray aliases;
+    if (const Json& named = member_at(model, "aliases"); named.is_array()) {
+      for (const Json& alias : named.get_array())
+        aliases.emplace_back(fmt::format("@{} is {}", cell(member_at(alias, "alias")),
+                                         cell(member_at(alias, "version"))));
+    }
+    rows.push_back(JsonObject{{"name", member_at(model, "name")},
+                              {"newest", newest > 0 ? Json(newest) : Json(nullptr)},
+                              {"aliases", std::move(aliases)},
+                              {"description", member_at(model, "description")}});
+  }
+  return table(rows, {{"MODEL", "name"},
+                      {"NEWEST", "newest"},
+                      {"ALIASES", "aliases"},
+                      {"DESCRIPTION", "description"}});
+}
 
 // The file names who is compared ("candidate", "champion"); the hold-out is read by the server.
 Result<Json> judge(Client& client, const GateOptions& options) {
@@ -55,11 +97,8 @@ Result<Json> value_or_member(const std::string& text, std::string_view member) {
 }
 
 Result<Json> promote(Client& client, const PromoteOptions& options) {
-  const std::string version = cell(TRY(value_or_member(options.version, "version")));
-  std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(version.data(), version.data() + version.size(), number);
-  if (ec != std::errc() || end != version.data() + version.size())
-    return base::error(Code::kInvalidArgument, "a version is a whole number: {}", version);
+  const std::int64_t number =
+      TRY(read_version(cell(TRY(value_or_member(options.version, "version")))));
   return client.post(path_of("/slipway/v1/models/{}/promote", {options.model}),
                      {{"alias", options.alias},
                       {"version", number},
@@ -210,6 +249,14 @@ void add_alias_commands(CLI::App& models, Context& context, int& exit_code) {
 
 }  // namespace
 
+Result<std::int64_t> read_version(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size())
+    return base::error(Code::kInvalidArgument, "a version is a whole number: {}", text);
+  return number;
+}
+
 Result<JsonObject> read_policy(const std::vector<std::string>& members) {
   JsonObject policy;
   for (const std::string& member : members) {
@@ -227,6 +274,11 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* models = root.add_subcommand(
       "models", "Which version is in charge, who decided so, and may this one be?");
   models->require_subcommand(1);
+  models->add_subcommand("list", "Registered models: newest version, aliases")
+      ->callback([&context, &exit_code] {
+        exit_code = finish(context, list_models(context), show_models);
+      });
+  add_evaluate_command(*models, context, exit_code);
   add_alias_commands(*models, context, exit_code);
 
   auto gate_options = std::make_shared<GateOptions>();

@@ -17,13 +17,6 @@ namespace {
 constexpr std::string_view kModels = "models:/", kRuns = "runs:/",
                            kProxy = "mlflow-artifacts:", kFile = "file://", kS3 = "s3://";
 
-// The version an alias points to, or the one that is named.
-Result<std::string> version_of(Client& client, std::string_view name, std::string_view alias) {
-  const Json reply = TRY(client.get(
-      path_of("/api/2.0/mlflow/registered-models/alias?name={}&alias={}", {name, alias})));
-  return cell(member_at(reply, "model_version.version"));
-}
-
 // "mlflow-artifacts://host/1/models/m-1/artifacts" is below the proxy's root at "1/models/...".
 std::string path_below_proxy(std::string_view address) {
   address.remove_prefix(kProxy.size());
@@ -73,6 +66,34 @@ Result<std::string> logged_model_of(Client& client, const Json& run, const std::
 
 }  // namespace
 
+Result<Json> find_model_version(Client& client, const std::string& uri) {
+  if (!uri.starts_with(kModels))
+    return base::error(Code::kInvalidArgument, "no URI of a registered model: uri={}", uri);
+  const std::string rest = uri.substr(kModels.size());
+  const std::size_t at = rest.find('@'), slash = rest.find('/');
+  const std::string name = rest.substr(0, std::min(at, slash));
+  if (at == std::string::npos && slash == std::string::npos)
+    return base::error(Code::kInvalidArgument,
+                       "the URI names no version or alias (models:/NAME/3 or models:/NAME@ALIAS): "
+                       "uri={}",
+                       uri);
+  std::string version = at == std::string::npos ? rest.substr(slash + 1) : "";
+  if (at != std::string::npos) {
+    const Json model =
+        TRY(client.get(path_of("/api/2.0/mlflow/registered-models/get?name={}", {name})));
+    const Json& aliases = member_at(model, "registered_model.aliases");
+    for (const Json& alias : aliases.is_array() ? aliases.get_array() : JsonArray()) {
+      if (cell(member_at(alias, "alias")) == rest.substr(at + 1))
+        version = cell(member_at(alias, "version"));
+    }
+    if (version.empty())
+      return base::error(Code::kNotFound, "the model has no such alias: uri={}", uri);
+  }
+  const Json reply = TRY(client.get(
+      path_of("/api/2.0/mlflow/model-versions/get?name={}&version={}", {name, version})));
+  return member_at(reply, "model_version");
+}
+
 Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
   if (uri.starts_with(kRuns)) {
     const std::string rest = uri.substr(kRuns.size());
@@ -104,16 +125,9 @@ Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
       return base::error(Code::kNotFound, "no such model file or folder: path={}", uri);
     return ModelFiles(uri, uri);
   }
-  const std::string rest = uri.substr(kModels.size());
-  const std::size_t at = rest.find('@'), slash = rest.find('/');
-  std::string name = rest.substr(0, std::min(at, slash)), version;
-  if (at != std::string::npos) {
-    version = TRY(version_of(client, name, rest.substr(at + 1)));
-  } else if (slash != std::string::npos) {
-    version = rest.substr(slash + 1);
-  } else {
-    return base::error(Code::kInvalidArgument, "the URI names no version or alias: uri={}", uri);
-  }
+  const Json found = TRY(find_model_version(client, uri));
+  const std::string name = cell(member_at(found, "name")),
+                    version = cell(member_at(found, "version"));
   const Json reply = TRY(client.get(path_of(
       "/api/2.0/mlflow/model-versions/get-download-uri?name={}&version={}", {name, version})));
   const std::string address = cell(member_at(reply, "artifact_uri"));

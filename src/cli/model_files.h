@@ -10,6 +10,10 @@
 
 namespace slipway::cli {
 
+// The registered version that models:/NAME/VERSION or models:/NAME@ALIAS is now, as MLflow's API
+// tells of it. kNotFound; kInvalidArgument: a URI of another kind.
+Result<Json> find_model_version(Client& client, const std::string& uri);
+
 // Files of a model, taken away with the object when they were copied here.
 class ModelFiles {
  public:

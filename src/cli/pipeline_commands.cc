@@ -9,6 +9,7 @@
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
+#include "cli/log_commands.h"
 #include "cli/progress.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_view.h"
@@ -146,7 +147,7 @@ struct RunOptions {
   std::string pipeline, run, reason;
   std::vector<std::string> params;
   std::optional<std::int64_t> priority;
-  bool detached = false, explained = false, forced = false;
+  bool detached = false, explained = false, forced = false, all = false;
 };
 
 int start(Context& context, const RunOptions& options) {
@@ -162,16 +163,17 @@ int start(Context& context, const RunOptions& options) {
   Client client(context);
   std::string pipeline = options.pipeline;
   if (is_dvc_target(pipeline)) {
-    const Result<DvcRun> declared = declare_dvc(client, pipeline);
+    const Result<DvcRun> declared =
+        options.all ? declare_all_dvc(client) : declare_dvc(client, pipeline);
     if (!declared) return fail(declared.error(), context);
     pipeline = declared->pipeline;
-    params["locked"] = std::to_string(declared->locked);
+    for (const auto& [name, value] : declared->params) params[name] = value;
     params["force"] = options.forced ? "1" : "0";
   }
   if (options.explained) {
     return finish(context,
                   client.post(path_of("/slipway/v1/pipelines/{}/explain", {pipeline}),
-                              {{"params", std::move(params)}}),
+                              {{"params", std::move(params)}, {"no_cache", options.forced}}),
                   [](const Json& reply) {
                     return table(rows_of(member_at(reply, "steps")),
                                  {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
@@ -179,6 +181,7 @@ int start(Context& context, const RunOptions& options) {
   }
   JsonObject body{{"params", std::move(params)}, {"reason", options.reason}};
   if (options.priority) body["priority"] = *options.priority;
+  if (options.forced) body["no_cache"] = true;
   Result<Json> run =
       client.post(path_of("/slipway/v1/pipelines/{}/runs", {pipeline}), std::move(body));
   return show_end(context, client, std::move(run), options.detached);
@@ -196,16 +199,20 @@ int try_again(Context& context, const RunOptions& options) {
 void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* run = root.add_subcommand("run", "Run a pipeline and wait for it; 3: a gate said no");
-  run->add_option("pipeline", options->pipeline,
-                  "Its name, or dvc.yaml or dvc.yaml:STAGE; without, the dvc.yaml that is here");
+  CLI::Option* const named = run->add_option(
+      "pipeline", options->pipeline,
+      "Its name, or dvc.yaml or dvc.yaml:STAGE; without, the dvc.yaml that is here");
   run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
   run->add_option("--reason", options->reason, "Why, for the record");
   run->add_option("--priority", options->priority,
                   "Runs with more go first when not all can, -1000 to 1000; without, as the "
                   "pipeline says, or 0");
   run->add_flag("--detach", options->detached, "Only start it");
-  run->add_flag("--force", options->forced,
-                "Of dvc.yaml: also stages of which nothing has changed");
+  run->add_flag("--all-pipelines,-P", options->all,
+                "All dvc.yaml of the repository that this folder is in, as `dvc repro -P`")
+      ->excludes(named);
+  run->add_flag("--no-cache,--force,-f", options->forced,
+                "Also steps, or stages of dvc.yaml, of which nothing has changed");
   run->add_flag("--explain", options->explained,
                 "Run nothing: say for each step whether it would run, and why");
   run->callback([&context, &exit_code, options] { exit_code = start(context, *options); });
@@ -213,13 +220,16 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* pipelines =
       root.add_subcommand("pipelines", "Pipelines with their last run; their runs and steps");
   pipelines->require_subcommand(0, 1);
-  pipelines->callback([&context, &exit_code, pipelines] {
-    if (!pipelines->get_subcommands().empty()) return;
+  const auto list = [&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/pipelines"), "pipelines",
                              {{"PIPELINE", "name"},
                               {"LAST RUN", "last_run.id"},
                               {"STATE", "last_run.state"},
                               {"AT", "last_run.now"}});
+  };
+  pipelines->add_subcommand("list", "The same as without a verb")->callback(list);
+  pipelines->callback([list, pipelines] {
+    if (pipelines->get_subcommands().empty()) list();
   });
   auto name = std::make_shared<std::string>();
   CLI::App* all = pipelines->add_subcommand("runs", "Runs of a pipeline, newest first");
@@ -285,19 +295,7 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   retry->add_option("run", again->run)->required();
   retry->add_flag("--detach", again->detached, "Only start it");
   retry->callback([&context, &exit_code, again] { exit_code = try_again(context, *again); });
-  auto step = std::make_shared<std::string>();
-  CLI::App* log = pipelines->add_subcommand("log", "What a step has written");
-  log->add_option("run", *name)->required();
-  log->add_option("step", *step)->required();
-  log->callback([&context, &exit_code, name, step] {
-    const auto reply =
-        Client(context).fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
-    if (!reply) {
-      exit_code = fail(reply.error(), context);
-      return;
-    }
-    std::fwrite(reply->body.data(), 1, reply->body.size(), stdout);
-  });
+  add_log_commands(*pipelines, context, exit_code);
   add_backfill_command(*pipelines, context, exit_code);
 }
 

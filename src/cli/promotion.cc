@@ -1,13 +1,13 @@
 #include "cli/promotion.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "api/mlflow_source/local_folder.h"
 #include "base/hash.h"
 #include "cli/artifact_copy.h"
 #include "cli/lineage_chain.h"
+#include "cli/model_commands.h"
 #include "cli/scratch.h"
 #include "cli/stored_artifacts.h"
 #include "cli/table.h"
@@ -19,14 +19,6 @@ namespace {
 
 constexpr std::string_view kModels = "models:/";
 constexpr std::string_view kOurTags = "slipway.promoted.";  // what an earlier promotion has left
-
-Result<std::int64_t> number_of(const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (ec != std::errc() || end != text.data() + text.size())
-    return base::error(Code::kInvalidArgument, "a version is a whole number: {}", text);
-  return number;
-}
 
 std::string text_or_empty(const Json& value) {
   return value.is_string() ? std::string(std::string_view(value.get_string())) : std::string();
@@ -71,7 +63,7 @@ Result<std::vector<std::int64_t>> all_brought(Client& target, const std::string&
   const Json& found = member_at(reply, "model_versions");
   if (found.is_array()) {
     for (const Json& version : found.get_array())
-      numbers.push_back(TRY(number_of(cell(member_at(version, "version")))));
+      numbers.push_back(TRY(read_version(cell(member_at(version, "version")))));
   }
   std::sort(numbers.begin(), numbers.end());
   return numbers;
@@ -112,7 +104,7 @@ Result<PromotedVersion> find_version(Client& source, const std::string& url,
     if (!version) return base::error(Code::kNotFound, "the alias points to no version: {}", uri);
     found.version = *version;
   } else {
-    found.version = TRY(number_of(rest.substr(slash + 1)));
+    found.version = TRY(read_version(rest.substr(slash + 1)));
   }
   const std::string number = std::to_string(found.version);
   const Json reply = TRY(source.get(
@@ -213,7 +205,7 @@ Result<std::int64_t> make_version(Client& target, const std::string& model,
                                         {"source", "mlflow-artifacts:/" + folder + "/model"},
                                         {"description", from.description},
                                         {"tags", std::move(tags)}}));
-  const std::int64_t own = TRY(number_of(cell(member_at(version, "model_version.version"))));
+  const std::int64_t own = TRY(read_version(cell(member_at(version, "model_version.version"))));
   const std::int64_t first = TRY(all_brought(target, model, from, bytes)).front();
   if (first != own)
     TRY(target.send("DELETE", "/api/2.0/mlflow/model-versions/delete",

@@ -51,13 +51,14 @@ Result<Recording> read_recording(const RecordingFiles& files) {
     recording.labels = TRY(labels_of(requests, files.label));
     recording.label_times = TRY(times_in(requests, files.label_time));
   }
-  for (const RecordingFiles::Source& from : files.sources) {
-    Recording::Source source{.name = from.source};
-    source.rows = TRY(store::read_parquet(from.file));
-    source.times = TRY(times_in(source.rows, from.column));
-    recording.sources.push_back(std::move(source));
-  }
   return recording;
+}
+
+Result<Recording::Source> read_source(const PushedFile& from) {
+  Recording::Source source{.name = from.source};
+  source.rows = TRY(store::read_parquet(from.file));
+  source.times = TRY(times_in(source.rows, from.column));
+  return source;
 }
 
 }  // namespace slipway::cli

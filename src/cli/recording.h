@@ -14,15 +14,15 @@ namespace slipway::cli {
 
 // Where a recording is read from.
 struct RecordingFiles {
-  // Rows of `file` go to the feature source `source` when the time in `column` has come.
-  struct Source {
-    std::string source, file, column;
-  };
   std::string requests;             // Parquet file, one row a request
   std::string id, event_time;       // its columns
   std::vector<std::string> inputs;  // columns sent
   std::string label, label_time;    // expression; column with the label's arrival. Empty: none
-  std::vector<Source> sources;
+};
+
+// Rows of `file` go to the feature source `source` when the time in `column` has come.
+struct PushedFile {
+  std::string source, file, column;
 };
 
 // A value. Vectors go by row; nothing: it never comes.
@@ -48,5 +48,6 @@ struct Recording {
 
 // kInvalidArgument, kNotFound: a file, column, type or expression that doesn't fit.
 Result<Recording> read_recording(const RecordingFiles& files);
+Result<Recording::Source> read_source(const PushedFile& from);
 
 }  // namespace slipway::cli

@@ -19,8 +19,13 @@ struct RecordingFlags {
 
   // kInvalidArgument: a flag that makes no sense, or as read_recording().
   Result<Recording> read() const;
+  // What --push names.
+  Result<std::vector<Recording::Source>> read_pushes() const;
 };
 
-std::shared_ptr<RecordingFlags> add_recording_flags(CLI::App& command);
+// kLog: without --requests nothing is read, and the command plays the endpoint's log.
+enum class Otherwise { kNothing, kLog };
+std::shared_ptr<RecordingFlags> add_recording_flags(CLI::App& command,
+                                                    Otherwise otherwise = Otherwise::kNothing);
 
 }  // namespace slipway::cli

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/reproduce_command.h"
 #include "cli/run_compare.h"
-#include "cli/run_reproduce.h"
 #include "cli/run_watch.h"
 #include "cli/verb.h"
 #include "types/timestamp.h"
@@ -22,6 +22,7 @@ struct ListOptions {
 
 // Ids of experiments by name or id; of all when none is named.
 Result<JsonArray> experiment_ids(Client& client, const std::vector<std::string>& named) {
+  if (named.empty()) return all_experiments(client);
   JsonArray ids;
   for (const std::string& name : named) {
     const auto found =
@@ -38,18 +39,7 @@ Result<JsonArray> experiment_ids(Client& client, const std::vector<std::string>&
         TRY(client.get(path_of("/api/2.0/mlflow/experiments/get?experiment_id={}", {name})));
     ids.push_back(member_at(by_id, "experiment.experiment_id"));
   }
-  if (!named.empty()) return ids;
-  JsonObject body{{"max_results", 1000}};
-  for (;;) {
-    const Json reply = TRY(client.post("/api/2.0/mlflow/experiments/search", body));
-    if (const Json& experiments = member_at(reply, "experiments"); experiments.is_array()) {
-      for (const Json& experiment : experiments.get_array())
-        ids.push_back(member_at(experiment, "experiment_id"));
-    }
-    const Json& next = member_at(reply, "next_page_token");
-    if (!next.is_string()) return ids;
-    body["page_token"] = next;
-  }
+  return ids;
 }
 
 std::string when(const Json& millis) {
@@ -131,28 +121,6 @@ std::string show_run(const Json& run) {
   return table(rows, {{"WHAT", "what"}, {"KEY", "key"}, {"VALUE", "value"}});
 }
 
-void add_reproduce(CLI::App& runs, Context& context, int& exit_code) {
-  auto options = std::make_shared<ReproduceOptions>();
-  CLI::App* reproduce = runs.add_subcommand(
-      "reproduce",
-      "Run it again from its commit, data and environment, and compare; 1: it differs, "
-      "or something can't be restored");
-  reproduce->add_option("run", options->run)->required();
-  reproduce->add_option("--repository", options->repository,
-                        "Where the commit is, for a run that no pipeline started");
-  reproduce->add_option("--command", options->command,
-                        "What to run instead of the recorded script");
-  reproduce->add_option("--tolerance", options->tolerance,
-                        "Relative difference of metrics that counts as equal");
-  reproduce->add_option("--folder", options->folder, "An empty or new folder to work in, and keep");
-  reproduce->callback([&context, &exit_code, options] {
-    Client client(context);
-    const auto report = reproduce_run(client, context, *options);
-    exit_code = finish(context, report, reproduction_table);
-    if (report && !member_at(*report, "equal").as_bool()) exit_code = kFailed;
-  });
-}
-
 }  // namespace
 
 void add_run_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -207,7 +175,7 @@ void add_run_commands(CLI::App& root, Context& context, int& exit_code) {
                        comparison ? Result<Json>(Json(std::move(*comparison))) : comparison.error(),
                        comparison_table);
   });
-  add_reproduce(*runs, context, exit_code);
+  add_reproduce_command(*runs, context, exit_code);
 }
 
 }  // namespace slipway::cli

@@ -16,11 +16,6 @@ const JsonArray& list_at(const Json& value, std::string_view path) {
   return found.is_array() ? found.get_array() : kNone;
 }
 
-std::string text_at(const Json& value, std::string_view path) {
-  const Json& found = member_at(value, path);
-  return found.is_null() ? std::string() : cell(found);
-}
-
 // A number keeps all its digits; JSON has no NaN.
 double number_of(const Json& value) {
   if (value.is_number()) return value.to_number<double>();
@@ -43,6 +38,22 @@ Result<RunRecord> RunRecord::load(Client& client, const std::string& id) {
                        "no such run: {} (a pipeline's run? `slipway pipelines show {}`)", id, id);
   if (!reply) return std::move(reply).error();
   return RunRecord(member_at(*reply, "run"));
+}
+
+Result<std::vector<RunRecord>> RunRecord::find(Client& client, const std::string& filter) {
+  std::vector<RunRecord> found;
+  JsonObject body{{"experiment_ids", TRY(all_experiments(client))},
+                  {"filter", filter},
+                  {"order_by", JsonArray{"attributes.start_time ASC"}},
+                  {"max_results", 1000}};
+  if (body["experiment_ids"].as_array().empty()) return found;
+  for (;;) {
+    const Json reply = TRY(client.post("/api/2.0/mlflow/runs/search", body));
+    for (const Json& run : list_at(reply, "runs")) found.push_back(RunRecord(run));
+    const Json& next = member_at(reply, "next_page_token");
+    if (!next.is_string() || next.get_string().empty()) return found;
+    body["page_token"] = next;
+  }
 }
 
 std::string RunRecord::id() const { return info("run_id"); }
@@ -100,13 +111,42 @@ Result<std::map<std::string, std::string>> RunRecord::artifacts(Client& client) 
     return {};
   };
   TRY(add(info("artifact_uri"), ""));
-  for (const Json& output : list_at(run_, "outputs.model_outputs")) {
-    const Json reply =
-        TRY(client.get(path_of("/api/2.0/mlflow/logged-models/{}", {text_at(output, "model_id")})));
-    TRY(add(text_at(reply, "model.info.artifact_uri"),
-            "models/" + text_at(reply, "model.info.name") + "/"));
+  for (const auto& [name, id] : TRY(models(client))) {
+    const Json reply = TRY(client.get(path_of("/api/2.0/mlflow/logged-models/{}", {id})));
+    TRY(add(text_at(reply, "model.info.artifact_uri"), "models/" + name + "/"));
   }
   return found;
+}
+
+Result<std::map<std::string, std::string>> RunRecord::models(Client& client) const {
+  std::map<std::string, std::string> found;
+  for (const Json& output : list_at(run_, "outputs.model_outputs")) {
+    const std::string id = text_at(output, "model_id");
+    const Json reply = TRY(client.get(path_of("/api/2.0/mlflow/logged-models/{}", {id})));
+    found[text_at(reply, "model.info.name")] = id;
+  }
+  return found;
+}
+
+const Json* find_step(const JsonArray& steps, const std::string& name) {
+  for (const Json& step : steps) {
+    if (text_at(step, "name") == name) return &step;
+    if (const Json* item = find_step(list_at(step, "items"), name); item != nullptr) return item;
+  }
+  return nullptr;
+}
+
+Result<JsonArray> all_experiments(Client& client) {
+  JsonArray ids;
+  JsonObject body{{"max_results", 1000}};
+  for (;;) {
+    const Json reply = TRY(client.post("/api/2.0/mlflow/experiments/search", body));
+    for (const Json& experiment : list_at(reply, "experiments"))
+      ids.push_back(member_at(experiment, "experiment_id"));
+    const Json& next = member_at(reply, "next_page_token");
+    if (!next.is_string()) return ids;
+    body["page_token"] = next;
+  }
 }
 
 std::map<std::string, std::string> parse_requirements(std::string_view text) {

@@ -22,6 +22,9 @@ class RunRecord {
   // kNotFound; for an id of a pipeline's run with a word about where to look.
   static Result<RunRecord> load(Client& client, const std::string& id);
 
+  // Of all experiments, those that are not deleted and match, oldest first.
+  static Result<std::vector<RunRecord>> find(Client& client, const std::string& filter);
+
   const Json& json() const { return run_; }  // {"info","data","inputs","outputs"}
   std::string id() const;
   std::string name() const;
@@ -36,6 +39,9 @@ class RunRecord {
   // Nothing when no pipeline started it.
   Result<std::optional<PipelineOrigin>> origin(Client& client) const;
 
+  // Name -> id of the models that it logged.
+  Result<std::map<std::string, std::string>> models(Client& client) const;
+
   // Name -> path on the server: the run's own files, and those of its models as "models/NAME/...".
   Result<std::map<std::string, std::string>> artifacts(Client& client) const;
 
@@ -44,6 +50,12 @@ class RunRecord {
 
   Json run_;
 };
+
+// Of the steps of a pipeline's run, or their items, the one of that name; null: there is none.
+const Json* find_step(const JsonArray& steps, const std::string& name);
+
+// Ids of all experiments.
+Result<JsonArray> all_experiments(Client& client);
 
 // "xgboost" -> "==3.1.2": what pins the packages of an environment, from a requirements.txt;
 // comments and options are left out.

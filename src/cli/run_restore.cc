@@ -2,17 +2,23 @@
 
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdlib>
 
 #include "base/hash.h"
 #include "cli/table.h"
+#include "cli/world_restore.h"
 #include "pipelines/cache_key.h"
+#include "pipelines/definition.h"
 #include "pipelines/executor.h"
+#include "store/file_digest.h"
 #include "store/file_system.h"
 
 namespace slipway::cli {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::size_t kDigestShown = 12;
 
 // Exits with 0 when the interpreter has every package as a requirements.txt pins it.
 constexpr std::string_view kHasPinned = R"py(
@@ -29,12 +35,6 @@ Error cannot(fmt::format_string<Args...> format, Args&&... args) {
                      fmt::format(format, std::forward<Args>(args)...));
 }
 
-std::string shell_word(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 // The only line that a command writes, when it ends well.
 Result<std::string> line_of(const std::string& command, const fs::path& folder,
                             const fs::path& work) {
@@ -48,50 +48,61 @@ Result<std::string> line_of(const std::string& command, const fs::path& folder,
   return text;
 }
 
+bool ended_well(const Json& step) {
+  const std::string state = cell(member_at(step, "state"));
+  return state == "succeeded" || state == "cached";
+}
+
 class Restore {
  public:
-  Restore(Client& client, const RunRecord& run, const ReproduceOptions& options,
+  Restore(Client& client, const Context& context, const ReproduceOptions& options,
           const fs::path& work)
-      : client_(client), run_(run), options_(options), work_(work) {}
+      : client_(client), context_(context), options_(options), work_(work) {
+    result_.registry = work / "registry";
+  }
   ~Restore() { discard_checkout(result_, work_); }  // when something else can't be restored
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
 
-  Result<RestoredRun> from_step(const PipelineOrigin& origin) {
-    const std::string step = run_.tag("slipway.step");
-    if (!origin.step.is_object())
-      return cannot("the pipeline's run has no such step: run={} step={}",
-                    cell(member_at(origin.run, "id")), step);
-    const Json& commit = member_at(origin.run, "source.commit");
-    const fs::path project = cell(member_at(origin.run, "source.folder"));
-    if (!commit.is_string() || project == "-")
-      return cannot("the code: the pipeline's project was in no git repository: run={}",
-                    cell(member_at(origin.run, "id")));
-    const fs::path code = TRY(check_out(project, cell(commit)));
-    TRY(check_parts(origin, code, cell(commit)));
-    const std::string own = cell(member_at(origin.step, "folder"));
-    const fs::path out = work_ / "out";
-    TRY(store::make_folders(out));
-    result_.command = cell(member_at(origin.step, "command"));
-    for (std::size_t at = 0; (at = result_.command.find(own, at)) != std::string::npos;) {
-      result_.command.replace(at, own.size(), out.string());
-      at += out.string().size();
-    }
-    result_.folder = code;
-    result_.environment["SLIPWAY_OUT"] = out.string();
-    result_.environment["SLIPWAY_STEP"] = step;
-    result_.environment["SLIPWAY_PIPELINE"] = cell(member_at(origin.run, "pipeline"));
-    result_.environment["SLIPWAY_NOW"] = cell(member_at(origin.run, "now"));
-    result_.environment["SLIPWAY_GIT_COMMIT"] = cell(commit);
-    note("command", fmt::format("step {} of {}", step, cell(member_at(origin.run, "pipeline"))));
-    TRY(restore_environment(requirements_of_step(origin, code)));
-    return std::exchange(result_, {});
+  Result<RestoredRun> from_step(const Json& run, const std::string& step) {
+    TRY(open_project(run));
+    TRY(add_step(step));
+    return finish();
   }
 
-  Result<RestoredRun> from_script() {
-    const std::string kind = run_.tag("mlflow.source.type");
-    const std::string script = run_.tag("mlflow.source.name");
-    const std::string commit = run_.tag("mlflow.source.git.commit");
+  Result<RestoredRun> from_pipeline(const Json& run, const std::set<std::string>& tracked,
+                                    JsonArray& left) {
+    TRY(open_project(run));
+    const auto leave = [&](const std::string& step, std::string_view why) {
+      left.push_back(JsonObject{{"step", step}, {"why", why}});
+    };
+    for (const Json& step : member_at(run, "steps").as_array()) {
+      const std::string name = cell(member_at(step, "name"));
+      const Json& nested = member_at(step, "nested_run");
+      if (nested.is_string()) {
+        leave(name, "it is a run of its own: " + cell(nested));
+      } else if (!ended_well(step)) {
+        leave(name, "it was " + cell(member_at(step, "state")));
+      } else if (member_at(step, "items").is_array()) {
+        leave(name, "it has items: each is reproduced by the run that it was tracked as");
+      } else if (!member_at(step, "key.parts").is_object()) {
+        leave(name, "it ran no command");
+      } else if (has_effects(name) && !tracked.contains(name)) {
+        leave(name, "it is not to be answered from cache, as it may change something");
+      } else {
+        TRY(add_step(name));
+      }
+    }
+    if (result_.commands.empty())
+      return cannot("the run has no step that can be run again: run={}",
+                    cell(member_at(run, "id")));
+    return finish();
+  }
+
+  Result<RestoredRun> from_script(const RunRecord& run) {
+    const std::string kind = run.tag("mlflow.source.type");
+    const std::string script = run.tag("mlflow.source.name");
+    const std::string commit = run.tag("mlflow.source.git.commit");
     if (commit.empty())
       return cannot("the code: the run has no commit (tag mlflow.source.git.commit)");
     if (options_.command.empty() && (script.empty() || (!kind.empty() && kind != "LOCAL")))
@@ -102,22 +113,105 @@ class Restore {
     const fs::path code = TRY(check_out(repository_of(script), commit));
     const fs::path found = options_.command.empty() ? TRY(find_script(code, script)) : code;
     const bool absolute = fs::path(script).is_absolute();
-    result_.folder =
-        options_.command.empty() && absolute ? found.parent_path() : root_of(found, script);
-    result_.command =
-        options_.command.empty()
-            ? "python3 " + shell_word(fs::path(found).lexically_relative(result_.folder).string())
-            : options_.command;
-    if (!options_.command.empty()) result_.folder = code;
+    RestoredCommand command;
+    command.folder = !options_.command.empty() ? code
+                     : absolute                ? found.parent_path()
+                                               : root_of(found, script);
+    command.text = options_.command.empty()
+                       ? "python3 " + shell_word(found.lexically_relative(command.folder).string())
+                       : options_.command;
     note("command",
-         result_.command + (options_.command.empty() ? " (MLflow records no arguments)" : ""));
-    TRY(restore_environment(TRY(requirements_of_model())));
+         command.text + (options_.command.empty() ? " (MLflow records no arguments)" : ""));
+    command.environment["PATH"] = TRY(restore_environment(TRY(requirements_of_model(run))));
+    result_.commands.push_back(std::move(command));
     return std::exchange(result_, {});
   }
 
  private:
   void note(std::string_view what, const std::string& detail) {
     result_.restored.push_back(JsonObject{{"what", what}, {"detail", detail}});
+  }
+
+  // The code of a pipeline's run, and what its steps say of themselves there.
+  Result<void> open_project(const Json& run) {
+    run_ = run;
+    const Json& commit = member_at(run, "source.commit");
+    const Json& folder = member_at(run, "source.folder");
+    if (!commit.is_string() || !folder.is_string())
+      return cannot("the code: the pipeline's project was in no git repository: run={}",
+                    cell(member_at(run, "id")));
+    commit_ = cell(commit);
+    code_ = TRY(check_out(
+        options_.repository.empty() ? fs::path(cell(folder)) : options_.repository, commit_));
+    const auto yaml = store::read_file(code_ / "slipway.yaml");
+    if (!yaml) return {};  // of Kubeflow or DVC
+    for (auto& parsed : TRY(pipelines::parse_pipelines(*yaml))) {
+      if (parsed.definition.name == cell(member_at(run, "pipeline")))
+        definition_ = std::move(parsed.definition);
+    }
+    return {};
+  }
+
+  // What the project says of a step, or of the one that an item is of.
+  const pipelines::StepDefinition* declared(const std::string& name) const {
+    return definition_ ? definition_->find_step(name.substr(0, name.find('['))) : nullptr;
+  }
+
+  // Whether a step may do something beside writing its files.
+  bool has_effects(const std::string& name) const {
+    const auto* step = declared(name);
+    return step != nullptr && !step->cached();
+  }
+
+  // A step, behind those before it that have to run again.
+  Result<void> add_step(const std::string& name) {
+    if (folders_.contains(name)) return {};
+    const std::string run = cell(member_at(run_, "id"));
+    const Json* step = find_step(member_at(run_, "steps").as_array(), name);
+    if (step == nullptr)
+      return cannot("the pipeline's run has no such step: run={} step={}", run, name);
+    if (const auto* known = declared(name); known != nullptr && !known->secrets.empty())
+      return cannot("the secrets of step {}, which are kept nowhere: {}", name,
+                    fmt::join(known->secrets, ", "));
+    TRY(check_parts(*step));
+    RestoredCommand command{.step = name,
+                            .text = cell(member_at(*step, "command")),
+                            .folder = code_,
+                            .out = work_ / "out" / name,
+                            .before = cell(member_at(*step, "folder")),
+                            .outputs = {},
+                            .environment = {}};
+    TRY(store::make_folders(command.out));
+    for (const auto& [file, digest] : member_at(*step, "outputs").as_object())
+      command.outputs[std::string(file)] = cell(digest);
+    folders_[name] = {command.before.string(), command.out};
+    for (const auto& [other, moved] : folders_)
+      replace(command.text, moved.first, moved.second.string());
+    command.environment = {{"SLIPWAY_OUT", command.out.string()},
+                           {"SLIPWAY_STEP", name},
+                           {"SLIPWAY_PIPELINE", cell(member_at(run_, "pipeline"))},
+                           {"SLIPWAY_NOW", cell(member_at(run_, "now"))},
+                           {"SLIPWAY_GIT_COMMIT", commit_}};
+    note("command", fmt::format("step {} of {}", name, cell(member_at(run_, "pipeline"))));
+    command.environment["PATH"] = TRY(restore_environment(requirements_of_step(*step)));
+    result_.commands.push_back(std::move(command));
+    return {};
+  }
+
+  // A folder in a command, but none whose name only begins like it.
+  static void replace(std::string& text, const std::string& from, const std::string& to) {
+    const auto goes_on = [&](std::size_t end) {
+      return end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 ||
+                                   std::string_view("_-.[").find(text[end]) != std::string::npos);
+    };
+    for (std::size_t at = 0; !from.empty() && (at = text.find(from, at)) != std::string::npos;) {
+      if (goes_on(at + from.size())) {
+        at += from.size();
+        continue;
+      }
+      text.replace(at, from.size(), to);
+      at += to.size();
+    }
   }
 
   // The folder that stands for `inside` in a fresh checkout of its repository.
@@ -179,9 +273,8 @@ class Restore {
   }
 
   // Code, environment and inputs are what the step's key says they were.
-  Result<void> check_parts(const PipelineOrigin& origin, const fs::path& code,
-                           const std::string& commit) {
-    const Json& parts = member_at(origin.step, "key.parts");
+  Result<void> check_parts(const Json& step) {
+    const Json& parts = member_at(step, "key.parts");
     if (!parts.is_object()) return cannot("the inputs: the step has no record of them");
     pipelines::StepDefinition files;
     std::map<std::string, std::string> expected;
@@ -195,74 +288,141 @@ class Restore {
         files.env.push_back(rest);
         expected[part] = value;
       } else if (part.starts_with("step/")) {
-        TRY(check_outputs(origin, rest));
+        TRY(restore_outputs(rest));
       } else if (part.starts_with("input/dataset:")) {
-        TRY(check_dataset(rest.substr(8), value));
+        TRY(add_dataset(rest.substr(8), value));
       } else if (part.starts_with("input/model:")) {
-        if (value != "none")
-          return cannot("the registry: the step read {} when it was {}", rest.substr(6), value);
-        note("registry", rest.substr(6) + " was no version yet");
+        add_model(rest.substr(6), value);
       } else if (part.starts_with("input/")) {
         files.inputs.push_back(rest);
         expected[part] = value;
       }
     }
     NoInputs none;
-    const auto here = pipelines::declared_digests(files, code, none);
-    if (!here) return cannot("the code: {}: commit={}", here.error().message, commit);
+    const auto here = pipelines::declared_digests(files, code_, none);
+    if (!here) return cannot("the code: {}: commit={}", here.error().message, commit_);
     for (const auto& [part, digest] : expected) {
       const auto found = here->find(part);
       if (found == here->end() || found->second != digest)
         return cannot("{} is not what ran: it was changed and not committed: commit={}", part,
-                      commit);
+                      commit_);
     }
     return {};
   }
 
-  // Files of an earlier step, where they are and as they were.
-  Result<void> check_outputs(const PipelineOrigin& origin, const std::string& name) {
-    for (const Json& step : member_at(origin.run, "steps").as_array()) {
-      if (cell(member_at(step, "name")) != name) continue;
-      const fs::path folder = cell(member_at(step, "folder"));
-      for (const auto& [file, digest] : member_at(step, "outputs").as_object()) {
-        const fs::path path = folder / std::string(file);
-        const auto bytes = store::read_file(path);
-        if (!bytes)
-          return cannot("the data: {} of step {} is gone: file={}", std::string(file), name,
-                        path.string());
-        if (base::sha256_hex(*bytes) != cell(digest))
-          return cannot("the data: {} of step {} has changed: file={}", std::string(file), name,
-                        path.string());
-        note("data", fmt::format("{} of step {}, sha256 {}", std::string(file), name,
-                                 cell(digest).substr(0, 12)));
-      }
+  // Files of an earlier step, where they are and as they were, or made again.
+  Result<void> restore_outputs(const std::string& name) {
+    if (folders_.contains(name)) return {};
+    const Json* step = find_step(member_at(run_, "steps").as_array(), name);
+    if (step == nullptr) return cannot("the data: the pipeline's run has no step {}", name);
+    const std::string lost = lost_outputs(*step);
+    if (has_effects(name) || !member_at(*step, "key.parts").is_object() ||
+        (lost.empty() && !options_.from_data)) {
+      if (!lost.empty())
+        return cannot("the data: {}, and step {} is not run again (cache: false)", lost, name);
+      for (const auto& [file, digest] : member_at(*step, "outputs").as_object())
+        note("data", fmt::format("{} of step {}, sha256 {}", std::string_view(file), name,
+                                 cell(digest).substr(0, kDigestShown)));
       return {};
     }
-    return cannot("the data: the pipeline's run has no step {}", name);
+    if (!lost.empty()) note("data", lost + ": made again");
+    return add_step(name);
   }
 
-  Result<void> check_dataset(const std::string& name, const std::string& digest) {
-    const auto dataset = client_.get(path_of("/slipway/v1/datasets/{}", {name}));
-    if (!dataset) return cannot("the data: dataset {}: {}", name, dataset.error().message);
-    const std::string now = cell(member_at(*dataset, "latest.digest"));
-    if (now != digest)
-      return cannot("the data: dataset {} is another version now: digest={} now={}", name, digest,
-                    now);
-    note("data", fmt::format("dataset {}, digest {}", name, digest.substr(0, 12)));
+  // What of a step's files is not as it was; empty: nothing.
+  static std::string lost_outputs(const Json& step) {
+    const std::string name = cell(member_at(step, "name"));
+    const fs::path folder = cell(member_at(step, "folder"));
+    for (const auto& [file, digest] : member_at(step, "outputs").as_object()) {
+      const fs::path path = folder / std::string(file);
+      const auto found = store::file_digest(path);
+      if (found && *found == cell(digest)) continue;
+      return fmt::format("{} of step {} {}: file={}", std::string_view(file), name,
+                         found ? "has changed" : "is gone", path.string());
+    }
+    return "";
+  }
+
+  Result<void> add_dataset(const std::string& name, const std::string& digest) {
+    const auto version = find_dataset_version(client_, name, digest);
+    if (!version) return cannot("the data: {}", version.error().message);
+    const Json known = TRY(client_.get(path_of("/slipway/v1/datasets/{}", {name})));
+    const bool is_newest = cell(member_at(known, "latest.digest")) == digest;
+    if (!datasets_.emplace(name, digest).second) return {};
+    is_old_data_ = is_old_data_ || !is_newest;
+    note("data",
+         fmt::format("dataset {} version {}, digest {}{}", name, *version,
+                     digest.substr(0, kDigestShown), is_newest ? "" : ", on a server of its own"));
     return {};
   }
 
-  static std::optional<fs::path> requirements_of_step(const PipelineOrigin& origin,
-                                                      const fs::path& code) {
-    for (const auto& [name, digest] : member_at(origin.step, "key.parts").as_object()) {
+  // "sale@champion", "sale/3"; `value`: "models:/sale/3", or "none" that it was.
+  void add_model(const std::string& name, const std::string& value) {
+    const std::size_t at = name.find('@');
+    ModelAsItWas& model = models_[name.substr(0, std::min(at, name.find('/')))];
+    if (value == "none") {
+      note("registry", name + " was no version yet");
+      return;
+    }
+    const std::int64_t version =
+        std::strtoll(value.substr(value.rfind('/') + 1).c_str(), nullptr, 10);
+    model.versions = std::max(model.versions, version);
+    if (at != std::string::npos) model.aliases[name.substr(at + 1)] = version;
+    note("registry", name + " is " + value + ", in a registry of its own");
+  }
+
+  // Models that the run registered had the versions before that, so that a new one gets the number
+  // that it had.
+  Result<void> add_registered() {
+    std::map<std::string, std::int64_t> first;
+    for (const RunRecord& run : TRY(RunRecord::find(
+             client_, fmt::format("tags.`slipway.run_id` = '{}'", cell(member_at(run_, "id")))))) {
+      const Json reply = TRY(client_.get(path_of("/api/2.0/mlflow/model-versions/search?filter={}",
+                                                 {fmt::format("run_id = '{}'", run.id())})));
+      const Json& made = member_at(reply, "model_versions");
+      for (const Json& one : made.is_array() ? made.get_array() : JsonArray()) {
+        const std::int64_t version =
+            std::strtoll(cell(member_at(one, "version")).c_str(), nullptr, 10);
+        const auto known = first.emplace(cell(member_at(one, "name")), version).first;
+        known->second = std::min(known->second, version);
+      }
+    }
+    for (const auto& [name, version] : first)
+      models_[name].versions = std::max(models_[name].versions, version - 1);
+    return {};
+  }
+
+  // What is to be there before the commands run.
+  Result<RestoredRun> finish() {
+    if (is_old_data_) {
+      auto server = serve_data(client_, code_, datasets_, work_);
+      if (!server) return cannot("the data: {}", server.error().message);
+      result_.data = std::make_unique<Server>(std::move(*server));
+    }
+    TRY(add_registered());
+    std::vector<ModelAsItWas> models;
+    for (auto& [name, model] : models_) {
+      model.name = name;
+      if (model.versions > 0) models.push_back(model);
+    }
+    if (!models.empty()) {
+      const auto made = restore_registry(client_, context_, models, result_.registry, work_,
+                                         result_.commands.back().environment["PATH"]);
+      if (!made) return cannot("the registry: {}", made.error().message);
+    }
+    return std::exchange(result_, {});
+  }
+
+  std::optional<fs::path> requirements_of_step(const Json& step) const {
+    for (const auto& [name, digest] : member_at(step, "key.parts").as_object()) {
       const std::string part(name);
-      if (part.starts_with("env/") && part.ends_with(".txt")) return code / part.substr(4);
+      if (part.starts_with("env/") && part.ends_with(".txt")) return code_ / part.substr(4);
     }
     return std::nullopt;
   }
 
-  Result<std::optional<fs::path>> requirements_of_model() {
-    for (const auto& [name, path] : TRY(run_.artifacts(client_))) {
+  Result<std::optional<fs::path>> requirements_of_model(const RunRecord& run) {
+    for (const auto& [name, path] : TRY(run.artifacts(client_))) {
       if (name != "requirements.txt" && !name.ends_with("/requirements.txt")) continue;
       const fs::path file = work_ / "requirements.txt";
       TRY(store::write_file(file, TRY(stored_text(client_, path))));
@@ -272,8 +432,8 @@ class Restore {
   }
 
   // The interpreter in the PATH when it has what is pinned, else an environment of its own, made
-  // once for each requirements.txt.
-  Result<void> restore_environment(const std::optional<fs::path>& requirements) {
+  // once for each requirements.txt. The PATH that it is found by.
+  Result<std::string> restore_environment(const std::optional<fs::path>& requirements) {
     std::error_code ignored;
     const char* inherited = std::getenv("PATH");
     std::string path = fs::read_symlink("/proc/self/exe", ignored).parent_path().string() + ":" +
@@ -292,8 +452,7 @@ class Restore {
         path = TRY(make_environment(*requirements)).string() + "/bin:" + path;
       }
     }
-    result_.environment["PATH"] = path;
-    return {};
+    return path;
   }
 
   Result<fs::path> make_environment(const fs::path& requirements) {
@@ -333,13 +492,28 @@ class Restore {
   };
 
   Client& client_;
-  const RunRecord& run_;
+  const Context& context_;
   const ReproduceOptions& options_;
   const fs::path work_;
+  Json run_;  // of a pipeline
+  std::string commit_;
+  fs::path code_;  // the project in the checkout
+  std::optional<pipelines::PipelineDefinition> definition_;
+  // Of steps that run again, where each wrote its files, and where it does now.
+  std::map<std::string, std::pair<std::string, fs::path>> folders_;
+  std::map<std::string, std::string> datasets_;  // name -> digest, of those that are read
+  bool is_old_data_ = false;                     // one of them is not the newest
+  std::map<std::string, ModelAsItWas> models_;   // those that are read or registered
   RestoredRun result_;
 };
 
 }  // namespace
+
+std::string shell_word(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
 
 Result<int> run_command(const std::string& command, const fs::path& folder,
                         const std::map<std::string, std::string>& environment,
@@ -354,11 +528,18 @@ Result<int> run_command(const std::string& command, const fs::path& folder,
   return exit.code;
 }
 
-Result<RestoredRun> restore_run(Client& client, const RunRecord& run,
+Result<RestoredRun> restore_run(Client& client, const Context& context, const RunRecord& run,
                                 const ReproduceOptions& options, const fs::path& work) {
-  Restore restore(client, run, options, work);
+  Restore restore(client, context, options, work);
   const auto origin = TRY(run.origin(client));
-  return origin && options.command.empty() ? restore.from_step(*origin) : restore.from_script();
+  if (!origin || !options.command.empty()) return restore.from_script(run);
+  return restore.from_step(origin->run, run.tag("slipway.step"));
+}
+
+Result<RestoredRun> restore_pipeline_run(Client& client, const Context& context, const Json& run,
+                                         const ReproduceOptions& options, const fs::path& work,
+                                         const std::set<std::string>& tracked, JsonArray& left) {
+  return Restore(client, context, options, work).from_pipeline(run, tracked, left);
 }
 
 void discard_checkout(const RestoredRun& restored, const fs::path& work) {

@@ -77,4 +77,9 @@ std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns
   return out;
 }
 
+std::string text_at(const Json& row, std::string_view path) {
+  const Json& found = member_at(row, path);
+  return found.is_null() ? "" : cell(found);
+}
+
 }  // namespace slipway::cli

@@ -26,4 +26,7 @@ std::string cell(const Json& value);
 // The member at "a.b" or null.
 const Json& member_at(const Json& row, std::string_view path);
 
+// Its cell, and nothing where there is none.
+std::string text_at(const Json& row, std::string_view path);
+
 }  // namespace slipway::cli

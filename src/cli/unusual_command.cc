@@ -46,9 +46,11 @@ Result<JsonObject> judge(const Options& options) {
   std::string strip;
   for (std::size_t at = 0; at < values.size(); ++at) {
     const base::Timestamp start{length * static_cast<std::int64_t>(at)};
-    const monitor::WatchedWindow window{.window = {start, start + base::Duration{length}},
-                                        .value = values.number(at),
-                                        .rows = behind != nullptr ? behind->number(at) : 1};
+    const monitor::WatchedWindow window{
+        .window = {start, start + base::Duration{length}},
+        .value = values.number(at),
+        .rows = behind != nullptr ? behind->number(at) : 1,
+        .hour = rule.window == monitor::WindowKind::kHour ? static_cast<int>(at % 24) : 0};
     if (!std::isfinite(window.value) || !(window.rows > 0)) {
       strip += '?';
       continue;
@@ -94,7 +96,7 @@ void add_unusual_command(CLI::App& monitors, Context& context, int& exit_code) {
   verb->add_option("--rows", options->rows, "Column that says how many rows are behind it");
   verb->add_option("--metric", options->metric, "That it is: says on which scale it is looked at")
       ->capture_default_str();
-  verb->add_option("--window", options->window, "day, week or month")->capture_default_str();
+  verb->add_option("--window", options->window, "hour, day, week or month")->capture_default_str();
   verb->add_option("--side", options->side, "high, low or both")->capture_default_str();
   verb->add_option("--false-pages", options->false_pages, "A week, of all rules together")
       ->capture_default_str();

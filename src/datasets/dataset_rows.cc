@@ -1,6 +1,7 @@
 #include "datasets/dataset_rows.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/hash.h"
 #include "datasets/csv_table.h"
@@ -29,9 +30,21 @@ Types known_types(const DatasetDefinition& definition, const Types& before) {
     if (!time.empty()) types[time] = ColumnType::kTimestamp;
   }
   for (const types::ColumnRule& rule : definition.columns) {
-    if (rule.type) types[rule.name] = *rule.type;
+    if (const auto type = declared_type(rule)) types[rule.name] = *type;
   }
   return types;
+}
+
+// What has no values has no type that matters.
+void take_type(Column& column, ColumnType type) {
+  if (column.type == type) return;
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    const bool is_nan = column.type == ColumnType::kDouble && std::isnan(column.doubles[row]);
+    if (column.is_valid(row) && !is_nan) return;
+  }
+  Column missing = Column::of_type(column.name, type);
+  for (std::size_t row = 0; row < column.size(); ++row) missing.append_null();
+  column = std::move(missing);
 }
 
 // Whole numbers as doubles, so that parts of both kinds are one column.
@@ -46,15 +59,8 @@ Result<void> append_column(Column& all, Column part, const RowFile& file, const 
   const auto is_number = [](const Column& c) {
     return c.type == ColumnType::kDouble || c.type == ColumnType::kInt64;
   };
-  if (all.type != part.type && part.null_count() == part.size()) {  // of no type that matters
-    Column missing = Column::of_type(all.name, all.type);
-    for (std::size_t row = 0; row < part.size(); ++row) missing.append_null();
-    part = std::move(missing);
-  } else if (all.type != part.type && all.null_count() == all.size()) {
-    Column missing = Column::of_type(all.name, part.type);
-    for (std::size_t row = 0; row < all.size(); ++row) missing.append_null();
-    all = std::move(missing);
-  }
+  take_type(part, all.type);
+  take_type(all, part.type);
   if (all.type != part.type && is_number(all) && is_number(part)) {
     if (all.type == ColumnType::kInt64) widen(all);
     if (part.type == ColumnType::kInt64) widen(part);
@@ -190,6 +196,10 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
       } else {
         TRY(append_parquet_file(files, i, std::move(part), found.frame));
       }
+    }
+    for (Column& column : found.frame.columns()) {
+      if (const auto type = types.find(column.name); type != types.end())
+        take_type(column, type->second);
     }
   }
   found.source_digest = source.digest();

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "datasets/definition.h"
+#include "datasets/validation.h"
 #include "store/object_store.h"
 #include "types/frame.h"
 
@@ -25,6 +26,7 @@ struct Outside {
   std::int64_t bytes_max =
       32ll << 30;                    // that files, objects or an answer, and their values, may have
   std::filesystem::path own_folder;  // the server's: no dataset is there; empty: none
+  RowCondition condition;            // what the expressions of rules mean
 };
 
 struct DatasetRows {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "datasets/diff/table_diff.h"
 #include "datasets/profile.h"
 #include "store/file_system.h"
@@ -57,6 +58,8 @@ Result<Snapshot> read_snapshot(const store::Row& row) {
   snapshot.profile = document.at("profile").as_array();
   snapshot.violations = document.at("violations").as_object();
   snapshot.notes = document.at("notes").as_array();
+  if (const Json* checks = document.if_contains("checks"))  // versions of before have none
+    snapshot.checks = checks->as_array();
   return snapshot;
 }
 
@@ -78,6 +81,12 @@ Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
   aside.columns().push_back(std::move(reason));
   aside.columns().push_back(std::move(number));
   return aside;
+}
+
+bool is_about_before(const std::vector<CheckOutcome>& outcomes) {
+  return std::ranges::any_of(outcomes, [](const CheckOutcome& outcome) {
+    return !outcome.holds && (outcome.check == "rows_change_max" || outcome.check == "drift_max");
+  });
 }
 
 // What tells a row apart: its key's cells, or all of them.
@@ -142,6 +151,7 @@ JsonObject Snapshot::to_json() const {
           {"quarantined", quarantined},
           {"violations", violations},
           {"notes", notes},
+          {"checks", checks},
           {"profile", profile},
           {"source", source},
           {"source_digest", source_digest},
@@ -285,7 +295,7 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   };
   remove_copies();  // of a server that was killed
   return take_in(
-      definition, columns == Columns::kAnew ? Basis::kNothing : Basis::kTypes,
+      definition, columns == Columns::kAnew ? Basis::kNothing : Basis::kTypes, columns,
       [&](const std::optional<Snapshot>& last) {
         Result<DatasetRows> rows =
             read_dataset_rows(definition, path, project, types_of(last), outside_, copies);
@@ -297,10 +307,10 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
 
 Result<IngestReport> Datasets::ingest_sent(const std::string& name,
                                            const std::filesystem::path& file,
-                                           const std::string& actor) {
+                                           const std::string& actor, Columns columns) {
   const DatasetDefinition definition = TRY(this->definition(name));
   return take_in(
-      definition, Basis::kTypes,
+      definition, columns == Columns::kAnew ? Basis::kNothing : Basis::kTypes, columns,
       [&](const std::optional<Snapshot>& last) {
         return read_sent_rows(definition, file, types_of(last), outside_);
       },
@@ -308,10 +318,10 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
 }
 
 Result<IngestReport> Datasets::ingest_more(const std::string& name, const Frame& more,
-                                           const std::string& actor) {
+                                           const std::string& actor, Columns columns) {
   const DatasetDefinition definition = TRY(this->definition(name));
   return take_in(
-      definition, Basis::kRows,
+      definition, Basis::kRows, columns,
       [&](const std::optional<Snapshot>& last) -> Result<DatasetRows> {
         DatasetRows rows{.source = "pushed rows",
                          .place = [](std::size_t row) { return fmt::format("row={}", row); }};
@@ -331,7 +341,8 @@ Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
 }
 
 Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basis basis,
-                                       const ReadRows& read, const std::string& actor) {
+                                       Columns columns, const ReadRows& read,
+                                       const std::string& actor) {
   for (;;) {
     std::optional<Snapshot> last = TRY(newest(definition.name));
     if (basis == Basis::kNothing) last.reset();
@@ -342,27 +353,76 @@ Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basi
     if (basis != Basis::kNothing && types_of(before) != types_of(last)) continue;
     const auto version_of = [](const auto& snapshot) { return snapshot ? snapshot->version : 0; };
     if (basis == Basis::kRows && version_of(before) != version_of(last)) continue;
-    return keep(definition, basis, std::move(rows), std::move(before), actor);
+    return keep(definition, columns, std::move(rows), std::move(before), actor);
   }
 }
 
-Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis basis,
+Result<std::vector<CheckOutcome>> Datasets::check(const DatasetDefinition& definition,
+                                                  const Frame& frame, std::int64_t quarantined,
+                                                  const Snapshot* before, base::Timestamp now) {
+  const VersionChecks& checks = definition.checks;
+  if (before == nullptr)
+    return check_version(checks, frame, quarantined, definition.time_column(), now, nullptr);
+  std::vector<std::string> columns;
+  for (const auto& [column, type] : before->schema.columns) {
+    if (checks.drift_max.contains(column)) columns.push_back(column);
+  }
+  Frame earlier;
+  if (!columns.empty()) earlier = TRY(rows(*before, columns));
+  const VersionBefore of_before{.rows = before->rows, .frame = earlier};
+  return check_version(checks, frame, quarantined, definition.time_column(), now, &of_before);
+}
+
+Error Datasets::refuse(const std::string& name, const Refusal& refusal, Error why,
+                       const std::string& actor) {
+  // What is the matter with the server is no matter of the data.
+  if (why.code != Code::kFailedPrecondition && why.code != Code::kInvalidArgument) return why;
+  const auto told = db_.write([&](store::Tx& tx) {
+    return tx.append_event(
+        {.kind = "dataset.refused",
+         .subject = "datasets/" + name,
+         .actor = actor,
+         .payload = {{"reason", refusal.reason.empty() ? why.message : refusal.reason},
+                     {"rows", refusal.rows_read},
+                     {"violations", refusal.violations},
+                     {"source", refusal.rows.source},
+                     {"source_digest", refusal.rows.source_digest}},
+         .event_time = clock_.now()});
+  });
+  if (!told)
+    base::log_warning("datasets", "nobody hears of rows that were refused: dataset={} error={}",
+                      name, told.error().message);
+  return why;
+}
+
+Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns columns,
                                     DatasetRows rows, std::optional<Snapshot> before,
                                     const std::string& actor) {
   const std::string& name = definition.name;
   Frame& frame = rows.frame;
-  const bool follows = before && basis != Basis::kNothing;
-  const Validation validation =
-      TRY(validate(frame, definition, follows ? &before->schema : nullptr));
+  const bool follows = before && columns != Columns::kAnew;
+  auto checked =
+      validate(frame, definition, follows ? &before->schema : nullptr, outside_.condition);
+  Refusal refusal{.rows = rows, .rows_read = static_cast<std::int64_t>(frame.rows())};
+  if (!checked) return refuse(name, refusal, std::move(checked).error(), actor);
+  const Validation validation = std::move(*checked);
+  for (const auto& [rule, count] : validation.counts()) refusal.violations[rule] = count;
   std::vector<std::size_t> good, bad;
   if (definition.on_violation != types::OnViolation::kFlag && !validation.violations.empty()) {
     if (definition.on_violation == types::OnViolation::kReject) {
       const Violation& first = validation.violations.front();
-      return base::error(Code::kFailedPrecondition,
-                         "{} rows break a rule and the dataset rejects them; the first: row={} "
-                         "column={} rule={} value={} {}",
-                         validation.violations.size(), first.row, first.column, first.rule,
-                         first.value, rows.place(first.row));
+      // Values are for who sent them, not for all who read events.
+      refusal.reason = fmt::format(
+          "{} rows break a rule and the dataset rejects them; the first: row={} column={} rule={}",
+          validation.violations.size(), first.row, first.column, first.rule);
+      return refuse(
+          name, refusal,
+          base::error(Code::kFailedPrecondition,
+                      "{} rows break a rule and the dataset rejects them; the first: row={} "
+                      "column={} rule={} value={} {}",
+                      validation.violations.size(), first.row, first.column, first.rule,
+                      first.value, rows.place(first.row)),
+          actor);
     }
     std::set<std::size_t> broken;
     for (const Violation& violation : validation.violations) broken.insert(violation.row);
@@ -374,16 +434,44 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis b
                  .source = rows.source,
                  .source_digest = rows.source_digest,
                  .arrival_time = clock_.now()};
+  std::optional<Frame> aside;
   if (!bad.empty()) {
-    fresh.quarantine_digest = TRY(put(put_aside(frame, bad, validation)));
+    aside = put_aside(frame, bad, validation);
     fresh.quarantined = static_cast<std::int64_t>(bad.size());
     frame = frame.take(good);
   }
+  auto outcomes =
+      check(definition, frame, fresh.quarantined,
+            columns == Columns::kFollow && before ? &*before : nullptr, fresh.arrival_time);
+  if (!outcomes) return refuse(name, refusal, std::move(outcomes).error(), actor);
+  const std::string failed = failed_words(*outcomes);
+  if (!failed.empty() && definition.checks.rejects) {
+    return refuse(name, refusal,
+                  base::error(Code::kFailedPrecondition,
+                              "the version doesn't pass the dataset's checks: {}{}", failed,
+                              is_about_before(*outcomes)
+                                  ? " (--accept, or accept: true, if the change is meant)"
+                                  : ""),
+                  actor);
+  }
+  for (const CheckOutcome& outcome : *outcomes) fresh.checks.push_back(outcome.to_json());
+  if (aside) fresh.quarantine_digest = TRY(put(*aside));
   fresh.digest = TRY(put(frame));
   fresh.rows = static_cast<std::int64_t>(frame.rows());
   if (before && before->digest == fresh.digest &&
-      before->quarantine_digest == fresh.quarantine_digest)
+      before->quarantine_digest == fresh.quarantine_digest) {
+    if (!failed.empty()) {
+      TRY(db_.write([&](store::Tx& tx) {
+        return tx.append_event({.kind = "dataset.flagged",
+                                .subject = fmt::format("datasets/{}/{}", name, before->version),
+                                .actor = actor,
+                                .payload = {{"failed_checks", failed}},
+                                .event_time = fresh.arrival_time});
+      }));
+    }
+    before->checks = std::move(fresh.checks);  // as they are today
     return IngestReport{.snapshot = std::move(*before), .is_new = false};
+  }
   fresh.schema = Schema::of(frame);
   fresh.profile = profile(frame);
   for (const auto& [rule, count] : validation.counts()) fresh.violations[rule] = count;
@@ -392,7 +480,8 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis b
   const std::string document = base::to_text(JsonObject{{"schema", fresh.schema.to_json()},
                                                         {"profile", fresh.profile},
                                                         {"violations", fresh.violations},
-                                                        {"notes", fresh.notes}});
+                                                        {"notes", fresh.notes},
+                                                        {"checks", fresh.checks}});
   // The blobs are durable; only now the row that points to them.
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
@@ -408,7 +497,9 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis b
                                         {"rows", fresh.rows},
                                         {"quarantined", fresh.quarantined},
                                         {"violations", fresh.violations},
-                                        {"source_digest", fresh.source_digest}}});
+                                        {"failed_checks", failed},
+                                        {"source_digest", fresh.source_digest}},
+                            .event_time = fresh.arrival_time});
   }));
   return IngestReport{.snapshot = std::move(fresh), .is_new = true};
 }
@@ -466,6 +557,31 @@ Result<Snapshot> Datasets::snapshot(const std::string& name, std::optional<std::
                        version ? fmt::format(" as version {}", *version) : "", name);
   }
   return *found;
+}
+
+Result<std::optional<base::Timestamp>> Datasets::newest_row(const std::string& name,
+                                                            base::Timestamp as_of) {
+  const DatasetDefinition declared = TRY(definition(name));
+  TRY(snapshot(name));
+  const auto version = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT version FROM dataset_snapshots WHERE workspace = 'default' AND dataset = ? AND "
+        "arrival_time <= ? ORDER BY version DESC LIMIT 1",
+        {name, as_of}, [](const store::Row& row) { return row.int64(0); });
+  }));
+  if (!version) return std::optional<base::Timestamp>();
+  const Snapshot found = TRY(snapshot(name, version));
+  for (const Json& column : found.profile) {
+    const JsonObject& of = column.as_object();
+    if (TRY(base::get_string(of, "name")) != declared.time_column()) continue;
+    // Versions of before may have had another type there.
+    if (TRY(base::get_string(of, "type")) != types::type_name(ColumnType::kTimestamp)) continue;
+    const auto newest = TRY(base::find_string(of, "max"));
+    if (!newest) continue;
+    const auto time = types::parse_rfc3339(*newest);
+    return std::optional(time ? std::min(*time, as_of) : as_of);  // after the year 9999
+  }
+  return std::optional(found.arrival_time);
 }
 
 Result<Frame> Datasets::rows(const Snapshot& snapshot, const std::vector<std::string>& columns) {

@@ -48,6 +48,7 @@ struct Snapshot {
   std::string quarantine_digest;  // empty: none
   JsonObject violations;          // "column rule" -> count
   JsonArray notes;
+  JsonArray checks;           // CheckOutcome::to_json() of each that was made
   std::string source;         // the file it came from
   std::string source_digest;  // of that file's bytes
   base::Timestamp arrival_time;
@@ -63,6 +64,7 @@ struct IngestReport {
 // Safe to use from several threads. What is given to the constructor must outlive it.
 class Datasets {
  public:
+  // `clock`: of events.
   Datasets(store::Db& db, store::BlobStore& blobs, const base::Clock& clock,
            std::filesystem::path scratch, Outside outside)
       : db_(db),
@@ -91,25 +93,32 @@ class Datasets {
 
   // Where a path that is given instead of the declared place may lead.
   enum class Reach { kAnywhere, kProject };
-  // Whether columns that are gone or of another type than in the last version are an error.
-  enum class Columns { kFollow, kAnew };
+  // What of the last version binds: columns that are gone or of another type are an error, and the
+  // checks compare with it; columns alone, the change is accepted; or nothing.
+  enum class Columns { kFollow, kAccept, kAnew };
   // Reads, validates, keeps. `path`: another file, folder or s3:// address than the declared place;
   // kPermissionDenied where `reach` doesn't go (check_given_path).
   // kNotFound: no such dataset, file or folder. kCorruption: not a Parquet file, or cut short.
   // kInvalidArgument naming file, line and column: what no column can hold. kUnavailable: S3 or
-  // PostgreSQL doesn't answer. kFailedPrecondition: rows break a rule and the dataset rejects them;
-  // or the schema doesn't follow the last one. Nothing has changed then.
+  // PostgreSQL doesn't answer. kFailedPrecondition: rows break a rule and the dataset rejects them,
+  // a check of the version fails, or the schema doesn't follow the last one. No version is made
+  // then; what was read and isn't taken is told as the event "dataset.refused".
   Result<IngestReport> ingest(const std::string& name, const std::string& path,
                               const std::string& actor, Reach reach = Reach::kAnywhere,
                               Columns columns = Columns::kFollow);
   // The same with a file that somebody has sent, of Parquet or CSV. kInvalidArgument: of neither.
   Result<IngestReport> ingest_sent(const std::string& name, const std::filesystem::path& file,
-                                   const std::string& actor);
+                                   const std::string& actor, Columns columns = Columns::kFollow);
 
   // The newest version's rows and those of `more` whose key it doesn't have, as a version; columns
   // that the version doesn't have are left out. Errors as ingest().
   Result<IngestReport> ingest_more(const std::string& name, const types::Frame& more,
-                                   const std::string& actor);
+                                   const std::string& actor, Columns columns = Columns::kFollow);
+
+  // How far the newest version that had come by `as_of` goes: its newest event time, at most
+  // `as_of`, or when the version came if it has none. Nothing: all versions came later. kNotFound:
+  // no such dataset, or nothing ever came.
+  Result<std::optional<base::Timestamp>> newest_row(const std::string& name, base::Timestamp as_of);
 
   // Newest first. kNotFound: no such dataset.
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
@@ -150,13 +159,26 @@ class Datasets {
   enum class Basis { kNothing, kTypes, kRows };
 
   // Reads, which may take long and depends on others, without the lock; keeps under it.
-  Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis,
+  Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis, Columns columns,
                                const ReadRows& read, const std::string& actor);
   static Types types_of(const std::optional<Snapshot>& version);
   // `before`: the newest version, or none.
-  Result<IngestReport> keep(const DatasetDefinition& definition, Basis basis, DatasetRows rows,
+  Result<IngestReport> keep(const DatasetDefinition& definition, Columns columns, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)
       REQUIRES(ingest_mutex_);
+  // `before`: nullable.
+  Result<std::vector<CheckOutcome>> check(const DatasetDefinition& definition,
+                                          const types::Frame& frame, std::int64_t quarantined,
+                                          const Snapshot* before, base::Timestamp now);
+  struct Refusal {
+    const DatasetRows& rows;
+    std::int64_t rows_read = 0;
+    JsonObject violations{};  // "column rule" -> count
+    std::string reason{};     // empty: as the error says
+  };
+  // Tells of it, if the data is to blame, and gives it back.
+  Error refuse(const std::string& name, const Refusal& refusal, Error why,
+               const std::string& actor);
   Result<std::string> put(const types::Frame& frame) REQUIRES(ingest_mutex_);
   Result<std::optional<Snapshot>> newest(const std::string& name);
 

@@ -97,6 +97,235 @@ TEST_F(DatasetsTest, TextsAreLikeAPattern) {
   EXPECT_NE(refused.error().message.find("a pattern is a rule of texts"), std::string::npos);
 }
 
+// A first version was refused, or bound the next to numbers.
+TEST_F(DatasetsTest, TextsMayLookLikeNumbersOrBeMissing) {
+  const auto declare = [&](std::string_view columns) {
+    MUST(datasets_.apply(MUST(parse_datasets(fmt::format(R"(
+datasets:
+  shops: {{path: shops.csv, columns: {0}}}
+  lake: {{path: lake.parquet, columns: {0}}}
+)",
+                                                         columns))),
+                         folder_.path(), "ann"));
+  };
+  const auto types = [](const IngestReport& report) {
+    std::string names;
+    for (const auto& [name, type] : report.snapshot.schema.columns)
+      names += fmt::format("{} {}, ", name, types::type_name(type));
+    return names;
+  };
+  const std::filesystem::path shops = folder_.path() / "shops.csv";
+  MUST(store::write_file(shops, "zip,note,kind,open\n94103,,1,true\n9410,,1,false\n"));
+  declare("{}");
+  EXPECT_EQ(types(MUST(datasets_.ingest("shops", "", "ann"))),
+            "zip int64, note double, kind int64, open bool, ");
+  declare(
+      "{zip: {pattern: '^[0-9]{5}$'}, note: {pattern: '^x'}, kind: {in: [a, '1']}, "
+      "open: {in: ['true', 'false']}}");
+  auto report = MUST(datasets_.ingest("shops", "", "ann"));
+  EXPECT_EQ(types(report), "zip string, note string, kind string, open bool, ");
+  EXPECT_EQ(report.snapshot.violations.at("zip pattern"), Json(1));
+  EXPECT_EQ(report.snapshot.rows, 1);
+  MUST(store::write_file(shops, "zip,note,kind,open\n02139,xy,a,true\n"));
+  EXPECT_EQ(MUST(datasets_.ingest("shops", "", "ann")).snapshot.rows, 1);
+
+  // What has no values in Parquet has no type to speak of.
+  Frame lake = weather({std::nan("")}, {"EWR"});
+  Column code = Column::of_type("code", ColumnType::kDouble);
+  code.append_double(std::nan(""));
+  MUST(lake.add(std::move(code)));
+  const auto ingest_lake = [&] {
+    MUST(store::write_parquet(lake, folder_.path() / "lake.parquet"));
+    return MUST(datasets_.ingest("lake", "", "ann"));
+  };
+  declare("{wind_speed: {pattern: x}, code: {type: string}}");
+  EXPECT_EQ(types(ingest_lake()), "id int64, wind_speed string, origin string, code string, ");
+  *lake.find("wind_speed") = Column::of_type("wind_speed", ColumnType::kString);
+  lake.find("wind_speed")->append_string("x");
+  EXPECT_EQ(ingest_lake().snapshot.rows, 1);
+  *lake.find("wind_speed") = Column::of_type("wind_speed", ColumnType::kInt64);
+  lake.find("wind_speed")->append_null();
+  EXPECT_EQ(ingest_lake().snapshot.version, 3) << "as they were";
+}
+
+// A condition of rows as an expression would be: which of them has speeds of less than ten.
+Result<RowAnswers> slow(const std::string& condition, const Frame& frame) {
+  if (condition != "slow") return base::error(Code::kInvalidArgument, "none: {}", condition);
+  RowAnswers answers{.holds = Column::of_type("", ColumnType::kBool),
+                     .columns = {"id", "wind_speed"}};
+  const Column& speed = *TRY(frame.column("wind_speed"));
+  for (std::size_t row = 0; row < frame.rows(); ++row)
+    speed.is_valid(row) ? answers.holds.append_int(speed.number(row) < 10 ? 1 : 0)
+                        : answers.holds.append_null();
+  return answers;
+}
+
+TEST_F(DatasetsTest, RulesOfRowsLookAtSeveralColumns) {
+  Datasets datasets(*db_, *blobs_, clock_, folder_.path() / "scratch", {.condition = slow});
+  const auto declare = [&](std::string_view rules) {
+    MUST(datasets.apply(MUST(parse_datasets(fmt::format(
+                            "datasets: {{weather: {{path: weather.parquet, rules: {}}}}}", rules))),
+                        folder_.path(), "ann"));
+  };
+  declare("{calm: slow}");
+  write(weather({3, 11, std::nan("")}, {"EWR"}));
+  const auto report = MUST(datasets.ingest("weather", "", "ann"));
+  EXPECT_EQ(report.snapshot.rows, 2);
+  EXPECT_EQ(base::to_text(report.snapshot.violations), R"({"id, wind_speed calm":1})");
+  EXPECT_EQ(MUST(datasets.quarantine(report.snapshot)).find("_reason")->strings[0],
+            "id, wind_speed calm: id=1, wind_speed=11");
+  declare("{calm: 'speed <'}");
+  const auto refused = datasets.ingest("weather", "", "ann");
+  EXPECT_EQ(refused.error().message, "rule calm: none: speed <");
+}
+
+TEST_F(DatasetsTest, AVersionPassesItsChecksOrIsNone) {
+  const auto declare = [&](std::string_view on_failed) {
+    MUST(datasets_.apply(
+        MUST(parse_datasets(
+            fmt::format("datasets: {{weather: {{path: weather.parquet, checks: {{rows: {{min: 2, "
+                        "change_max: 0.5}}, drift_max: {{origin: 0.3}}, on_failed: {}}}}}}}",
+                        on_failed))),
+        folder_.path(), "ann"));
+  };
+  declare("reject");
+  write(weather({3}, {"EWR"}));
+  auto refused = datasets_.ingest("weather", "", "ann");
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().message,
+            "the version doesn't pass the dataset's checks: rows_min: 1 is less than 2");
+  EXPECT_TRUE(MUST(datasets_.snapshots("weather")).empty());
+
+  write(weather({3, 4, 5, 6}, {"EWR"}));
+  EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann")).snapshot.checks.size(), 1u);
+  write(weather({3, 4}, {"JFK"}));
+  refused = datasets_.ingest("weather", "", "bob");
+  EXPECT_EQ(refused.error().message,
+            "the version doesn't pass the dataset's checks: drift_max of origin: 1 is more than "
+            "0.3 (--accept, or "
+            "accept: true, if the change is meant)");
+  const auto told = MUST(db_->read([](store::Reader& reader) {
+    return reader.find(
+        "SELECT actor, payload FROM events WHERE kind = 'dataset.refused' ORDER BY sequence DESC "
+        "LIMIT "
+        "1",
+        {}, [](const store::Row& row) { return row.string(0) + " " + row.string(1); });
+  }));
+  EXPECT_NE(told.value_or("").find("drift_max of origin"), std::string::npos) << told.value_or("");
+  EXPECT_EQ(told.value_or("").substr(0, 4), "bob ");
+
+  declare("flag");
+  const auto flagged = MUST(datasets_.ingest("weather", "", "ann")).snapshot;
+  EXPECT_EQ(flagged.version, 2);
+  EXPECT_EQ(flagged.checks.size(), 3u);
+  EXPECT_EQ(flagged.checks, MUST(datasets_.snapshot("weather")).checks);
+  declare("reject");
+  write(weather({3, 4, 5, 6, 7, 8}, {"EWR"}));
+  EXPECT_FALSE(datasets_.ingest("weather", "", "ann"));
+  EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann", Datasets::Reach::kAnywhere,
+                                  Datasets::Columns::kAnew))
+                .snapshot.version,
+            3);
+}
+
+TEST_F(DatasetsTest, WhatComesAgainIsCheckedAgain) {
+  MUST(datasets_.apply(
+      MUST(parse_datasets(
+          "datasets: {weather: {path: weather.parquet, checks: {on_failed: flag}}}")),
+      folder_.path(), "ann"));
+  EXPECT_EQ(MUST(datasets_.plan(MUST(
+                parse_datasets("datasets: {weather: {path: weather.parquet, checks: {on_failed: "
+                               "flag}}}"))))[0]
+                .change,
+            "unchanged");
+  write(weather({3, 4}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  MUST(datasets_.apply(
+      MUST(parse_datasets("datasets: {weather: {path: weather.parquet, checks: {rows: {min: 3}, "
+                          "on_failed: flag}}}")),
+      folder_.path(), "ann"));
+  const auto again = MUST(datasets_.ingest("weather", "", "ann"));
+  EXPECT_FALSE(again.is_new);
+  ASSERT_EQ(again.snapshot.checks.size(), 1u);
+  EXPECT_EQ(again.snapshot.checks[0].at("holds"), Json(false));
+  EXPECT_EQ(MUST(db_->read([](store::Reader& reader) {
+              return reader.find("SELECT COUNT(*) FROM events WHERE kind = 'dataset.flagged'", {},
+                                 [](const store::Row& row) { return row.int64(0); });
+            })),
+            1);
+}
+
+TEST_F(DatasetsTest, AChangeIsAcceptedOnEveryWay) {
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {weather: {path: weather.parquet, key: [id], "
+                                           "checks: {rows: {change_max: 0}}}}")),
+                       folder_.path(), "ann"));
+  write(weather({3, 4}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  write(weather({3, 4, 5}, {"EWR"}));
+  EXPECT_FALSE(datasets_.ingest("weather", "", "ann"));
+  EXPECT_FALSE(datasets_.ingest_sent("weather", folder_.path() / "weather.parquet", "ann"));
+  EXPECT_TRUE(datasets_.ingest_sent("weather", folder_.path() / "weather.parquet", "ann",
+                                    Datasets::Columns::kAccept));
+  const Frame more = weather({3, 4, 5, 6}, {"EWR"});
+  EXPECT_FALSE(datasets_.ingest_more("weather", more, "ann"));
+  EXPECT_EQ(
+      MUST(datasets_.ingest_more("weather", more, "ann", Datasets::Columns::kAccept)).snapshot.rows,
+      4);
+}
+
+TEST_F(DatasetsTest, LongCellsAreNotTold) {
+  apply("in: [EWR, JFK]", "in: [EWR]");
+  apply("required: true}", "required: true}\n    on_violation: reject");
+  write(weather({3}, {std::string(100'000, 'x')}));
+  const auto refused = datasets_.ingest("weather", "", "ann");
+  ASSERT_FALSE(refused);
+  EXPECT_LT(refused.error().message.size(), 400u);
+  const auto told = MUST(db_->read([](store::Reader& reader) {
+    return reader.find("SELECT payload FROM events WHERE kind = 'dataset.refused'", {},
+                       [](const store::Row& row) { return row.string(0); });
+  }));
+  EXPECT_EQ(told.value_or("").find("xxx"), std::string::npos) << "values are for who sent them";
+  EXPECT_NE(told.value_or("").find("\"origin in\":1"), std::string::npos) << told.value_or("");
+}
+
+TEST_F(DatasetsTest, TellsHowFarItGoes) {
+  MUST(datasets_.apply(
+      MUST(parse_datasets("datasets: {timed: {path: timed.parquet, event_time: at}}")),
+      folder_.path(), "ann"));
+  const auto write_until = [&](std::int64_t micros) {
+    Frame frame;
+    Column times = Column::of_type("at", ColumnType::kTimestamp);
+    times.append_int(micros);
+    times.append_null();
+    MUST(frame.add(std::move(times)));
+    MUST(store::write_parquet(frame, folder_.path() / "timed.parquet"));
+    return MUST(datasets_.ingest("timed", "", "ann")).snapshot.arrival_time;
+  };
+  EXPECT_EQ(datasets_.newest_row("timed", clock_.now()).error().code, Code::kNotFound)
+      << "nothing came";
+  clock_.advance(base::Duration::days(1));
+  const base::Timestamp first = write_until(5'000'000);
+  EXPECT_EQ(MUST(datasets_.newest_row("timed", first)), base::Timestamp{5'000'000});
+  EXPECT_EQ(MUST(datasets_.newest_row("timed", first - base::Duration::seconds(1))), std::nullopt);
+  const base::Timestamp ahead = write_until(std::numeric_limits<std::int64_t>::max() / 2);
+  EXPECT_EQ(MUST(datasets_.newest_row("timed", ahead)), ahead) << "not further than the clock";
+  MUST(datasets_.apply(
+      MUST(parse_datasets("datasets: {weather: {path: weather.parquet, event_time: id}}")),
+      folder_.path(), "ann"));
+  write(weather({3}, {"EWR"}));
+  EXPECT_FALSE(datasets_.ingest("weather", "", "ann")) << "ids are no times";
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {weather: {path: weather.parquet}}")),
+                       folder_.path(), "ann"));
+  const base::Timestamp came = MUST(datasets_.ingest("weather", "", "ann")).snapshot.arrival_time;
+  EXPECT_EQ(MUST(datasets_.newest_row("weather", came)), came) << "it has no times";
+  MUST(datasets_.apply(
+      MUST(parse_datasets("datasets: {weather: {path: weather.parquet, event_time: id}}")),
+      folder_.path(), "ann"));
+  EXPECT_EQ(MUST(datasets_.newest_row("weather", came)), came)
+      << "what was declared since says nothing of it";
+  EXPECT_EQ(datasets_.newest_row("nowhere", came).error().code, Code::kNotFound);
+}
+
 TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {
   write(weather({3, 1048.36, std::nan(""), -1, 8}, {"EWR", "JFK"}));
   const auto report = datasets_.ingest("weather", "", "ann");

@@ -1,7 +1,10 @@
 #include "datasets/definition.h"
 
+#include <algorithm>
+
 #include "store/postgres_url.h"
 #include "types/yaml_reader.h"
+#include "types/yaml_text.h"
 
 namespace slipway::datasets {
 namespace {
@@ -84,6 +87,15 @@ Result<DatasetDefinition> read_dataset(const std::string& name, const YamlNode& 
       TRY(members.finish());
     }
   }
+  if (const auto rules = map.find("rules")) {
+    for (const auto& [rule, condition] : TRY(rules->entries()))
+      dataset.rules.push_back({.name = rule, .condition = TRY(condition.text())});
+  }
+  if (const auto checks = map.find("checks")) {
+    dataset.checks = TRY(read_version_checks(*checks));
+    if (dataset.checks.age_max && dataset.time_column().empty())
+      return checks->error("age_max is about an event_time or arrival_time, and none is declared");
+  }
   if (const auto word = map.find("on_violation"))
     dataset.on_violation = TRY(types::read_on_violation(*word));
   TRY(map.finish());
@@ -97,6 +109,17 @@ JsonArray texts(const std::vector<std::string>& items) {
 }
 
 }  // namespace
+
+std::optional<types::ColumnType> declared_type(const types::ColumnRule& rule) {
+  if (rule.type) return rule.type;
+  // These may be listed of conditions, too.
+  const bool lists_conditions =
+      !rule.pattern && std::ranges::all_of(rule.in, [](const std::string& item) {
+        return item == "true" || item == "false";
+      });
+  if (lists_conditions || !rule.is_of_texts()) return std::nullopt;
+  return types::ColumnType::kString;
+}
 
 JsonObject DatasetDefinition::to_json() const {
   JsonObject object;
@@ -125,8 +148,30 @@ JsonObject DatasetDefinition::to_json() const {
     rules[column.name] = std::move(rule);
   }
   if (!rules.empty()) object["columns"] = std::move(rules);
+  JsonObject conditions;
+  for (const RowRule& rule : this->rules) conditions[rule.name] = rule.condition;
+  if (!conditions.empty()) object["rules"] = std::move(conditions);
   object["on_violation"] = types::on_violation_name(on_violation);
+  if (!(checks == VersionChecks())) object["checks"] = checks.to_json();
   return object;
+}
+
+std::string DatasetDefinition::rules_yaml(std::size_t indent) const {
+  const JsonObject all = to_json();
+  const std::string space(indent, ' ');
+  std::string out;
+  for (const char* part : {"columns", "rules", "on_violation", "checks"}) {
+    const Json* members = all.if_contains(part);
+    if (members == nullptr) continue;
+    if (!members->is_object()) {
+      out += fmt::format("{}{}: {}\n", space, part, types::flow_yaml(*members));
+      continue;
+    }
+    out += fmt::format("{}{}:\n", space, part);
+    for (const auto& [name, member] : members->get_object())
+      out += fmt::format("{}  {}: {}\n", space, types::yaml_scalar(name), types::flow_yaml(member));
+  }
+  return out;
 }
 
 JsonObject DatasetDefinition::shown() const {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "datasets/checks.h"
 #include "datasets/csv_table.h"
 #include "types/column_rules.h"
 
@@ -22,6 +23,16 @@ struct PostgresRows {
   bool operator==(const PostgresRows&) const = default;
 };
 
+// The type that a rule says, or that it only makes sense of: patterns and lists of texts are of
+// texts, whatever the first rows look like. Nothing: any.
+std::optional<types::ColumnType> declared_type(const types::ColumnRule& rule);
+
+// What must hold of each row, in the project's expression language: cells beside each other.
+struct RowRule {
+  std::string name, condition;
+  bool operator==(const RowRule&) const = default;
+};
+
 struct DatasetDefinition {
   std::string name;
   std::string path;  // a file or folder, relative to the project, or s3://BUCKET/KEY; or `postgres`
@@ -31,10 +42,16 @@ struct DatasetDefinition {
   std::vector<std::string> key;
   std::string event_time, arrival_time;  // columns; empty: none
   std::vector<types::ColumnRule> columns;
+  std::vector<RowRule> rules;
   types::OnViolation on_violation = types::OnViolation::kQuarantine;
+  VersionChecks checks;
 
+  // What says when a row was true, as well as it is known.
+  const std::string& time_column() const { return event_time.empty() ? arrival_time : event_time; }
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_dataset reads it back
-  JsonObject shown() const;    // the same for people: a password as ***
+  // What must hold of the rows, as lines of slipway.yaml below the dataset's name.
+  std::string rules_yaml(std::size_t indent) const;
+  JsonObject shown() const;  // the same for people: a password as ***
   bool operator==(const DatasetDefinition&) const = default;
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "base/text.h"
+
 namespace slipway::datasets {
 namespace {
 
@@ -13,6 +15,15 @@ using types::Frame;
 
 bool is_numeric(ColumnType type) {
   return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kBool;
+}
+
+constexpr std::size_t kValueBytesMax = 120;
+
+// As people look at it: a long one has its beginning.
+std::string short_text(const Column& column, std::size_t row) {
+  const std::string text = cell_text(column, row);
+  if (text.size() <= kValueBytesMax) return text;
+  return std::string(base::beginning(text, kValueBytesMax)) + "...";
 }
 
 void check_values(const Column& column, const types::ColumnRule& rule, Validation& found) {
@@ -25,7 +36,7 @@ void check_values(const Column& column, const types::ColumnRule& rule, Validatio
                          : text     ? check.of_text(column.strings[row])
                                     : nullptr;
     if (broken != nullptr)
-      found.violations.push_back({row, column.name, broken, cell_text(column, row)});
+      found.violations.push_back({row, column.name, broken, short_text(column, row)});
   }
 }
 
@@ -43,6 +54,7 @@ Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
   for (std::size_t row = 0; row < frame.rows(); ++row) {
     std::string text;
     bool missing = false;
+    std::string shown;
     for (const Column* column : columns) {
       missing = missing || !column->is_valid(row);
       text += cell_text(*column, row);
@@ -50,9 +62,28 @@ Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
     }
     // The first of several rows with one key stays.
     if (missing || !seen.insert(text).second) {
-      std::replace(text.begin(), text.end(), '\x1f', ' ');
-      found.violations.push_back({row, names, "key", missing ? "missing" : text});
+      for (const Column* column : columns) shown += short_text(*column, row) + " ";
+      found.violations.push_back({row, names, "key", missing ? "missing" : shown});
     }
+  }
+  return {};
+}
+
+// Where a condition is missing, nothing is said of the row.
+Result<void> check_rows(const Frame& frame, const RowRule& rule, const RowCondition& condition,
+                        Validation& found) {
+  auto answers = condition(rule.condition, frame);
+  if (!answers) return std::move(answers).error().with_context("rule " + rule.name);
+  std::vector<const Column*> columns;
+  for (const std::string& name : answers->columns) columns.push_back(TRY(frame.column(name)));
+  const std::string names = fmt::format("{}", fmt::join(answers->columns, ", "));
+  for (std::size_t row = 0; row < frame.rows(); ++row) {
+    if (!answers->holds.is_valid(row) || answers->holds.number(row) == 1) continue;
+    std::string value;
+    for (const Column* column : columns)
+      value +=
+          fmt::format("{}{}={}", value.empty() ? "" : ", ", column->name, short_text(*column, row));
+    found.violations.push_back({row, names, rule.name, std::move(value)});
   }
   return {};
 }
@@ -62,7 +93,7 @@ bool is_declared(const DatasetDefinition& definition, const std::string& name, C
   if (name == definition.event_time || name == definition.arrival_time)
     return type == ColumnType::kTimestamp;
   return std::ranges::any_of(definition.columns, [&](const types::ColumnRule& rule) {
-    return rule.name == name && rule.type == type;
+    return rule.name == name && declared_type(rule) == type;
   });
 }
 
@@ -132,7 +163,7 @@ std::map<std::string, std::int64_t> Validation::counts() const {
 }
 
 Result<Validation> validate(const Frame& frame, const DatasetDefinition& definition,
-                            const Schema* before) {
+                            const Schema* before, const RowCondition& condition) {
   Validation found;
   if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, definition, found));
   for (const types::ColumnRule& rule : definition.columns) {
@@ -163,6 +194,7 @@ Result<Validation> validate(const Frame& frame, const DatasetDefinition& definit
                          *time, types::type_name(column->type));
     }
   }
+  for (const RowRule& rule : definition.rules) TRY(check_rows(frame, rule, condition, found));
   TRY(check_keys(frame, definition.key, found));
   std::stable_sort(found.violations.begin(), found.violations.end(),
                    [](const Violation& a, const Violation& b) { return a.row < b.row; });

@@ -8,6 +8,7 @@
 #include "dvc/dvc_file.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
+#include "dvc/repository.h"
 #include "dvc/template.h"
 
 namespace slipway::dvc {
@@ -106,6 +107,42 @@ TEST(Plan, WhatMustNotBeRemovedIsNoOutput) {
   EXPECT_TRUE(read("outs: [b]"));
   EXPECT_FALSE(read("wdir: /srv/x, outs: [b]"));
   EXPECT_FALSE(read("outs: [/srv/x]"));
+}
+
+TEST(Repository, AllProjectsAreOnePlan) {
+  const fs::path root = fs::temp_directory_path() / ("dvc_all." + std::to_string(::getpid()));
+  const auto write = [&](const std::string& folder, const std::string& stages) {
+    fs::create_directories(root / folder);
+    std::ofstream(root / folder / "dvc.yaml") << "stages:\n" << stages;
+  };
+  fs::create_directories(root / ".dvc");
+  write("", "  all: {cmd: x, deps: [b/out], outs: [made]}\n");
+  write("a", "  raw: {cmd: x, deps: [in], outs: [out]}\n");
+  write("b", "  train: {cmd: x, wdir: deep, deps: [../../a/out], outs: [../out]}\n");
+  write("made", "  hidden: {cmd: x}\n");
+  write(".git", "  hidden: {cmd: x}\n");
+  write("other", "  hidden: {cmd: x}\n");
+  fs::create_directories(root / "other" / ".dvc");
+  fs::create_directory_symlink(root / "a", root / "c");
+  const auto stages = MUST(read_all_projects(root));
+  std::vector<std::string> addresses;
+  for (const Stage& stage : stages) addresses.push_back(stage.address());
+  EXPECT_THAT(addresses, ElementsAre("all", "a/dvc.yaml:raw", "b/dvc.yaml:train"));
+  const Plan plan = MUST(make_plan(stages));
+  EXPECT_THAT(plan.order, ElementsAre(1, 2, 0));
+  EXPECT_THAT(MUST(select_stages(stages, plan, {"b/dvc.yaml:train"})), ElementsAre(1, 2));
+  EXPECT_THAT(pipeline_text("p", stages, plan, plan.order),
+              HasSubstr("slipway run-stage --all-pipelines --locked {locked-3} --force {force} -- "
+                        "'b/dvc.yaml:train'"));
+  write("a", "  raw: {cmd: x, outs: [../b/out]}\n");
+  EXPECT_THAT(make_plan(MUST(read_all_projects(root))).error().message,
+              HasSubstr("stages a/dvc.yaml:raw and b/dvc.yaml:train both make b/out"));
+  write("a", "  raw: {cmd: x, outs: [.]}\n");
+  EXPECT_THAT(make_plan(MUST(read_all_projects(root))).error().message,
+              HasSubstr("a/dvc.yaml: it is in an output of stage a/dvc.yaml:raw"));
+  write("a", "  raw: {cmd: '${none}'}\n");
+  EXPECT_THAT(read_all_projects(root).error().message, HasSubstr("a/dvc.yaml: line 2"));
+  fs::remove_all(root);
 }
 
 TEST(Lock, NewEntriesComeInTheOrderOfTheRun) {

@@ -33,7 +33,7 @@ std::vector<std::size_t> makers_of(const Makers& makers, const std::string& plac
 std::string names_of(const std::vector<Stage>& stages, const std::vector<std::size_t>& positions) {
   std::string text;
   for (const std::size_t position : positions)
-    text += (text.empty() ? "" : ", ") + stages[position].name;
+    text += (text.empty() ? "" : ", ") + stages[position].address();
   return text;
 }
 
@@ -77,8 +77,8 @@ Result<std::vector<std::size_t>> find_order(const std::vector<Stage>& stages,
 // before its stage runs.
 Result<void> check_output(const Stage& stage, const Output& out) {
   const auto refuse = [&](std::string_view why) {
-    return base::error(Code::kInvalidArgument, "dvc.yaml: stages.{}: {}: \"{}\"", stage.name, why,
-                       out.path);
+    return base::error(Code::kInvalidArgument, "{}dvc.yaml: stages.{}: {}: \"{}\"",
+                       stage.folder.empty() ? "" : stage.folder + "/", stage.name, why, out.path);
   };
   const std::filesystem::path place = place_of(stage, out.path);
   if (place.empty() || place == "." || place == ".." || place.is_absolute() ||
@@ -97,10 +97,11 @@ Result<void> check_output(const Stage& stage, const Output& out) {
 // Names of steps have letters, digits, '-' and '_'.
 std::vector<std::string> step_names(const std::vector<Stage>& stages) {
   std::vector<std::string> names;
-  std::set<std::string> taken = {"out", "now", "force", "locked"};  // mean something in commands
+  std::set<std::string> taken = {"out", "now", "force"};  // mean something in commands
+  for (const auto& [folder, param] : locked_params(stages)) taken.insert(param);
   for (const Stage& stage : stages) {
     std::string name;
-    for (const char c : stage.name) {
+    for (const char c : stage.address()) {
       const auto byte = static_cast<unsigned char>(c);
       name += byte < 128 && (std::isalnum(byte) != 0 || c == '-' || c == '_') ? c : '-';
     }
@@ -123,7 +124,7 @@ std::string quoted(const std::string& word) {
 
 std::string place_of(const Stage& stage, const std::string& path) {
   std::string place =
-      (std::filesystem::path(stage.wdir) / path).lexically_normal().generic_string();
+      (std::filesystem::path(stage.folder) / stage.wdir / path).lexically_normal().generic_string();
   while (place.size() > 1 && place.ends_with('/')) place.pop_back();
   return place;
 }
@@ -138,9 +139,15 @@ Result<Plan> make_plan(const std::vector<Stage>& stages) {
       if (!others.empty())
         return base::error(Code::kInvalidArgument,
                            "dvc.yaml: stages {} and {} both make {}; each file needs one maker",
-                           stages[others.front()].name, stages[i].name, place);
+                           stages[others.front()].address(), stages[i].address(), place);
       makers[place] = i;
     }
+  }
+  for (const auto& [folder, param] : locked_params(stages)) {
+    const std::string file = (std::filesystem::path(folder) / "dvc.yaml").generic_string();
+    if (const std::vector<std::size_t> others = makers_of(makers, file); !others.empty())
+      return base::error(Code::kInvalidArgument, "{}: it is in an output of stage {}", file,
+                         stages[others.front()].address());
   }
   Plan plan;
   for (const Stage& stage : stages) {
@@ -163,7 +170,8 @@ Result<std::vector<std::size_t>> select_stages(const std::vector<Stage>& stages,
   for (const std::string& name : names) {
     const std::size_t before = wanted.size();
     for (std::size_t i = 0; i < stages.size(); ++i)
-      if (stages[i].name == name || stages[i].name.starts_with(name + "@")) wanted.insert(i);
+      if (stages[i].address() == name || stages[i].address().starts_with(name + "@"))
+        wanted.insert(i);
     if (wanted.size() == before)
       return base::error(Code::kNotFound, "dvc.yaml: no such stage: {}", name);
   }
@@ -177,23 +185,38 @@ Result<std::vector<std::size_t>> select_stages(const std::vector<Stage>& stages,
   return selected;
 }
 
+std::map<std::string, std::string> locked_params(const std::vector<Stage>& stages) {
+  std::map<std::string, std::string> params;
+  for (const Stage& stage : stages) {
+    const std::size_t others = params.size();
+    params.try_emplace(stage.folder, others == 0 ? "locked" : fmt::format("locked-{}", others + 1));
+  }
+  return params;
+}
+
 std::string pipeline_text(const std::string& name, const std::vector<Stage>& stages,
                           const Plan& plan, const std::vector<std::size_t>& selected) {
   const std::vector<std::string> step_of = step_names(stages);
+  const std::map<std::string, std::string> locked = locked_params(stages);
+  // Those of one file alone are found without the others.
+  const bool is_all = locked.size() > 1 || !locked.contains("");
   JsonArray steps;
   for (const std::size_t position : selected) {
     JsonArray after;
     for (const std::size_t need : plan.needs[position]) after.emplace_back(step_of[need]);
-    std::string stage = quoted(stages[position].name);
+    const Stage& stage = stages[position];
     JsonObject step{
         {"name", step_of[position]},
-        {"run",
-         fmt::format("slipway run-stage --locked {{locked}} --force {{force}} -- {}", stage)},
+        {"run", fmt::format("slipway run-stage {}--locked {{{}}} --force {{force}} -- {}",
+                            is_all ? "--all-pipelines " : "", locked.at(stage.folder),
+                            quoted(stage.address()))},
         {"cache", false}};  // dvc.lock says what has changed
     if (!after.empty()) step["after"] = std::move(after);
     steps.push_back(std::move(step));
   }
-  JsonObject pipeline{{"params", {{"locked", "0"}, {"force", "0"}}}, {"steps", std::move(steps)}};
+  JsonObject params{{"force", "0"}};
+  for (const auto& [folder, param] : locked) params[param] = "0";
+  JsonObject pipeline{{"params", std::move(params)}, {"steps", std::move(steps)}};
   JsonObject pipelines;
   pipelines[name] = std::move(pipeline);
   return base::to_text(JsonObject{{"pipelines", std::move(pipelines)}});

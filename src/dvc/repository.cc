@@ -1,9 +1,13 @@
 #include "dvc/repository.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <sstream>
 
 #include "base/text.h"
+#include "dvc/dvc_file.h"
+#include "dvc/plan.h"
 #include "store/file_system.h"
 
 namespace slipway::dvc {
@@ -43,7 +47,70 @@ Result<void> check_config(const fs::path& file) {
   return {};
 }
 
+class AllProjects {
+ public:
+  explicit AllProjects(const fs::path& repository) : repository_(repository) {}
+
+  Result<std::vector<Stage>> read() {
+    TRY(look_into(""));
+    return std::move(stages_);
+  }
+
+ private:
+  Result<void> look_into(const std::string& folder) {
+    const fs::path path = repository_ / folder;
+    std::error_code why;
+    TRY(check_ignored(path / ".dvcignore"));
+    if (fs::exists(path / kDvcFile, why)) TRY(take(folder));
+    std::vector<std::string> below;
+    for (fs::directory_iterator each(path, why), end; !why && each != end; each.increment(why)) {
+      if (!each->is_symlink(why) && each->is_directory(why) &&
+          !fs::is_directory(each->path() / ".dvc", why))
+        below.push_back((fs::path(folder) / each->path().filename()).generic_string());
+    }
+    std::sort(below.begin(), below.end());
+    for (const std::string& each : below) {
+      const std::string name = fs::path(each).filename();
+      if (name == ".dvc" || name == ".git" || name == ".hg" || outs_.contains(each)) continue;
+      TRY(look_into(each));
+    }
+    return {};
+  }
+
+  Result<void> take(const std::string& folder) {
+    auto stages = read_project(repository_ / folder);
+    if (!stages) {
+      return base::error(stages.error().code, "{}{}", folder.empty() ? "" : folder + "/",
+                         stages.error().message);
+    }
+    if (folder.find_first_of("{}") != std::string::npos)
+      return base::error(Code::kInvalidArgument,
+                         "a folder of dvc.yaml can't have braces in its name here: {}", folder);
+    if (stages_.size() + stages->size() > kStagesMax)
+      return base::error(Code::kResourceExhausted, "too many stages: at_most={}", kStagesMax);
+    for (Stage& stage : *stages) {
+      stage.folder = folder;
+      for (const Output& out : stage.outs) outs_.insert(place_of(stage, out.path));
+      stages_.push_back(std::move(stage));
+    }
+    return {};
+  }
+
+  const fs::path& repository_;
+  std::vector<Stage> stages_;
+  std::set<std::string> outs_;
+};
+
 }  // namespace
+
+Result<std::vector<Stage>> read_project(const fs::path& project) {
+  return read_stages(TRY(store::read_file(project / kDvcFile)),
+                     [&](const std::string& path) { return store::read_file(project / path); });
+}
+
+Result<std::vector<Stage>> read_all_projects(const fs::path& repository) {
+  return AllProjects(repository).read();
+}
 
 Result<fs::path> find_repository(const fs::path& project) {
   std::error_code why;

@@ -57,23 +57,24 @@ class StageRun {
         order_(order),
         repository_(std::move(repository)),
         cache_(repository_ / ".dvc" / "cache"),
-        folder_(call.project / stage.wdir) {}
+        project_(call.project / stage.folder),
+        folder_(project_ / stage.wdir) {}
 
   Result<int> run() {
     // Two runs of one stage would write the same files; the second sees what the first has made.
     const store::FileHandle turn =
-        TRY(hold("slipway-" + base::md5_hex((call_.project / stage_.name).string()) + ".lock"));
-    lock_ = TRY(read_lock(call_.project / kLockFile));
+        TRY(hold("slipway-" + base::md5_hex((project_ / stage_.name).string()) + ".lock"));
+    lock_ = TRY(read_lock(project_ / kLockFile));
     entry_ = find_entry(lock_, stage_.name);
     const bool stage_changed = entry_ != nullptr && !same_value(entry_->at("cmd"), stage_.cmd);
     const bool deps_changed = TRY(have_deps_changed());
     const bool outs_changed = TRY(have_outs_changed());
     if (!call_.force && !stage_changed && !deps_changed && !outs_changed) {
-      say(fmt::format("Stage '{}' didn't change, skipping", stage_.name));
+      say(fmt::format("Stage '{}' didn't change, skipping", stage_.address()));
       return 0;
     }
     if (stage_.frozen) {
-      say(fmt::format("Verifying outputs in frozen stage: '{}'", stage_.name));
+      say(fmt::format("Verifying outputs in frozen stage: '{}'", stage_.address()));
       return save();
     }
     const bool can_restore = !call_.force && !stage_changed && !deps_changed && entry_ != nullptr &&
@@ -81,7 +82,8 @@ class StageRun {
     if (!can_restore) TRY(find_deps());
     TRY(remove_outs());
     if (can_restore) {
-      say(fmt::format("Stage '{}' is cached - skipping run, checking out outputs", stage_.name));
+      say(fmt::format("Stage '{}' is cached - skipping run, checking out outputs",
+                      stage_.address()));
       TRY(restore());
       return save();
     }
@@ -230,9 +232,9 @@ class StageRun {
         rest.remove_prefix(std::min(end + 1, rest.size()));
       }
     }
-    say(fmt::format("Running stage '{}':", stage_.name));
+    say(fmt::format("Running stage '{}':", stage_.address()));
     ::setenv("DVC_ROOT", repository_.c_str(), 0);
-    ::setenv("DVC_STAGE", stage_.name.c_str(), 1);
+    ::setenv("DVC_STAGE", stage_.address().c_str(), 1);
     for (const std::string& command : commands) {
       say("> " + command);
       if (const int code = TRY(run_command(command)); code != 0) {
@@ -348,9 +350,9 @@ class StageRun {
     const store::FileHandle held = TRY(hold("slipway.lock"));
     for (const Output& out : stage_.outs)
       if (out.cache) TRY(ignore_in_git(repository_, at(out.path)));
-    JsonObject lock = TRY(read_lock(call_.project / kLockFile));
+    JsonObject lock = TRY(read_lock(project_ / kLockFile));
     put_entry(lock, stage_.name, std::move(entry), call_.locked, order_);
-    return store::write_file(fs::weakly_canonical(call_.project / kLockFile), yaml_text(lock));
+    return store::write_file(fs::weakly_canonical(project_ / kLockFile), yaml_text(lock));
   }
 
   const StageCall& call_;
@@ -358,7 +360,8 @@ class StageRun {
   const std::vector<std::string>& order_;
   const fs::path repository_;
   const Cache cache_;
-  const fs::path folder_;  // that its command runs in
+  const fs::path project_;  // the folder of its dvc.yaml
+  const fs::path folder_;   // that its command runs in
   JsonObject lock_;
   const JsonObject* entry_ = nullptr;  // of the stage in `lock_`
 };
@@ -367,15 +370,17 @@ class StageRun {
 
 Result<int> run_stage(const StageCall& call) try {
   const fs::path repository = TRY(find_repository(call.project));
-  const std::string text = TRY(store::read_file(call.project / kDvcFile));
-  const std::vector<Stage> stages = TRY(read_stages(
-      text, [&](const std::string& path) { return store::read_file(call.project / path); }));
+  const std::vector<Stage> stages =
+      TRY(call.is_of_all ? read_all_projects(call.project) : read_project(call.project));
   const Plan plan = TRY(make_plan(stages));
-  std::vector<std::string> order;
-  for (const std::size_t position : plan.order) order.push_back(stages[position].name);
-  for (const Stage& stage : stages)
-    if (stage.name == call.stage) return StageRun(call, stage, order, repository).run();
-  return base::error(Code::kNotFound, "dvc.yaml: no such stage: {}", call.stage);
+  const auto stage = std::find_if(stages.begin(), stages.end(),
+                                  [&](const Stage& each) { return each.address() == call.stage; });
+  if (stage == stages.end())
+    return base::error(Code::kNotFound, "dvc.yaml: no such stage: {}", call.stage);
+  std::vector<std::string> order;  // of its lock file
+  for (const std::size_t position : plan.order)
+    if (stages[position].folder == stage->folder) order.push_back(stages[position].name);
+  return StageRun(call, *stage, order, repository).run();
 } catch (const fs::filesystem_error& e) {
   return base::error(Code::kInternal, "a file of the stage can't be had: {}", e.what());
 }

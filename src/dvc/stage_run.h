@@ -12,10 +12,11 @@
 namespace slipway::dvc {
 
 struct StageCall {
-  std::filesystem::path project;  // the folder of dvc.yaml
-  std::string stage;
-  std::size_t locked = 0;  // stages that dvc.lock had when the run began
-  bool force = false;      // also when nothing has changed
+  std::filesystem::path project;  // the folder of dvc.yaml, or of all of them
+  std::string stage;              // its address there
+  bool is_of_all = false;         // `project` is a repository with several dvc.yaml
+  std::size_t locked = 0;         // stages that its dvc.lock had when the run began
+  bool force = false;             // also when nothing has changed
 };
 
 // The exit code of the step. kNotFound: no such stage, or what it needs isn't there.

@@ -68,4 +68,9 @@ types::Column Expression::evaluate(std::span<const types::Column* const> columns
   });
 }
 
+bool is_identifier(const std::string& name) {
+  const auto expression = Expression::parse(name, {{name, ValueType::kNumber}});
+  return expression && expression->plain_column().has_value();
+}
+
 }  // namespace slipway::features

@@ -56,4 +56,7 @@ class Expression {
   std::vector<std::size_t> columns_;
 };
 
+// Whether expressions can name such a column: words of the language can't.
+bool is_identifier(const std::string& name);
+
 }  // namespace slipway::features

@@ -81,7 +81,7 @@ TEST(Expression, CalendarKeepsTheTwoHoursOfOneNameApart) {
     EXPECT_EQ(run("year(t, 'UTC')", row), Value());
     EXPECT_EQ(run("text(t)", row), Value());
     EXPECT_EQ(run("date_trunc('year', t, 'UTC')", row), Value());
-    EXPECT_EQ(run("t + '100000w'", row), Value());
+    EXPECT_EQ(run("t + '5000w'", row), Value());
     EXPECT_EQ(run("seconds_between(t, timestamp(-10000000000))", row).index(),
               micros > 0 ? 0u : 1u);
   }

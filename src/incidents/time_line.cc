@@ -106,6 +106,13 @@ std::optional<Entry> change_of(const store::Event& event, const JsonObject& payl
     entry.weight = 0.6;
     entry.words = fmt::format("data arrived: {}, {} rows, {} in quarantine", name,
                               value_at(payload, "rows"), value_at(payload, "quarantined"));
+  } else if (event.kind == "dataset.refused") {
+    entry.weight = 0.6;
+    entry.words = fmt::format("data of {} was not taken: {}", name, text_at(payload, "reason"));
+  } else if (event.kind == "dataset.flagged") {
+    entry.weight = 0.6;
+    entry.words = fmt::format("data came again and failed checks: {}, {}", name,
+                              text_at(payload, "failed_checks"));
   } else if (event.kind == "dataset.declared") {
     entry.weight = 0.6;
     entry.words = fmt::format("dataset {} was declared anew", name);

@@ -30,6 +30,24 @@ const SliceResult* slice_of(const AlertRule& rule, const VariantResult& live) {
   return nullptr;
 }
 
+// NaN: the window says nothing of such an input.
+double input_value(const AlertRule& rule, const VariantResult& live) {
+  if (rule.metric == "violation_rate") {
+    if (live.violations.rows == 0) return std::nan("");
+    return static_cast<double>(live.violations.rows_of(rule.input)) /
+           static_cast<double>(live.violations.rows);
+  }
+  for (const FeatureDrift& drift : live.drift) {
+    if (drift.feature != rule.input) continue;
+    if (rule.metric == "missing_rate") return drift.missing_rate;
+    if (rule.metric == "unseen_rate") return drift.unseen_rate;
+    if (rule.metric == "psi") return drift.psi;
+    if (rule.metric == "drift_score") return drift.score;
+    return drift.drifted ? 1 : 0;
+  }
+  return std::nan("");
+}
+
 double missing_rise(const FeatureDrift& drift) {
   return drift.missing_rate - drift.reference_missing_rate;
 }
@@ -37,6 +55,7 @@ double missing_rise(const FeatureDrift& drift) {
 }  // namespace
 
 double watched_value(const AlertRule& rule, const VariantResult& live) {
+  if (!rule.input.empty()) return input_value(rule, live);
   if (rule.slice.empty()) return value_of(live.metrics, rule.metric);
   const SliceResult* slice = slice_of(rule, live);
   return slice == nullptr ? std::nan("") : value_of(slice->metrics, rule.metric);

@@ -45,6 +45,30 @@ TEST(AlertPolicy, RulesFireOnTheirSideOnly) {
       << "no labels needed";
 }
 
+TEST(AlertPolicy, RulesOfOneInputLookAtItAlone) {
+  VariantResult live = live_with("missing_rate", 0.02);
+  live.drift = {
+      {.feature = "distance", .psi = 0.5, .missing_rate = 1, .score = 0.4, .drifted = true},
+      {.feature = "carrier", .categorical = true, .unseen_rate = 0.3}};
+  live.violations = {.rows = 400, .columns = {{"carrier", {{"in", 100}}}}};
+  const auto value = [&](std::string input, std::string metric) {
+    return watched_value({.metric = std::move(metric), .input = std::move(input)}, live);
+  };
+  EXPECT_EQ(value("distance", "missing_rate"), 1);
+  EXPECT_EQ(value("carrier", "missing_rate"), 0);
+  EXPECT_EQ(value("carrier", "unseen_rate"), 0.3);
+  EXPECT_EQ(value("distance", "psi"), 0.5);
+  EXPECT_EQ(value("distance", "drift_score"), 0.4);
+  EXPECT_EQ(value("distance", "drifted"), 1);
+  EXPECT_EQ(value("carrier", "drifted"), 0);
+  EXPECT_EQ(value("carrier", "violation_rate"), 0.25);
+  EXPECT_EQ(value("distance", "violation_rate"), 0);
+  EXPECT_TRUE(std::isnan(value("dest", "missing_rate")));
+  const AlertRule rule{.name = "a", .metric = "missing_rate", .input = "distance", .over = 0.1};
+  EXPECT_EQ(judge_rule(rule, live), RuleVerdict::kFires);
+  EXPECT_EQ(rule.watched(), "missing_rate of distance");
+}
+
 TEST(AlertPolicy, ActionsAreGuarded) {
   const base::Timestamp now{base::Duration::days(100).micros};
   const ActionRule rule{

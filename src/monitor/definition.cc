@@ -79,7 +79,15 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
   YamlMap map = TRY(node.map("alert " + name));
   const YamlNode metric = TRY(map.get("metric"));
   rule.metric = TRY(metric.text());
-  if (!has_metric(problem, rule.metric)) {
+  if (const auto input = map.find("input")) {
+    rule.input = TRY(input->text());
+    if (rule.input.empty()) return input->error("an input needs a name");
+    if (!is_of_inputs(rule.metric))
+      return metric.error("no such metric of an input: metric={} known={}", rule.metric,
+                          fmt::join(kInputMetrics, ", "));
+  } else if (!has_metric(problem, rule.metric)) {
+    if (is_of_inputs(rule.metric))
+      return metric.error("{} is of one input: say which (input: NAME)", rule.metric);
     return metric.error("no such metric of a {} problem: metric={} known={}", problem_name(problem),
                         rule.metric, fmt::join(metric_names(problem), ", "));
   }
@@ -88,14 +96,7 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
   if (auto under = map.find("under")) rule.under = TRY(under->number());
   if (auto abs_over = map.find("abs_over"))
     rule.abs_over = TRY(number_between(*abs_over, 0, 1e300));
-  if (auto unusual = map.find("unusual")) {
-    rule.unusual = TRY(read_unusual(*unusual));
-    if (!can_be_learned(rule.window))
-      return unusual->error(
-          "what is usual is learned of days, weeks and months; of an {} say over, "
-          "under or abs_over",
-          window_name(rule.window));
-  }
+  if (auto unusual = map.find("unusual")) rule.unusual = TRY(read_unusual(*unusual));
   const int bounds = rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value();
   if (bounds > 1 || (bounds == 0 && !rule.unusual)) {
     return node.error(
@@ -106,6 +107,7 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
                       .value_or(counts_silence(rule.metric) ? 0 : rule.min_rows);
   if (auto slice = map.find("slice")) {
     rule.slice = TRY(slice->text());
+    if (!rule.input.empty()) return slice->error("either an input or a slice, not both");
     if (!is_known_of_slices(rule.metric))
       return slice->error("this metric is not known of slices: metric={}", rule.metric);
   }
@@ -403,6 +405,10 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     TRY(members.finish());
   }
   if (auto slices = map.find("slices")) definition.slices = TRY(read_slices(*slices));
+  if (auto datasets = map.find("datasets")) {
+    for (const YamlNode& dataset : TRY(datasets->list()))
+      definition.datasets.push_back(TRY(dataset.text()));
+  }
   if (auto actions = map.find("actions")) {
     for (const auto& [key, value] : TRY(actions->entries())) {
       definition.actions.push_back(TRY(read_action(key, value)));
@@ -414,6 +420,10 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
       const auto& windows = definition.windows;
       if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
         return value.error("the monitor has no such window: window={}", window_name(rule.window));
+      }
+      if (rule.metric == kDatasetAge && definition.datasets.empty()) {
+        return value.error(
+            "the monitor watches no dataset: name some in `datasets`, a list of the monitor");
       }
       if (!rule.slice.empty() && !declares(definition, rule.slice)) {
         return value.error(
@@ -459,6 +469,11 @@ std::string_view window_name(WindowKind kind) {
       return "month";
   }
   return "";
+}
+
+bool DetectorRule::shares_budget() const {
+  const DetectorMethod* known = find_detector_method(method);
+  return known != nullptr && known->holds_chance && !parameters.contains("alpha");
 }
 
 std::string_view unusual_name(Unusual side) {
@@ -532,7 +547,8 @@ std::vector<std::string> untold_alerts(const std::vector<MonitorDefinition>& def
 }
 
 std::string AlertRule::watched() const {
-  return slice.empty() ? metric : fmt::format("{} of {}", metric, slice);
+  const std::string& of = input.empty() ? slice : input;
+  return of.empty() ? metric : fmt::format("{} of {}", metric, of);
 }
 
 double AlertRule::threshold() const {

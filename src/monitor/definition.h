@@ -23,9 +23,6 @@ constexpr WindowKind kWindowKinds[] = {WindowKind::kHour, WindowKind::kDay, Wind
                                        WindowKind::kMonth};
 std::string_view window_name(WindowKind kind);           // "hour", "day", "week", "month"
 Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
-// Whether what is usual of them can be told from the newest 56 (budget/unusual.h). Not of hours: it
-// depends on the hour and the weekday.
-constexpr bool can_be_learned(WindowKind kind) { return kind != WindowKind::kHour; }
 
 // On which side of what a metric usually is a window stands out.
 enum class Unusual { kHigh, kLow, kBoth };
@@ -37,6 +34,7 @@ struct AlertRule {
   std::string name;
   std::string metric;
   std::string slice;  // a declared one; empty: all rows
+  std::string input;  // that the metric is of; empty: of all together
   WindowKind window = WindowKind::kWeek;
   std::optional<double> over;      // fires above it
   std::optional<double> under;     // fires below it
@@ -49,7 +47,7 @@ struct AlertRule {
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it
 
-  std::string watched() const;  // "auc", "auc of long-haul"
+  std::string watched() const;  // "auc", "auc of long-haul", "missing_rate of distance"
   bool has_bound() const { return over || under || abs_over; }
   double threshold() const;  // the bound; 0: there is none
   bool fires(double value) const;
@@ -98,6 +96,7 @@ struct DetectorRule {
   std::string severity = "warning";
   std::vector<std::string> routes;
 
+  bool shares_budget() const;  // holds its chance, and doesn't say which (budget/alarm_budget.h)
   JsonObject to_json() const;
   bool operator==(const DetectorRule&) const = default;
 };
@@ -119,6 +118,7 @@ struct MonitorDefinition {
   std::int64_t causes_max = 5;
   EstimateRules estimate;  // how performance is estimated before labels come
   std::vector<DeclaredSlice> slices;
+  std::vector<std::string> datasets;  // whose age is watched
   std::vector<AlertRule> alerts;
   std::vector<DetectorRule> detectors;
   std::vector<ActionRule> actions;

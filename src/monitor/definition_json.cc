@@ -95,10 +95,12 @@ JsonObject MonitorDefinition::to_json() const {
     }
   }
   if (!declared.empty()) object["slices"] = std::move(declared);
+  if (!datasets.empty()) object["datasets"] = JsonArray(datasets.begin(), datasets.end());
   JsonObject rules;
   for (const AlertRule& rule : alerts) {
     JsonObject member{{"metric", rule.metric}, {"window", window_name(rule.window)}};
     if (!rule.slice.empty()) member["slice"] = rule.slice;
+    if (!rule.input.empty()) member["input"] = rule.input;
     if (rule.over) member["over"] = *rule.over;
     if (rule.under) member["under"] = *rule.under;
     if (rule.abs_over) member["abs_over"] = *rule.abs_over;

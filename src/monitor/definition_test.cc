@@ -225,11 +225,21 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1}}, detectors: "
        "{a: {method: adwin, of: error}}}\n",
        "an alert of the monitor has that name"},
-      {"monitors:\n  m: {endpoint: e, windows: [hour], alerts: {a: {metric: auc, window: hour, "
-       "unusual: low}}}\n",
-       "what is usual is learned of days, weeks and months"},
       {"monitors:\n  m: {endpoint: e, windows: [minute]}\n",
        "no such window: window=minute known=hour, day, week, month"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: dataset_age_hours_max, window: day, "
+       "over: "
+       "26}}}\n",
+       "the monitor watches no dataset: name some in `datasets`, a list of the monitor"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: psi, window: day, over: 1}}}\n",
+       "psi is of one input: say which (input: NAME)"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, input: x, window: day, over: "
+       "1}}}\n",
+       "no such metric of an input: metric=auc known=missing_rate, unseen_rate, psi, drift_score, "
+       "drifted, violation_rate"},
+      {"monitors:\n  m: {endpoint: e, slices: [x], alerts: {a: {metric: psi, input: y, slice: x=1, "
+       "window: day, over: 1}}}\n",
+       "either an input or a slice, not both"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {

@@ -335,6 +335,12 @@ std::optional<std::vector<AssociationChange>> DriftProfile::association_changes(
   return monitor::association_changes(before, now);
 }
 
+std::set<std::string> DriftProfile::names() const {
+  std::set<std::string> names;
+  for (const Feature& feature : features_) names.insert(feature.name);
+  return names;
+}
+
 bool DriftProfile::has(std::string_view feature) const {
   return std::any_of(features_.begin(), features_.end(),
                      [&](const Feature& known) { return known.name == feature; });

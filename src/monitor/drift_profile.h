@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,7 @@ class DriftProfile {
 
   std::size_t rows() const { return rows_; }
   bool has(std::string_view feature) const;
+  std::set<std::string> names() const;  // of all features
 
   struct Feature {
     std::string name;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "monitor/judging.h"
+#include "monitor/metrics.h"
 #include "monitor/monitor.h"
 #include "types/timestamp.h"
 
@@ -15,13 +16,19 @@ std::string alert_subject(const std::string& monitor, const std::string& alert) 
   return fmt::format("monitors/{}/alerts/{}", monitor, alert);
 }
 
-// What is named under drift: and the reference doesn't have, misspelt above all.
+// What drift: and alerts name and the reference doesn't have, misspelt above all.
 std::string unknown_inputs(const MonitorDefinition& definition, const DriftProfile& reference) {
-  std::string names;
+  std::set<std::string> unknown;
   for (const auto& [column, rule] : definition.drift.columns) {
-    if (!reference.has(column)) names += (names.empty() ? "" : ", ") + column;
+    if (!reference.has(column)) unknown.insert(column);
   }
-  return names.empty() ? "" : "drift names inputs that the reference doesn't have: " + names;
+  for (const AlertRule& alert : definition.alerts) {
+    const bool is_compared = !alert.input.empty() && alert.metric != "violation_rate";
+    if (is_compared && !reference.has(alert.input)) unknown.insert(alert.input);
+  }
+  if (unknown.empty()) return {};
+  return fmt::format("inputs are named that the reference doesn't have: {}",
+                     fmt::join(unknown, ", "));
 }
 
 JsonObject event_payload(const ActionRecord& action) {
@@ -86,13 +93,9 @@ Result<void> Monitor::step(Cursor& cursor, base::Timestamp now, AdvanceReport& r
 Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
   const MonitorDefinition& definition = *cursor.definition;
   Planned planned;
-  const types::Frame frame = TRY(
-      ports_.requests.requests(definition.endpoint, cursor.window.start, cursor.window.end, {}));
+  const auto [frame, reference, note] = TRY(read_rows(definition, cursor.window));
   const WindowRows rows = TRY(WindowRows::of(frame));
   const Labels labels = TRY(labels_.find(definition.endpoint, rows.live_request_ids(), now));
-  std::shared_ptr<const DriftProfile> reference;
-  std::string note;
-  if (!rows.by_variant().empty()) reference = TRY(profile(definition, note));
   const auto known = TRY(baselines(cursor, cursor.window));
   auto estimates = TRY(stored_estimates(definition.name, cursor.kind, cursor.window.start))
                        .value_or(std::map<std::string, Estimates>());
@@ -111,22 +114,50 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   if (live == planned.results.end()) {
     VariantResult silent = VariantResult::of_silence(asked, cursor.window.end);
     rows.look_at_inputs(silent);
-    if (asked || silent.violations.rows > 0) planned.results.push_back(std::move(silent));
+    const bool is_known = asked || silent.violations.rows > 0;
+    if (!is_known) silent.metrics.clear();
+    TRY(look_at_datasets(cursor, cursor.window, silent));
+    if (is_known || silent.metrics.contains(kDatasetAge))
+      planned.results.push_back(std::move(silent));
   } else {
     live->metrics["skew_rate"] =
         TRY(ports_.features.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->add_note(note);
-    rows.look_at_data(asked, cursor.window.end, *live);
+    rows.look_at_times(asked, cursor.window.end, *live);
+    TRY(look_for_duplicates(definition, cursor.window, *live));
     rows.look_at_inputs(*live);
     TRY(look_at_labels(definition, cursor.window, *live));
+    TRY(look_at_datasets(cursor, cursor.window, *live));
     TRY(remember_first_look(cursor, *live));
     if (reference != nullptr) rows.compare_together(*reference, *live);
-    take_apart(cursor, rows, labels, now, *live);
+    TRY(take_apart(cursor, rows, labels, now, *live));
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
   TRY(record(cursor, Stage::kLabelled, now, planned, report));
   cursor = TRY(cursor_at(cursor.definition, cursor.kind, cursor.window.end, cursor.at_hand.start));
+  return {};
+}
+
+Result<Monitor::WindowRead> Monitor::read_rows(const MonitorDefinition& definition,
+                                               const Window& window) {
+  WindowRead read;
+  read.reference = TRY(profile(definition, read.note));
+  read.frame = TRY(ports_.requests.requests(definition.endpoint, window.start, window.end,
+                                            columns_of(definition, read.reference.get())));
+  return read;
+}
+
+// Takes all inputs of all rows: of large windows only where somebody asks.
+Result<void> Monitor::look_for_duplicates(const MonitorDefinition& definition, const Window& window,
+                                          VariantResult& live) {
+  const bool is_asked =
+      std::any_of(definition.alerts.begin(), definition.alerts.end(),
+                  [](const AlertRule& rule) { return rule.metric == kDuplicateRate; });
+  live.metrics[kDuplicateRate] =
+      is_asked || live.rows <= limits_.duplicate_rows
+          ? TRY(duplicate_rate(ports_.requests, definition.endpoint, window))
+          : std::numeric_limits<double>::quiet_NaN();
   return {};
 }
 

@@ -2,19 +2,23 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/budget/unusual.h"
 #include "monitor/monitor.h"
+#include "monitor/window_reads.h"
 
 namespace slipway::monitor {
 
-// Columns of the request log that say what was answered, without the inputs.
-inline const std::vector<std::string> kScoreColumns = {"request_id",    "variant",    "role",
-                                                       "model_version", "latency_us", "prediction",
-                                                       "error",         "traffic"};
+// A window's rows, with the columns that it is judged by, and what they are compared with.
+struct Monitor::WindowRead {
+  types::Frame frame;
+  std::shared_ptr<const DriftProfile> reference;  // null: none
+  std::string note;                               // on the reference
+};
 
 struct Monitor::Decided {
   const ActionRule* rule = nullptr;

@@ -107,7 +107,9 @@ constexpr Metric kMetrics[] = {
     {"embeddings_drifted", false},
     {"associations_changed", false},
     {"missing_rate", false},
+    {"missing_rate_max", false},
     {"unseen_rate", false},
+    {"unseen_rate_max", false},
     {"violation_rate", false},
     {"attribution_ndcg", false},
     {"skew_rate", false},
@@ -118,6 +120,7 @@ constexpr Metric kMetrics[] = {
     {"quiet_hours_max", false},
     {"labels_quiet_hours", false},
     {"feature_age_hours_max", false},
+    {kDatasetAge, false},
     {"duplicate_rate", false},
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
@@ -178,7 +181,11 @@ std::optional<int> number_in_metric(std::string_view metric) {
 }
 
 bool counts_silence(std::string_view metric) {
-  return metric == "requests" || metric.starts_with("quiet_hours");
+  return metric == "requests" || metric == kDatasetAge || metric.starts_with("quiet_hours");
+}
+
+bool is_of_inputs(std::string_view metric) {
+  return std::ranges::find(kInputMetrics, metric) != std::end(kInputMetrics);
 }
 
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
@@ -189,7 +196,7 @@ bool is_known_of_slices(std::string_view metric) {
       "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
       "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
       "duplicate_rate", "quiet_hours",        "labels_quiet_hours",   "feature_age_hours_max",
-      "violation_rate"};
+      "violation_rate", kDatasetAge,          "missing_rate_max",     "unseen_rate_max"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

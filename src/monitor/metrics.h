@@ -10,6 +10,14 @@
 
 namespace slipway::monitor {
 
+inline constexpr const char* kDuplicateRate = "duplicate_rate";
+inline constexpr const char* kDatasetAge = "dataset_age_hours_max";
+
+// What a rule may watch of one input.
+inline constexpr std::string_view kInputMetrics[] = {
+    "missing_rate", "unseen_rate", "psi", "drift_score", "drifted", "violation_rate"};
+bool is_of_inputs(std::string_view metric);
+
 // Names of what a rule of such a problem may watch; K and N at a name's end stand for a number.
 std::vector<std::string> metric_names(Problem problem);
 // True when a rule of such a problem may watch it.

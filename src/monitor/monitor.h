@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -64,6 +65,9 @@ struct AdvanceReport {
 struct SampleLimits {
   std::int64_t slice_rows = 200'000;      // that slices are looked for in
   std::int64_t attribution_rows = 1'000;  // taken apart, and as many of the reference
+  // Up to so many requests a window is searched for duplicates without an alert that asks for it:
+  // that takes all inputs of all of them.
+  std::int64_t duplicate_rows = 200'000;
 };
 
 // Safe to use from several threads; advance() and apply() take turns. Everything given to open()
@@ -77,6 +81,7 @@ class Monitor {
     ReferenceSource& reference;
     Actions& actions;
     FeatureSource& features;
+    DatasetSource& datasets;
     Conditions* conditions = nullptr;           // null: declared slices are columns only
     AttributionSource* attributions = nullptr;  // null: nobody knows what models go by
   };
@@ -112,6 +117,9 @@ class Monitor {
   // The chance with which a rule without a threshold may fire in a window although nothing is the
   // matter. One that is only thought of is one more to share the budget.
   double allowed_chance(const AlertRule& rule, bool is_declared = true);
+  // With which a detector may ever page falsely until it pages; nothing: it has no part, or its
+  // own.
+  std::optional<double> allowed_chance(const DetectorRule& rule);
   // As of now.
   Result<BudgetReport> budget_report();
   // What was said of the newest windows by a rule without a threshold, oldest first. kNotFound.
@@ -203,6 +211,7 @@ class Monitor {
   };
   struct Decided;
   struct Planned;
+  struct WindowRead;
 
   Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
           std::string workspace, SampleLimits limits);
@@ -226,14 +235,31 @@ class Monitor {
       REQUIRES(advance_mutex_);
   Result<void> look(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
-  Result<VariantResult> first_look(const Cursor& cursor, const WindowRows& rows,
-                                   const Estimates& estimates) REQUIRES(advance_mutex_);
+  Result<WindowRead> read_rows(const MonitorDefinition& definition, const Window& window)
+      REQUIRES(advance_mutex_);
+  Result<VariantResult> first_look(const Cursor& cursor, const WindowRead& read,
+                                   const WindowRows& rows, const Estimates& estimates)
+      REQUIRES(advance_mutex_);
+  Result<void> look_for_duplicates(const MonitorDefinition& definition, const Window& window,
+                                   VariantResult& live);
   // How long no label has come.
   Result<void> look_at_labels(const MonitorDefinition& definition, const Window& window,
                               VariantResult& live);
   // How old the oldest features are that are looked up for it.
   Result<void> look_at_features(const MonitorDefinition& definition, const Window& window,
                                 VariantResult& live);
+  // What is known of live traffic in the first or last window of a kind that begins in [since,
+  // before), judged or not. Nothing: there is none.
+  struct LiveWindow {
+    Window window;
+    std::string result;
+  };
+  enum class Edge { kOldest, kNewest };
+  Result<std::optional<LiveWindow>> live_window(const std::string& monitor, WindowKind kind,
+                                                Edge edge, base::Timestamp since,
+                                                base::Timestamp before);
+  // How old the dataset is that is furthest behind, of those that the monitor watches.
+  Result<void> look_at_datasets(const Cursor& cursor, const Window& window, VariantResult& live);
   // What was seen of the next window to judge when it was over, and can't be seen any more.
   Result<void> remember_first_look(const Cursor& cursor, VariantResult& live);
   // Which requests of the next window to judge have a label.
@@ -254,10 +280,13 @@ class Monitor {
   }
   std::size_t budgeted_rules() REQUIRES(mutex_);
   // Of the judged windows of the live variant that start before `before`.
-  PastWindows past_windows(const std::string& monitor, WindowKind kind, base::Timestamp before);
+  PastWindows past_windows(const std::string& monitor, WindowKind kind, base::Timestamp before,
+                           std::optional<Calendar> calendar = std::nullopt);
   // From which windows on these parts of the monitor are as they are declared now.
   Result<base::Timestamp> watching_since(const std::string& monitor, WindowKind kind,
                                          const WatchedParts& parts);
+  // Of the windows before, oldest first: the newest; of hours those about that time of the day, and
+  // the newest.
   Result<std::vector<Band>> bands(const std::string& monitor, const AlertRule& rule,
                                   base::Timestamp before);
   Result<UnusualVerdict> watch(const MonitorDefinition& definition, const AlertRule& rule,
@@ -282,12 +311,23 @@ class Monitor {
   Result<std::map<std::int64_t, std::string>> stored_estimators(const std::string& monitor);
   Result<Estimators> estimators(const std::string& monitor);
   Result<ClassEstimators> class_estimators(const std::string& monitor);
-  // Of these rows' versions.
-  Result<LossEstimators> loss_estimators(const std::string& monitor, const RowsByVersion& rows)
+  // Of these versions.
+  Result<LossEstimators> loss_estimators(const std::string& monitor,
+                                         const std::set<std::int64_t>& versions)
+      REQUIRES(advance_mutex_);
+  // Of a window's rows, with the inputs that the estimators of their versions go by.
+  Result<std::map<std::string, Estimates>> estimate_from_inputs(const MonitorDefinition& definition,
+                                                                const Window& window,
+                                                                const WindowRows& rows)
+      REQUIRES(advance_mutex_);
+  // Of labelled rows, as many as they learn from, with all inputs.
+  Result<std::map<std::int64_t, std::string>> learn_losses(const Cursor& cursor,
+                                                           const WindowRows& rows,
+                                                           const Labels& labels)
       REQUIRES(advance_mutex_);
   // What a window's rows are expected to have done, by variant.
   Result<std::map<std::string, Estimates>> estimate(const MonitorDefinition& definition,
-                                                    const WindowRows& rows)
+                                                    const Window& window, const WindowRows& rows)
       REQUIRES(advance_mutex_);
   // Lets versions that can't be estimated yet learn from a window's labelled rows; the texts of
   // their estimators.
@@ -314,11 +354,16 @@ class Monitor {
   Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition,
                                                       std::string& note) REQUIRES(advance_mutex_);
   // Where the model does worst, how it does in declared slices, and what it goes by.
-  void take_apart(const Cursor& cursor, const WindowRows& rows, const Labels& labels,
-                  base::Timestamp now, VariantResult& live) REQUIRES(advance_mutex_);
+  Result<void> take_apart(const Cursor& cursor, const WindowRows& rows, const Labels& labels,
+                          base::Timestamp now, VariantResult& live) REQUIRES(advance_mutex_);
   Result<SliceReport> look_for_slices(const Cursor& cursor, const WindowRows& rows,
                                       const Labels& labels, base::Timestamp now);
-  void attribute(const Cursor& cursor, const WindowRows& rows, VariantResult& live)
+  // Ids of the requests whose answers are taken apart; none: nobody can.
+  std::unordered_set<std::string> rows_to_attribute(const MonitorDefinition& definition,
+                                                    const WindowRows& rows,
+                                                    const VariantResult& live);
+  void attribute(const Cursor& cursor, const WindowRows& rows,
+                 const std::unordered_set<std::string>& answered, VariantResult& live)
       REQUIRES(advance_mutex_);
   // By variant, of windows before this one.
   Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor,

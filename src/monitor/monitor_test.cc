@@ -122,8 +122,8 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   base::ManualClock clock{at("2013-06-03T00:00:00Z")};
   auto db = MUST(store::open_sqlite({.file = other.path() / "slipway.db"}, wall_, random_));
   MUST(db->migrate({migrations()}));
-  auto fine =
-      MUST(Monitor::open(*db, clock, {requests_, reference_, actions_, features_}, metrics_));
+  auto fine = MUST(
+      Monitor::open(*db, clock, {requests_, reference_, actions_, features_, datasets_}, metrics_));
   MUST(fine->apply(monitor_->definitions(), "test"));
   std::vector<Label> labels;
   for (const auto& request : requests_.log) {
@@ -478,7 +478,14 @@ TEST_F(MonitorTest, AFirstWindowOfRefusedRequestsIsTold) {
 
 // An input misspelt under drift: was measured by the rule of all, and nobody was told.
 TEST_F(MonitorTest, TellsOfInputsThatTheReferenceDoesntHave) {
-  apply("    drift: {columns: {x: {method: psi}, carier: {method: chi2}}}\n");
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n"
+          "    complete: {share: 0.99, after: 24h}\n"
+          "    reference: {from: 2013-03-01, to: 2013-06-01}\n"
+          "    drift: {columns: {x: {method: psi}, carier: {method: chi2}}}\n"
+          "    alerts: {far: {input: distnce, metric: psi, window: day, over: 0.2}}\n")),
+      "test"));
   std::vector<testing::LoggedRequest> rows(200);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].x = static_cast<double>(i % 10);
   const types::Frame logged = testing::to_frame(rows);
@@ -491,9 +498,9 @@ TEST_F(MonitorTest, TellsOfInputsThatTheReferenceDoesntHave) {
   ASSERT_EQ(days.size(), 2u);
   for (const StoredWindow& day : days) {
     EXPECT_EQ(day.result.drift.size(), 2u);
-    EXPECT_EQ(day.result.note, "drift names inputs that the reference doesn't have: carier");
+    EXPECT_EQ(day.result.note, "inputs are named that the reference doesn't have: carier, distnce");
     EXPECT_EQ(base::to_text(day.to_json()["note"]),
-              "\"drift names inputs that the reference doesn't have: carier\"");
+              "\"inputs are named that the reference doesn't have: carier, distnce\"");
   }
 }
 

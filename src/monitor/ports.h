@@ -64,6 +64,17 @@ class FeatureSource {
   virtual Result<std::optional<base::Timestamp>> oldest_view(const std::string& endpoint) = 0;
 };
 
+// How far datasets go. Safe to use from several threads.
+class DatasetSource {
+ public:
+  virtual ~DatasetSource() = default;
+
+  // The newest event time of the version that was the newest at `as_of`, at most that, or when that
+  // version came if it has no such times. Nothing: all came later. kNotFound: nothing ever came.
+  virtual Result<std::optional<base::Timestamp>> newest_row(const std::string& dataset,
+                                                            base::Timestamp as_of) = 0;
+};
+
 // What the conditions of declared slices mean. Safe to use from several threads.
 class Conditions {
  public:

@@ -33,18 +33,21 @@ Firing open(const AlertRule& rule, const MonitorDefinition& definition,
 struct Watcher {
   const AlertRule& rule;
   double chance;
+  std::optional<Calendar> calendar;  // of hours
   std::vector<WatchedWindow> past;
   std::vector<Band> bands;
 
   RuleVerdict judge(const StoredWindow& window) {
     RuleVerdict verdict = judge_rule(rule, window.result);  // by its bound, while it learns
-    const WatchedWindow watched = watched_window(rule, window.window, window.result);
+    WatchedWindow watched = watched_window(rule, window.window, window.result);
+    if (calendar) watched.hour = calendar->hour_of_day(window.window.start);
     if (!std::isfinite(watched.value)) return RuleVerdict::kNotJudged;
     const UnusualVerdict unusual = judge_unusual(rule, chance, past, bands, watched);
     if (unusual.band) bands.push_back(*unusual.band);
     past.push_back(watched);
-    if (past.size() > kWindowsMax) past.erase(past.begin());
-    if (bands.size() > kWindowsMax) bands.erase(bands.begin());
+    const std::size_t most = kWindowsMax * (calendar ? 24 : 1);
+    if (past.size() > most) past.erase(past.begin());
+    if (bands.size() > most) bands.erase(bands.begin());
     if (unusual.state == UnusualVerdict::State::kUsual) verdict = RuleVerdict::kFine;
     if (unusual.state == UnusualVerdict::State::kUnusual) verdict = RuleVerdict::kFires;
     return verdict;
@@ -59,7 +62,11 @@ Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
                    const std::vector<StoredWindow>& windows, double chance) {
   Rehearsal rehearsal;
   bool is_open = false;
-  Watcher watcher{rule, chance, {}, {}};
+  Watcher watcher{rule, chance, {}, {}, {}};
+  if (rule.window == WindowKind::kHour) {
+    // It was read when the monitor was declared.
+    watcher.calendar = MUST(Calendar::create(definition.time_zone, definition.week_starts));
+  }
   for (const StoredWindow& window : windows) {
     if (window.kind != rule.window || !window.judged_at) continue;
     ++rehearsal.windows;

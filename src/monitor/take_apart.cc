@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <unordered_set>
 
 #include "monitor/monitor.h"
 #include "monitor/slices/slice_finder.h"
+#include "monitor/window_reads.h"
 
 namespace slipway::monitor {
 namespace {
@@ -111,8 +114,8 @@ void add_column_slices(const types::Column& column, const WindowRows& rows, cons
 
 }  // namespace
 
-void Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Labels& labels,
-                         base::Timestamp now, VariantResult& live) {
+Result<void> Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Labels& labels,
+                                 base::Timestamp now, VariantResult& live) {
   const MonitorDefinition& definition = *cursor.definition;
   const QualityRules quality = definition.quality();
   for (const DeclaredSlice& slice : definition.slices) {
@@ -133,12 +136,44 @@ void Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Lab
     }
     live.declared_slices.push_back(result_of(slice.name, rows, labels, *picks, quality));
   }
-  if (auto report = look_for_slices(cursor, rows, labels, now)) {
+  live.metrics["attribution_ndcg"] = kNone;
+  // All inputs, declared or not, of as many rows as the limits say.
+  const RowLosses looked_at =
+      losses_of(rows, labels, quality, static_cast<std::size_t>(limits_.slice_rows));
+  const std::unordered_set<std::string> answered = rows_to_attribute(definition, rows, live);
+  std::unordered_set<std::string> ids = answered;
+  for (const std::size_t row : looked_at.rows) ids.insert(rows.request_id(row));
+  if (ids.empty()) {
+    live.slices = SliceReport();
+    return {};
+  }
+  const types::Frame frame =
+      TRY(whole_rows(ports_.requests, definition.endpoint, cursor.window, ids));
+  const WindowRows whole = TRY(WindowRows::of(frame));
+  if (auto report = look_for_slices(cursor, whole, labels, now)) {
     live.slices = std::move(*report);
   } else {
     live.add_note("no slices looked for: " + report.error().message);
   }
-  attribute(cursor, rows, live);
+  if (!answered.empty()) attribute(cursor, whole, answered, live);
+  return {};
+}
+
+std::unordered_set<std::string> Monitor::rows_to_attribute(const MonitorDefinition& definition,
+                                                           const WindowRows& rows,
+                                                           const VariantResult& live) {
+  std::vector<std::size_t> answered;
+  if (ports_.attributions == nullptr || !definition.reference_from) return {};
+  for (const std::size_t row : rows.by_variant().at("live")) {
+    if (const auto answer = rows.scored(row);
+        !answer.failed && answer.model_version == live.model_version)
+      answered.push_back(row);
+  }
+  std::unordered_set<std::string> ids;
+  for (const std::size_t row :
+       sampled(std::move(answered), static_cast<std::size_t>(limits_.attribution_rows)))
+    ids.insert(rows.request_id(row));
+  return ids;
 }
 
 Result<SliceReport> Monitor::look_for_slices(const Cursor& cursor, const WindowRows& rows,
@@ -154,8 +189,13 @@ Result<SliceReport> Monitor::look_for_slices(const Cursor& cursor, const WindowR
   // Whether it is new: the same slices in the window before.
   const Calendar calendar = TRY(Calendar::create(definition.time_zone, definition.week_starts));
   const Window before = calendar.window_of(cursor.kind, {cursor.window.start.micros - 1});
-  const types::Frame frame =
-      TRY(ports_.requests.requests(definition.endpoint, before.start, before.end, {}));
+  std::set<std::string> columns(kScoreColumns.begin(), kScoreColumns.end());
+  columns.insert("prediction_values");
+  for (const Slice& slice : report.slices) {
+    for (const Predicate& predicate : slice.predicates) columns.insert(predicate.input);
+  }
+  const types::Frame frame = TRY(ports_.requests.requests(
+      definition.endpoint, before.start, before.end, {columns.begin(), columns.end()}));
   const WindowRows rows_before = TRY(WindowRows::of(frame));
   const Labels labels_before =
       TRY(labels_.find(definition.endpoint, rows_before.live_request_ids(), now));
@@ -166,10 +206,9 @@ Result<SliceReport> Monitor::look_for_slices(const Cursor& cursor, const WindowR
   return report;
 }
 
-void Monitor::attribute(const Cursor& cursor, const WindowRows& rows, VariantResult& live) {
+void Monitor::attribute(const Cursor& cursor, const WindowRows& rows,
+                        const std::unordered_set<std::string>& answered, VariantResult& live) {
   const MonitorDefinition& definition = *cursor.definition;
-  live.metrics["attribution_ndcg"] = kNone;
-  if (ports_.attributions == nullptr || !definition.reference_from) return;
   const auto most = static_cast<std::size_t>(limits_.attribution_rows);
   auto& known = reference_attributions_[definition.name];
   if (!known.contains(live.model_version)) {
@@ -188,15 +227,17 @@ void Monitor::attribute(const Cursor& cursor, const WindowRows& rows, VariantRes
     }
     known[live.model_version] = std::move(*made);
   }
-  std::vector<std::size_t> answered;
-  for (const std::size_t row : rows.by_variant().at("live")) {
-    if (const auto answer = rows.scored(row);
-        !answer.failed && answer.model_version == live.model_version)
-      answered.push_back(row);
+  std::vector<std::size_t> picked;
+  const auto logged = rows.by_variant().find("live");
+  if (logged == rows.by_variant().end()) {  // read anew, after they had gone
+    live.add_note("no attributions: the requests are no longer in the log");
+    return;
   }
-  if (answered.empty()) return;
-  const auto now = ports_.attributions->attributions(
-      definition.endpoint, live.model_version, rows.frame(), sampled(std::move(answered), most));
+  for (const std::size_t row : logged->second) {
+    if (answered.contains(rows.request_id(row))) picked.push_back(row);
+  }
+  const auto now = ports_.attributions->attributions(definition.endpoint, live.model_version,
+                                                     rows.frame(), picked);
   if (!now) {
     live.add_note("no attributions: " + now.error().message);
     return;

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "monitor/metrics.h"
+
 namespace slipway::monitor {
 namespace {
 
@@ -11,9 +13,9 @@ const std::string kCalendar = "calendar", kWeek = "week", kReference = "referenc
                   kThreshold = "threshold", kEstimates = "estimates";
 
 constexpr std::string_view kFromReference[] = {
-    "feature_psi_max",      "drifted_share",      "multivariate_drift",
-    "multivariate_drifted", "embeddings_drifted", "missing_rate",
-    "unseen_rate",          "attribution_ndcg",   "associations_changed"};
+    "feature_psi_max",    "drifted_share",    "multivariate_drift",  "multivariate_drifted",
+    "embeddings_drifted", "missing_rate",     "missing_rate_max",    "unseen_rate",
+    "unseen_rate_max",    "attribution_ndcg", "associations_changed"};
 constexpr std::string_view kDecided[] = {"accuracy", "precision", "recall", "specificity", "f1"};
 
 template <std::size_t kSize>
@@ -28,9 +30,11 @@ std::string slice_part(const std::string& slice) { return "slice " + slice; }
 WatchedParts parts_of(const AlertRule& rule) {
   WatchedParts parts = {kRequestsPart, kCalendar};
   if (rule.window == WindowKind::kWeek) parts.insert(kWeek);
-  if (contains(kFromReference, rule.metric)) parts.insert(kReference);
+  const bool is_of_input = !rule.input.empty() && rule.metric != "violation_rate";
+  if (is_of_input || contains(kFromReference, rule.metric)) parts.insert(kReference);
   if (contains(kDecided, rule.metric)) parts.insert(kThreshold);
   if (rule.metric.starts_with("estimate")) parts.insert(kEstimates);
+  if (rule.metric == kDatasetAge) parts.insert(kDatasetsPart);
   if (!rule.slice.empty()) parts.insert(slice_part(rule.slice));
   return parts;
 }
@@ -47,6 +51,7 @@ WatchedParts changed_parts(const MonitorDefinition& before, const MonitorDefinit
                       before.reference_to != now.reference_to || before.drift != now.drift);
   add(kThreshold, before.estimate.threshold != now.estimate.threshold);
   add(kEstimates, before.estimate != now.estimate);
+  add(kDatasetsPart, before.datasets != now.datasets);
   for (const DeclaredSlice& slice : before.slices) {
     for (const DeclaredSlice& other : now.slices)
       add(slice_part(slice.name), slice.name == other.name && slice.when != other.when);
@@ -62,7 +67,8 @@ bool keeps_its_past(const AlertRule& before, const MonitorDefinition& now,
   return !has_changed &&
          std::any_of(now.alerts.begin(), now.alerts.end(), [&](const AlertRule& rule) {
            return rule.name == before.name && rule.metric == before.metric &&
-                  rule.slice == before.slice && rule.window == before.window;
+                  rule.slice == before.slice && rule.input == before.input &&
+                  rule.window == before.window;
          });
 }
 

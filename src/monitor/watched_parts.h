@@ -13,7 +13,7 @@ namespace slipway::monitor {
 // "requests" (the endpoint, and what its model is asked for), "calendar", "week", "reference",
 // "threshold", "estimates", "slice NAME".
 using WatchedParts = std::set<std::string>;
-inline const std::string kRequestsPart = "requests";
+inline const std::string kRequestsPart = "requests", kDatasetsPart = "datasets";
 
 // Those that what the rule watches hangs on.
 WatchedParts parts_of(const AlertRule& rule);

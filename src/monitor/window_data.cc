@@ -1,9 +1,9 @@
 // What the rows of a window are like together: beside the reference, and on their own.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
-#include "monitor/drift/repeated_rows.h"
 #include "monitor/window_result.h"
 
 namespace slipway::monitor {
@@ -64,22 +64,11 @@ VariantResult VariantResult::of_silence(std::optional<base::Timestamp> last_aske
   return live;
 }
 
-void WindowRows::look_at_data(std::optional<base::Timestamp> last_asked, base::Timestamp to,
-                              VariantResult& live) const {
+void WindowRows::look_at_times(std::optional<base::Timestamp> last_asked, base::Timestamp to,
+                               VariantResult& live) const {
   const auto picked = by_variant_.find("live");
   if (picked == by_variant_.end()) return;
   const std::vector<std::size_t>& rows = picked->second;
-  std::vector<std::uint64_t> hashes(rows.size(), 0);
-  std::size_t place = 0;
-  for (const types::Column& column : frame_->columns()) {
-    if (is_log_column(column.name)) continue;
-    for (std::size_t i = 0; i < rows.size(); ++i) hashes[i] += cell_hash(column, place, rows[i]);
-    ++place;
-  }
-  live.metrics["duplicate_rate"] = place == 0
-                                       ? kNone
-                                       : static_cast<double>(repeated_rows(std::move(hashes))) /
-                                             static_cast<double>(rows.size());
   if (times_ == nullptr) return;
   std::vector<std::int64_t> times;
   for (const std::size_t row : rows) times.push_back(times_->ints[row]);
@@ -90,6 +79,29 @@ void WindowRows::look_at_data(std::optional<base::Timestamp> last_asked, base::T
   for (const std::int64_t time : times)
     longest = std::max(longest, time - std::exchange(last, time));
   live.metrics["quiet_hours_max"] = static_cast<double>(longest) / kMicrosPerHour;
+}
+
+std::set<std::int64_t> WindowRows::model_versions() const {
+  std::set<std::int64_t> versions;
+  for (const auto& [variant, picked] : by_variant_) {
+    for (const std::size_t row : picked) versions.insert(scored(row).model_version);
+  }
+  return versions;
+}
+
+std::map<std::int64_t, std::vector<std::size_t>> WindowRows::labelled_rows(
+    const Labels& labels) const {
+  std::map<std::int64_t, std::vector<std::size_t>> rows;
+  for (const auto& [variant, picked] : by_variant_) {
+    for (const std::size_t row : rows_to_learn_from(variant)) {
+      const Scored answer = scored(row);
+      const auto label = labels.find(ids_->strings[row]);
+      if (answer.failed || !std::isfinite(answer.prediction) || label == labels.end()) continue;
+      if (!label->second.value || !std::isfinite(*label->second.value)) continue;
+      rows[answer.model_version].push_back(row);
+    }
+  }
+  return rows;
 }
 
 }  // namespace slipway::monitor

@@ -1,5 +1,5 @@
 // What a window's rows are like beside the reference and on their own: texts, columns that go
-// together, rows that are there twice, hours without any.
+// together, hours without any row.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,23 +24,8 @@ VariantResult looked_at(const std::vector<LoggedRequest>& log,
   const types::Frame frame = to_frame(log);
   const WindowRows rows = MUST(WindowRows::of(frame));
   VariantResult live{.variant = "live"};
-  rows.look_at_data(last_asked, kEnd, live);
+  rows.look_at_times(last_asked, kEnd, live);
   return live;
-}
-
-TEST(WindowData, RowsThatAreThereTwiceAreThoseWithEqualInputs) {
-  const auto at = [](const char* id, double x, const char* carrier) {
-    return LoggedRequest{.id = id, .event_time = kStart, .x = x, .carrier = carrier};
-  };
-  const auto rate = [](const std::vector<LoggedRequest>& log) {
-    return looked_at(log).metrics.at("duplicate_rate");
-  };
-  EXPECT_EQ(rate({at("a", 1, "UA"), at("b", 2, "UA"), at("c", 1, "DL")}), 0);
-  EXPECT_EQ(rate({at("a", 1, "UA"), at("b", 1, "UA"), at("c", 1, "UA"), at("d", 1, "DL")}), 0.5);
-  EXPECT_EQ(rate({at("a", std::nan(""), "UA"), at("b", std::nan(""), "UA")}), 0.5);
-  EXPECT_EQ(rate({at("a", 0.0, ""), at("b", -0.0, "")}), 0.5);
-  // A retry of a request is no second row.
-  EXPECT_EQ(rate({at("a", 1, "UA"), at("a", 1, "UA"), at("b", 2, "UA")}), 0);
 }
 
 TEST(WindowData, TheLongestTimeWithoutARequestIsFromTheOneBeforeToItsEnd) {

@@ -464,18 +464,14 @@ RowsByVersion WindowRows::predicted(const std::string& variant) const {
 }
 
 RowsByVersion WindowRows::labelled_predictions(const Labels& labels) const {
-  RowsByVersion rows;
-  for (const auto& [variant, picked] : by_variant_) {
-    for (const std::size_t row : rows_to_learn_from(variant)) {
-      const Scored answer = scored(row);
-      const auto label = labels.find(ids_->strings[row]);
-      if (answer.failed || !std::isfinite(answer.prediction) || label == labels.end()) continue;
-      if (!label->second.value || !std::isfinite(*label->second.value)) continue;
-      add_predicted(row, rows);
-      rows[answer.model_version].labels.push_back(*label->second.value);
+  RowsByVersion by_version;
+  for (const auto& [version, rows] : labelled_rows(labels)) {
+    for (const std::size_t row : rows) {
+      add_predicted(row, by_version);
+      by_version[version].labels.push_back(*labels.at(ids_->strings[row]).value);
     }
   }
-  return rows;
+  return by_version;
 }
 
 std::map<std::int64_t, std::vector<std::pair<double, double>>> WindowRows::labelled_chances(
@@ -575,8 +571,11 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
     std::erase_if(result.drift, [](const FeatureDrift& d) { return is_log_column(d.feature); });
   }
   double missing = 0, unseen = 0, categorical = 0, drifted = 0, psi_max = kNone;
+  double missing_max = 0, unseen_max = 0;
   for (const FeatureDrift& drift : result.drift) {
     missing += drift.missing_rate;
+    missing_max = std::max(missing_max, drift.missing_rate);
+    unseen_max = std::max(unseen_max, drift.unseen_rate);
     drifted += drift.drifted;
     if (drift.categorical) {
       unseen += drift.unseen_rate;
@@ -586,7 +585,9 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   }
   const auto features = static_cast<double>(result.drift.size());
   metrics["missing_rate"] = features > 0 ? missing / features : kNone;
+  metrics["missing_rate_max"] = features > 0 ? missing_max : kNone;
   metrics["unseen_rate"] = categorical > 0 ? unseen / categorical : kNone;
+  metrics["unseen_rate_max"] = categorical > 0 ? unseen_max : kNone;
   metrics["feature_psi_max"] = psi_max;
   metrics["drifted_share"] = features > 0 ? drifted / features : kNone;
   return result;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -110,10 +111,10 @@ class WindowRows {
   // The live requests' inputs together and their embeddings, as the reference's rules ask for:
   // metrics and the rest, or a note why not.
   void compare_together(const DriftProfile& reference, VariantResult& live) const;
-  // Of the live requests of a window up to `to`: inputs that came before already, and the longest
-  // time in which none came, since `last_asked` (nothing: since the first of them).
-  void look_at_data(std::optional<base::Timestamp> last_asked, base::Timestamp to,
-                    VariantResult& live) const;
+  // Of the live requests of a window up to `to`: the longest time in which none came, since
+  // `last_asked` (nothing: since the first of them).
+  void look_at_times(std::optional<base::Timestamp> last_asked, base::Timestamp to,
+                     VariantResult& live) const;
   // Which rules of the inputs were broken, also by rows that don't count.
   void look_at_inputs(VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
@@ -122,11 +123,14 @@ class WindowRows {
   // label of 0 or 1, in the order of their requests' ids.
   std::map<std::int64_t, std::vector<std::pair<double, double>>> labelled_chances(
       const Labels& labels) const;
+  // That answered.
+  std::set<std::int64_t> model_versions() const;
   // Answers of a variant that are numbers, with the inputs they came from.
   RowsByVersion predicted(const std::string& variant) const;
   // The same of all variants, with a label that is a finite number, in the order of their requests'
   // ids.
   RowsByVersion labelled_predictions(const Labels& labels) const;
+  std::map<std::int64_t, std::vector<std::size_t>> labelled_rows(const Labels& labels) const;
   // Answers of a variant as a multi-class model gives them, without their labels.
   ClassRowsByVersion classes(const ProblemRules& rules, const std::string& variant) const;
   // The same of all variants, with their labels.

@@ -46,11 +46,18 @@ base::Timestamp Calendar::midnight(std::int64_t local_day) const {
   return {std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count()};
 }
 
+std::int64_t Calendar::local(base::Timestamp time) const {
+  if (zone_.empty()) return time.micros;
+  return date::locate_zone(zone_)->to_local(to_sys(time)).time_since_epoch().count();
+}
+
+int Calendar::hour_of_day(base::Timestamp time) const {
+  const std::int64_t day = base::Duration::days(1).micros, at = local(time);
+  return static_cast<int>((at - floor_div(at, day) * day) / base::Duration::hours(1).micros);
+}
+
 Window Calendar::window_of(WindowKind kind, base::Timestamp time) const {
-  std::int64_t local = time.micros;
-  if (!zone_.empty()) {
-    local = date::locate_zone(zone_)->to_local(to_sys(time)).time_since_epoch().count();
-  }
+  const std::int64_t local = this->local(time);
   if (kind == WindowKind::kHour) {
     const std::int64_t hour = base::Duration::hours(1).micros;
     const base::Timestamp start{time.micros - (local - floor_div(local, hour) * hour)};

@@ -24,11 +24,13 @@ class Calendar {
 
   // The window that `time` falls into.
   Window window_of(WindowKind kind, base::Timestamp time) const;
+  int hour_of_day(base::Timestamp time) const;  // 0 to 23, as clocks there show it
 
  private:
   Calendar(std::string zone, int first_weekday)
       : zone_(std::move(zone)), first_weekday_(first_weekday) {}
   base::Timestamp midnight(std::int64_t local_day) const;
+  std::int64_t local(base::Timestamp time) const;  // what clocks show, since 1970-01-01
 
   std::string zone_;   // empty: UTC
   int first_weekday_;  // 0 is Monday

@@ -15,19 +15,14 @@ Upkeep::Upkeep(Contents& contents, Uploads& uploads, const base::Clock& clock,
       failures_(metrics.counter("slipway_objects_upkeep_failures_total",
                                 "Passes that could not give back what objects had taken.")) {}
 
-Upkeep::~Upkeep() { stop(); }
-
 void Upkeep::start() {
-  thread_ = std::thread([this] { run(); });
-}
-
-void Upkeep::stop() {
-  {
-    const base::MutexLock lock(mutex_);
-    stopping_ = true;
-    wake_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
+  passes_.start({}, [this] {
+    if (const auto freed = pass(); !freed) {
+      failures_.add();
+      base::log_warning("objects", "room could not be given back: why={}", freed.error().message);
+    }
+    return options_.interval;
+  });
 }
 
 Result<Contents::Freed> Upkeep::pass() {
@@ -36,18 +31,6 @@ Result<Contents::Freed> Upkeep::pass() {
   const Contents::Freed freed = TRY(contents_.sweep(Contents::Sweep::kLost));
   bytes_.add(static_cast<std::uint64_t>(freed.bytes));
   return freed;
-}
-
-void Upkeep::run() {
-  for (;;) {
-    if (const auto freed = pass(); !freed) {
-      failures_.add();
-      base::log_warning("objects", "room could not be given back: why={}", freed.error().message);
-    }
-    const base::MutexLock lock(mutex_);
-    if (!stopping_) wake_.wait_for_ms(mutex_, static_cast<long>(options_.interval.micros / 1000));
-    if (stopping_) return;
-  }
 }
 
 }  // namespace slipway::objects

@@ -1,11 +1,9 @@
 // Gives back what deleted objects and uploads that nobody ended have taken.
 #pragma once
 
-#include <thread>
-
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/passes.h"
 #include "objects/contents.h"
 #include "objects/uploads.h"
 
@@ -20,26 +18,20 @@ class Upkeep {
   };
   Upkeep(Contents& contents, Uploads& uploads, const base::Clock& clock, base::Metrics& metrics,
          Options options);
-  ~Upkeep();  // stop()
 
-  void start();  // a thread that makes passes, the first at once
-  void stop();   // after what is at hand. Idempotent.
+  void start();                    // a thread that makes passes, the first at once
+  void stop() { passes_.stop(); }  // after what is at hand. Idempotent.
 
   Result<Contents::Freed> pass();
 
  private:
-  void run();
-
   Contents& contents_;
   Uploads& uploads_;
   const base::Clock& clock_;
   const Options options_;
   base::Counter& bytes_;
   base::Counter& failures_;
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::Passes passes_;
 };
 
 }  // namespace slipway::objects

@@ -13,6 +13,7 @@ namespace {
 
 // Separates what must never share results: another version of the evaluator.
 constexpr std::string_view kSalt = "slipway-1";
+constexpr std::string_view kBeforeAndAfter = "..";  // of what changed while a step ran
 
 Result<std::string> folder_digest(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -45,26 +46,30 @@ Result<std::string> path_digest(const fs::path& project, const std::string& path
   return store::file_digest(full);
 }
 
+Result<std::string> resolved_digest(InputDigests& inputs, const std::string& kind,
+                                    const std::string& name) {
+  return TRY(inputs.resolve(kind, name)).digest;
+}
+
 }  // namespace
 
 Result<std::map<std::string, std::string>> declared_digests(const StepDefinition& step,
                                                             const fs::path& project,
-                                                            InputDigests& inputs) {
+                                                            InputDigests& inputs, Missing missing) {
   std::map<std::string, std::string> digests;
-  for (const std::string& path : step.code) {
-    digests["code/" + path] = TRY(path_digest(project, path));
-  }
-  for (const std::string& path : step.env) {
-    digests["env/" + path] = TRY(path_digest(project, path));
-  }
+  const auto add = [&](const std::string& name, Result<std::string> digest) -> Result<void> {
+    const bool is_gone = !digest && digest.error().code == Code::kNotFound;
+    digests[name] = is_gone && missing == Missing::kIsMarked ? "gone" : TRY(std::move(digest));
+    return {};
+  };
+  for (const std::string& path : step.code) TRY(add("code/" + path, path_digest(project, path)));
+  for (const std::string& path : step.env) TRY(add("env/" + path, path_digest(project, path)));
   for (const std::string& input : step.inputs) {
-    std::size_t colon = input.find(':');
-    if (colon == std::string::npos) {
-      digests["input/" + input] = TRY(path_digest(project, input));
-    } else {
-      auto found = TRY(inputs.resolve(input.substr(0, colon), input.substr(colon + 1)));
-      digests["input/" + input] = found.digest;
-    }
+    const std::size_t colon = input.find(':');
+    TRY(add("input/" + input,
+            colon == std::string::npos
+                ? path_digest(project, input)
+                : resolved_digest(inputs, input.substr(0, colon), input.substr(colon + 1))));
   }
   return digests;
 }
@@ -96,6 +101,22 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
   return key;
 }
 
+std::vector<std::string> mark_changed(StepKey& key,
+                                      const std::map<std::string, std::string>& declared) {
+  std::vector<std::string> changed;
+  Json* const parts = key.document.if_contains("parts");
+  if (parts == nullptr || !parts->is_object()) return changed;
+  for (const auto& [name, digest] : declared) {
+    Json* const before = parts->get_object().if_contains(name);
+    if (before == nullptr || *before == Json(digest)) continue;
+    *before =
+        fmt::format("{}{}{}", std::string_view(before->get_string()), kBeforeAndAfter, digest);
+    changed.push_back(name);
+  }
+  if (!changed.empty()) key.digest = base::sha256_hex(base::to_text(key.document));
+  return changed;
+}
+
 std::string explain_difference(const JsonObject& before, const JsonObject& now) {
   auto same = [&](const char* member) {
     const Json* a = before.if_contains(member);
@@ -111,7 +132,10 @@ std::string explain_difference(const JsonObject& before, const JsonObject& now) 
   for (const auto& part : b->get_object()) {
     const Json* old = a->get_object().if_contains(part.key());
     if (!old) return fmt::format("{} is new", std::string_view(part.key()));
-    if (*old != part.value()) return fmt::format("{} changed", std::string_view(part.key()));
+    const bool is_marked =
+        old->is_string() && old->get_string().find(kBeforeAndAfter) != boost::json::string::npos;
+    if (*old != part.value() || is_marked)
+      return fmt::format("{} changed", std::string_view(part.key()));
   }
   for (const auto& part : a->get_object()) {
     if (!b->get_object().contains(part.key())) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -42,10 +43,12 @@ struct StepKey {
 
 // Digests of what `step` declares, by "code/...", "env/...", "input/...". Folders count as all
 // regular files below them but
-// __pycache__. kNotFound: a declared file is missing.
+// __pycache__. kNotFound: something declared is missing, and isn't marked.
+enum class Missing { kIsError, kIsMarked };  // marked: its digest is "gone"
 Result<std::map<std::string, std::string>> declared_digests(const StepDefinition& step,
                                                             const std::filesystem::path& project,
-                                                            InputDigests& inputs);
+                                                            InputDigests& inputs,
+                                                            Missing missing = Missing::kIsError);
 
 // `outputs_of` has the manifest digest of each step that this one reads, `item` what `{item}` and
 // the like stand for. Pure.
@@ -53,6 +56,12 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
                       const std::map<std::string, std::string>& declared,
                       const std::map<std::string, std::string>& outputs_of,
                       const std::map<std::string, std::string>& item = {});
+
+// Of what the key's step declares, the names whose digest isn't the key's any more: it was changed
+// while the step ran. Their parts are "BEFORE..AFTER" then, and the key is one that no other step
+// has, so that the result, which may come from either, is nobody else's answer.
+std::vector<std::string> mark_changed(StepKey& key,
+                                      const std::map<std::string, std::string>& declared);
 
 // The first difference between two documents as a sentence: "code/train.py changed". Empty: there
 // is none.

@@ -55,11 +55,12 @@ Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedP
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     for (std::size_t i = 0; i < pipelines.size(); ++i) {
       const std::string& name = pipelines[i].definition.name;
+      const std::string notify = to_text(pipelines[i].definition.notify);
       TRY(
-          tx.execute("INSERT INTO pipeline_definitions(name, text, project) VALUES(?, ?, ?) ON "
-                     "CONFLICT(workspace, name) DO UPDATE SET text = excluded.text, project = "
-                     "excluded.project",
-                     {name, pipelines[i].text, project.string()}));
+          tx.execute("INSERT INTO pipeline_definitions(name, text, project, notify) VALUES(?, ?, "
+                     "?, ?) ON CONFLICT(workspace, name) DO UPDATE SET text = excluded.text, "
+                     "project = excluded.project, notify = excluded.notify",
+                     {name, pipelines[i].text, project.string(), notify}));
       if (changes[i].change == "unchanged") continue;
       TRY(tx.append_event({.kind = "pipeline.declared",
                            .subject = "pipelines/" + name,
@@ -69,6 +70,20 @@ Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedP
     return {};
   }));
   return changes;
+}
+
+Result<void> Pipelines::quieten_others(const std::vector<ParsedPipeline>& pipelines) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    std::set<std::string> others;
+    TRY(tx.query("SELECT name FROM pipeline_definitions", {},
+                 [&](const store::Row& row) { others.insert(row.string(0)); }));
+    for (const ParsedPipeline& pipeline : pipelines) others.erase(pipeline.definition.name);
+    for (const std::string& name : others) {
+      TRY(tx.execute("UPDATE pipeline_definitions SET notify = '{}', failing = '' WHERE name = ?",
+                     {name}));
+    }
+    return {};
+  });
 }
 
 Result<std::vector<DefinitionChange>> Pipelines::plan_pools(const Pools& pools) {

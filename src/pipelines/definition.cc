@@ -385,6 +385,7 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
   }
   pipeline.priority =
       TRY(map.find_integer("priority", kPriorityMin, kPriorityMax)).value_or(pipeline.priority);
+  if (const auto notify = map.find("notify")) pipeline.notify = TRY(read_notify(*notify));
   const Placement defaults = TRY(read_placement(map));
   const YamlNode list = TRY(map.get("steps"));
   TRY(map.finish());

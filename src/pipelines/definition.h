@@ -16,6 +16,7 @@
 #include "pipelines/each.h"
 #include "pipelines/kubernetes/kubernetes_step.h"
 #include "pipelines/nested.h"
+#include "pipelines/notify.h"
 #include "pipelines/resources.h"
 #include "pipelines/search/search.h"
 #include "pipelines/wait_for.h"
@@ -74,6 +75,7 @@ struct PipelineDefinition {
   std::map<std::string, std::string> params;  // with their default values
   std::vector<StepDefinition> steps;          // as written, at least one
   std::int64_t priority = 0;                  // of its runs, unless they say another
+  Notify notify;                              // who hears of what becomes of them
 
   const StepDefinition* find_step(std::string_view step) const;
   bool operator==(const PipelineDefinition&) const = default;

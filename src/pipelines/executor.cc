@@ -181,17 +181,17 @@ Result<Exit> ProcessExecutor::run(const Command& command, const std::function<Wi
       ::kill(-pid, SIGKILL);
       continue;
     }
+    const Wish wished = wish();
     if (!asked) {
       const bool late =
           command.timeout && now - start >= std::chrono::microseconds(command.timeout->micros);
-      if (late || wish() != Wish::kGoOn) {
+      if (late || wished != Wish::kGoOn) {
         exit.kind = late ? Exit::Kind::kTimedOut : Exit::Kind::kStopped;
         asked = now;
-        ::kill(-pid, SIGTERM);
+        ::kill(-pid, wished == Wish::kEndAtOnce ? SIGKILL : SIGTERM);
       }
-    } else if (now - *asked > kPatience) {
-      ::kill(-pid, SIGKILL);
     }
+    if (asked && (now - *asked > kPatience || wished == Wish::kEndAtOnce)) ::kill(-pid, SIGKILL);
   }
 }
 

@@ -34,6 +34,7 @@ struct Command {
   std::optional<base::Duration> timeout;
   Resources resources;  // of memory it has no more than this, of all its processes
   std::optional<KubernetesStep> kubernetes;  // a Job, instead of a process
+  bool is_followed = false;                  // it may have begun already
   struct Names {
     std::string pipeline, run, step, job;
     std::string server;  // that runs it (ServerRecord::id); empty: this one
@@ -54,7 +55,8 @@ struct Exit {
     kStopped,
     kLeft,  // it goes on, for the next server
     kLost,  // with its server
-    kOutOfMemory
+    kOutOfMemory,
+    kNotBegun,  // its server went before
   };
   Kind kind = Kind::kExited;
   int code = 0;        // 128 + signal when a signal ended it
@@ -62,15 +64,16 @@ struct Exit {
   Usage usage = {};
 };
 
-// The variable by which processes are found that a crashed server has left: NAME=run. Jobs, which
-// go on, don't have it: their processes may be on this machine.
+// The variable by which processes are found that a crashed server has left: NAME=run. Jobs, and
+// steps of servers that share them (kServerMark), don't have it: they may go on, on this machine.
 constexpr std::string_view kProcessMark = "SLIPWAY_PROCESS_OF";
 
 // What is wanted of a command that runs.
 enum class Wish {
   kGoOn,
   kEnd,
-  kLeave,  // this server ends: what can go on without it does, everything else ends
+  kEndAtOnce,  // another server may run it already
+  kLeave,      // this server ends: what can go on without it does, everything else ends
 };
 
 // Safe to use from several threads.

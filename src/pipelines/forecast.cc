@@ -68,7 +68,7 @@ class Forecaster {
     if (definition.nested) return tell_nested(step, told);
     if (definition.wait_for) {
       if (definition.wait_for->soft_fail) may_be_skipped_.insert(definition.name);
-      return say("waits", "for " + words_of(*definition.wait_for));
+      return say("waits", "for " + words_of(*definition.wait_for, plan_.params));
     }
     if (definition.run.empty()) return say("waits", definition.approve);
     if (definition.each) return tell_items(step, told);
@@ -92,6 +92,10 @@ class Forecaster {
     if (!definition.cached()) {
       if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
       return say("runs", why_never_cached(definition));
+    }
+    if (world_.no_cache) {
+      if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
+      return say("runs", std::string(kTakesNothing));
     }
     std::map<std::string, std::string> outputs_of;
     std::vector<std::string> open;

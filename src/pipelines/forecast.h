@@ -36,6 +36,7 @@ struct World {
   std::function<Result<Plan>(const std::string& pipeline,
                              const std::map<std::string, std::string>& params)>
       plan_of;
+  bool no_cache = false;  // as of a run
 };
 
 // One for each step of the plan, in its order. Reads the project's files and earlier runs of

@@ -38,7 +38,16 @@ ItemsEnd end_of_items(const RunRecord& run, std::size_t step) {
   if (items.empty()) return {.state = "succeeded", .reason = "the list is empty"};
   if (cached == items.size())
     return {.state = "cached", .reason = "nothing its items depend on has changed"};
-  return {.state = "succeeded", .reason = ""};
+  std::size_t count = 0;
+  std::string_view reason;  // such as that something changed while it ran
+  for (const std::size_t item : items) {
+    const StepRecord& of = run.steps[item];
+    if (of.state != "succeeded" || of.reason.empty()) continue;
+    if (count++ == 0) reason = of.reason;
+  }
+  if (count == 0) return {.state = "succeeded", .reason = ""};
+  return {.state = "succeeded",
+          .reason = fmt::format("{} of {} items: {}", count, items.size(), reason)};
 }
 
 std::string list_of_items(const std::vector<GatheredItem>& items) {

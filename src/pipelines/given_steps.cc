@@ -9,18 +9,25 @@ constexpr auto kLookEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Result<Exit> GivenSteps::run(const Command& command, const std::function<Wish()>& wish) {
-  TRY(table_.give(command));
-  bool is_told = false;
-  for (;;) {
-    if (auto state = look(command.names.job)) {
-      if (state->state == "ended") return std::move(state->exit);
-      if (state->state == "lost") return Exit{.kind = Exit::Kind::kLost};
-    }
+Result<Exit> GivenSteps::run(const Command& command, const std::string& giver,
+                             const std::function<Wish()>& wish) {
+  bool is_given = false, is_told = false;
+  for (;; std::this_thread::sleep_for(kLookEvery)) {
     const Wish now = wish();
     if (now == Wish::kLeave) return Exit{.kind = Exit::Kind::kLeft};
-    if (now == Wish::kEnd && !is_told) is_told = table_.end(command.names.job).has_value();
-    std::this_thread::sleep_for(kLookEvery);
+    if (!is_given) {
+      const Result<bool> given = table_.give(command, giver);
+      if (!given && given.error().code != Code::kUnavailable) return given.error();
+      if (given && !*given) return Exit{.kind = Exit::Kind::kNotBegun};
+      is_given = given.has_value();
+      continue;
+    }
+    if (now != Wish::kGoOn && !is_told) is_told = table_.end(command.names.job).has_value();
+    auto state = look(command.names.job);
+    if (!state) continue;
+    if (state->state == "ended") return std::move(state->exit);
+    if (state->state == "lost") return Exit{.kind = Exit::Kind::kLost};
+    if (state->state == "withdrawn") return Exit{.kind = Exit::Kind::kNotBegun};
   }
 }
 
@@ -83,11 +90,23 @@ Result<void> StepWorker::look() {
   // What isn't this server's any more it lost while it was silent.
   for (auto& [job, step] : running_) {
     const auto task = tasks.find(job);
-    if (task == tasks.end() || task->second.shall_end) step->shall_end = true;
+    if (task == tasks.end()) {
+      step->wish = Wish::kEndAtOnce;
+    } else if (task->second.shall_end) {
+      step->wish = Wish::kEnd;
+    }
   }
   for (auto& [job, task] : tasks) {
-    if (task.is_taken || running_.contains(job)) continue;
-    if (TRY(table_.take(job, server_))) begin(job, std::move(task.command));
+    if (running_.contains(job)) continue;
+    if (task.is_taken) {  // the database went away while it was taken, or while its end was kept
+      TRY(table_.save_end(job, server_, Exit{.kind = Exit::Kind::kLost}));
+    } else if (!TRY(table_.take(job, server_))) {
+      continue;
+    } else if (task.command) {
+      begin(job, std::move(*task.command));
+    } else {
+      TRY(table_.save_end(job, server_, task.command.error()));
+    }
   }
   return {};
 }
@@ -98,9 +117,10 @@ void StepWorker::begin(const std::string& job, Command command) {
   running_.emplace(job, std::move(step));
   running.thread = std::thread([this, job, &running, command = std::move(command)] {
     Result<Exit> exit = run_(command, [&] {
-      return running.shall_end ? Wish::kEnd : stopping_ ? Wish::kLeave : Wish::kGoOn;
+      const Wish wished = running.wish;
+      return wished == Wish::kGoOn && stopping_ ? Wish::kLeave : wished;
     });
-    if (exit && exit->kind == Exit::Kind::kStopped && !running.shall_end)
+    if (exit && exit->kind == Exit::Kind::kStopped && running.wish != Wish::kEnd)
       exit->kind = Exit::Kind::kLost;
     Result<void> saved = table_.save_end(job, server_, exit);
     while (!saved && !stopping_) {  // the database is away

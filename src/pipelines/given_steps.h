@@ -19,11 +19,14 @@ class GivenSteps {
  public:
   explicit GivenSteps(store::Db& db) : table_(db) {}
 
-  // Gives `command` to its server, or follows it where it was given before; returns how it ended:
-  // Exit::kLost when its server is gone. While the database is away it waits.
-  Result<Exit> run(const Command& command, const std::function<Wish()>& wish);
+  // Gives `command` to its server, as long as `giver` leads, or follows it where it was given
+  // before; returns how it ended: Exit::kLost when its server is gone. While the database is away
+  // it waits.
+  Result<Exit> run(const Command& command, const std::string& giver,
+                   const std::function<Wish()>& wish);
   // The command as it was given; nothing: it wasn't.
   Result<std::optional<Command>> given(const std::string& job) { return table_.given(job); }
+  Result<std::vector<Command>> open() { return table_.open(); }  // that have not ended
   Result<void> sweep() { return table_.sweep(); }
 
  private:
@@ -52,7 +55,8 @@ class StepWorker {
  private:
   struct Running {
     std::thread thread;
-    std::atomic<bool> shall_end{false}, is_over{false};
+    std::atomic<Wish> wish{Wish::kGoOn};
+    std::atomic<bool> is_over{false};
   };
   void loop();
   Result<void> look();

@@ -28,16 +28,18 @@ void Pipelines::follow(Work& work, const std::vector<std::size_t>& positions) {
       places_.occupy(work.run.id, std::move(place));
     }
   }
-  launch(work, positions);
+  launch(work, positions, Launch::kFollow);
 }
 
-void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
+void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions, Launch how) {
   for (const std::size_t position : positions) {
+    Command command = runner_->command_for(work.run, position, work.plan, work.project);
+    command.is_followed = how == Launch::kFollow;
     work.in_flight.emplace(
-        position, [this, &work, position, step = work.run.steps[position],
-                   &definition = work.plan.steps[work.run.planned(position)].definition,
-                   command = runner_->command_for(work.run, position, work.plan, work.project),
-                   trial = runner_->trial_of(work.run, position, work.plan)] {
+        position,
+        [this, &work, position, step = work.run.steps[position],
+         &definition = work.plan.steps[work.run.planned(position)].definition,
+         command = std::move(command), trial = runner_->trial_of(work.run, position, work.plan)] {
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
               command, step, definition, trial,
@@ -51,6 +53,27 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
           hand_out();
           changed_.notify_all();
         });
+  }
+}
+
+void Pipelines::wait_for_change(Work& work, std::optional<base::Timestamp> wake) {
+  const SteadyTime until = wake ? steady(*wake, wall_clock_.now()) : SteadyTime::max();
+  std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
+  {
+    base::MutexLock lock(mutex_);
+    const auto is_changed = [&]() REQUIRES(mutex_) {
+      return !work.ended.empty() || touched_.contains(work.run.id);
+    };
+    while (!is_changed() && std::chrono::steady_clock::now() < until)
+      changed_.wait_until(mutex_, until);
+    ended.swap(work.ended);
+    touched_.erase(work.run.id);
+  }
+  for (auto& [position, step] : ended) {
+    work.in_flight.extract(position).mapped().join();
+    if (!step) continue;  // interrupted: it stays a running one
+    work.run.steps[position] = std::move(*step);
+    work.unsaved.push_back(position);
   }
 }
 

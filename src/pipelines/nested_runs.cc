@@ -11,7 +11,7 @@ Result<void> Pipelines::begin_nested(Work& work, std::size_t position) {
   const auto begun = [&]() -> Result<std::string> {
     const auto params = TRY(runner_->nested_params(work.run, nested, work.plan));
     if (!step.nested_run.empty()) {
-      const auto before = table_.summary(step.nested_run);
+      const auto before = record_.summary(step.nested_run);
       if (!before && before.error().code != Code::kNotFound) return before.error();
       if (before && !before->is_over()) return step.nested_run;  // somebody has tried it again
       if (before && before->state == "succeeded" && before->outputs == "kept")
@@ -31,6 +31,7 @@ Result<void> Pipelines::begin_nested(Work& work, std::size_t position) {
                          {.id = id,
                           .actor = work.run.actor,
                           .priority = work.run.priority,
+                          .no_cache = work.run.no_cache,
                           .parent_run = work.run.id,
                           .parent_step = step.name}))
         .id;
@@ -38,6 +39,14 @@ Result<void> Pipelines::begin_nested(Work& work, std::size_t position) {
   if (begun) {
     step.nested_run = *begun;
     step.reason = fmt::format("run {} of {}", step.nested_run, nested.pipeline);
+    return {};
+  }
+  if (begun.error().code == Code::kUnavailable) {  // the database is away
+    step.state = "pending";
+    step.reason = begun.error().message;
+    step.started.reset();
+    step.not_before = wall_clock_.now() + kAwayPause;
+    --step.tries;
     return {};
   }
   step.state = "failed";
@@ -55,14 +64,19 @@ Result<bool> Pipelines::follow_nested(Work& work, const std::vector<std::size_t>
     const auto late_at = definition.timeout ? std::optional(*step.started + *definition.timeout)
                                             : std::optional<base::Timestamp>();
     const bool is_late = late_at && wall_clock_.now() >= *late_at;
-    const RunRecord nested = TRY(table_.summary(step.nested_run));
+    const RunRecord nested = TRY(record_.summary(step.nested_run));
     if (nested.is_over()) {
       TRY(end_as(work, position, nested, is_late));
       has_ended = true;
     } else if (is_late || (is_cancelled(work.run.id) && !definition.always)) {
       if (nested.is_cancelled) continue;  // its steps with `always` may still run
       const auto asked = cancel(nested.id);
-      if (!asked && asked.error().code != Code::kFailedPrecondition) return asked.error();
+      if (!asked && asked.error().code == Code::kUnavailable) {
+        const base::Timestamp soon = wall_clock_.now() + kAwayPause;
+        wake = wake ? std::min(*wake, soon) : soon;
+      } else if (!asked && asked.error().code != Code::kFailedPrecondition) {
+        return asked.error();
+      }
     } else if (late_at) {
       wake = wake ? std::min(*wake, *late_at) : late_at;
     }
@@ -78,7 +92,7 @@ Result<void> Pipelines::end_as(Work& work, std::size_t position, const RunRecord
   step.state = nested.state;
   step.reason = fmt::format("run {} of {}", nested.id, nested.pipeline);
   if (nested.state == "succeeded") {
-    const RunRecord whole = TRY(table_.find(nested.id)).record;
+    const RunRecord whole = TRY(record_.find(nested.id)).record;
     if (const auto taken = runner_->gather_nested(work.run, position, whole, step); !taken) {
       step.state = "failed";
       step.reason += ": " + taken.error().message;
@@ -97,12 +111,12 @@ Result<void> Pipelines::end_as(Work& work, std::size_t position, const RunRecord
 }
 
 Result<void> Pipelines::save_end(const RunRecord& run) {
-  if (run.parent_run.empty()) return table_.save_state(run);
+  if (run.parent_run.empty()) return record_.save_state(run);
   {
     base::MutexLock lock(mutex_);
     waking_.insert(run.parent_run);
   }
-  const Result<void> saved = table_.save_state(run);
+  const Result<void> saved = record_.save_state(run);
   base::MutexLock lock(mutex_);
   touch(run.parent_run);
   waking_.erase(waking_.find(run.parent_run));

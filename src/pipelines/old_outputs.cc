@@ -34,50 +34,27 @@ OldOutputs::OldOutputs(store::Db& db, const base::Clock& wall_clock, base::Metri
       failures_(metrics.counter("slipway_pipeline_outputs_removal_failures_total",
                                 "Passes that could not remove outputs of old pipeline runs.")) {}
 
-OldOutputs::~OldOutputs() { stop(); }
-
 void OldOutputs::start() {
-  if (options_.retention.micros > 0) thread_ = std::thread([this] { run(); });
-}
-
-void OldOutputs::stop() {
-  {
-    base::MutexLock lock(mutex_);
-    stopping_ = true;
-    wake_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool OldOutputs::is_stopping() {
-  base::MutexLock lock(mutex_);
-  return stopping_;
-}
-
-void OldOutputs::run() {
-  for (;;) {
-    {
-      base::MutexLock lock(mutex_);
-      if (!stopping_) wake_.wait_for_ms(mutex_, static_cast<long>(options_.interval.micros / 1000));
-      if (stopping_) return;
-    }
+  if (options_.retention.micros <= 0) return;
+  passes_.start(options_.interval, [this] {
     if (const auto removed = pass(); !removed) {
       failures_.add();
       base::log_warning("pipelines", "outputs of old runs could not be removed: why={}",
                         removed.error().message);
     }
-  }
+    return options_.interval;
+  });
 }
 
 Result<std::int64_t> OldOutputs::pass() {
   std::int64_t bytes = 0;
   for (const std::string& run : TRY(runs_with("removing"))) bytes += TRY(remove_files(run));
   for (const std::string& run : TRY(runs_with("leaving"))) {
-    if (is_stopping()) return bytes;
+    if (passes_.is_stopping()) return bytes;
     if (TRY(move_on(run, "leaving", "removing"))) bytes += TRY(remove_files(run));
   }
   for (const std::string& run : TRY(runs_with("kept"))) {
-    if (is_stopping()) return bytes;
+    if (passes_.is_stopping()) return bytes;
     TRY(move_on(run, "kept", "leaving"));
   }
   return bytes;

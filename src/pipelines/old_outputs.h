@@ -4,12 +4,11 @@
 
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/passes.h"
 #include "base/result.h"
 #include "store/db.h"
 
@@ -27,11 +26,10 @@ class OldOutputs {
     base::Duration interval = base::Duration::hours(1);   // between passes
   };
   OldOutputs(store::Db& db, const base::Clock& wall_clock, base::Metrics& metrics, Options options);
-  ~OldOutputs();  // stop()
 
   // A thread that makes passes; none when outputs are kept for ever.
   void start();
-  void stop();  // after the run at hand. Idempotent.
+  void stop() { passes_.stop(); }  // after the run at hand. Idempotent.
 
   // Removes what the last pass let go, and lets go what is old by now. Returns the bytes removed.
   Result<std::int64_t> pass();
@@ -42,18 +40,13 @@ class OldOutputs {
   // Moves a run on when it is still old and unused; false: it isn't.
   Result<bool> move_on(const std::string& run, std::string_view from, std::string_view to);
   Result<std::int64_t> remove_files(const std::string& run);
-  bool is_stopping();
-  void run();
 
   store::Db& db_;
   const base::Clock& wall_clock_;
   const Options options_;
   base::Counter& bytes_;
   base::Counter& failures_;
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::Passes passes_;
 };
 
 }  // namespace slipway::pipelines

@@ -23,11 +23,6 @@ constexpr std::size_t kPlansMax = 64;  // that are kept, of runs that are looked
 constexpr std::array<std::string_view, 6> kRunStates = {"queued",  "running", "succeeded",
                                                         "refused", "failed",  "cancelled"};
 
-// The steady clock's time at which the wall clock will show `time`.
-SteadyClock::time_point steady(base::Timestamp time, base::Timestamp now) {
-  return SteadyClock::now() + std::chrono::microseconds((time - now).micros);
-}
-
 void name_jobs(const Plan& plan, RunRecord& run) {
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     StepRecord& step = run.steps[i];
@@ -49,19 +44,28 @@ void end_badly(StepRecord& step, std::string reason, base::Timestamp now) {
   step.finished = now;
 }
 
+// Of a step that could not begin.
+void end_badly(StepRecord& step, const Error& error, base::Timestamp now) {
+  if (error.code != Code::kUnavailable) return end_badly(step, error.message, now);
+  step.state = "pending";  // the database was away: it is asked again
+  step.reason = error.message;
+  step.started.reset();
+  step.not_before = now + kAwayPause;
+}
+
 }  // namespace
 
 Pipelines::~Pipelines() { stop(); }
 
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
-  runner_.emplace(table_, wall_clock_, random_, event_clock_, executor_, inputs_, secrets_,
+  runner_.emplace(record_, wall_clock_, random_, event_clock_, executor_, inputs_, secrets_,
                   trial_runs_,
                   StepRunner::Options{.folder = options_.folder,
                                       .url = options_.url,
                                       .path_prefix = options_.path_prefix,
                                       .items_max = options_.items_max});
-  table_.set_leader(options_.server);
+  record_.set_leader(options_.leader);
   TRY(store::make_folders(options_.folder));
   const Pools pools = TRY(pool_table_.read());
   {
@@ -70,12 +74,16 @@ Result<void> Pipelines::start(Options options) {
     places_.set_pools(pools);
     places_.set_capacity(options_.capacity);
     places_.set_jobs(options_.jobs_parallel_max);
+    if (!options_.server.empty()) places_.share();
   }
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
     const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
-    // Where servers share steps, each cleans up behind itself.
-    if (options_.server.empty() && std::any_of(run.steps.begin(), run.steps.end(), is_running))
+    // Servers that share steps clean up behind themselves.
+    const auto is_left = [&](const StepRecord& step) {
+      return is_running(step) && step.server.empty();
+    };
+    if (std::any_of(run.steps.begin(), run.steps.end(), is_left))
       executor_.clean_up(std::string(kProcessMark) + "=" + id);
     for (const StepRecord& step : run.steps) {
       if (is_running(step) && !step.job.empty()) executor_.take_up(run.pipeline, step.job);
@@ -135,6 +143,7 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
                 .actor = trigger.actor,
                 .params = planned.plan.params,
                 .priority = trigger.priority.value_or(planned.priority),
+                .no_cache = trigger.no_cache || options_.no_cache,
                 .now = planned.now,
                 .created = wall_clock_.now(),
                 .parent_run = trigger.parent_run,
@@ -148,13 +157,14 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
 }
 
 Result<std::vector<StepForecast>> Pipelines::explain_run(
-    const std::string& pipeline, const std::map<std::string, std::string>& params) {
+    const std::string& pipeline, const std::map<std::string, std::string>& params, bool no_cache) {
   const Planned planned = TRY(plan_run(pipeline, params));
   const auto plan_of = [this](const std::string& nested,
                               const std::map<std::string, std::string>& with) -> Result<Plan> {
     return TRY(plan_run(nested, with)).plan;
   };
-  return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_, plan_of});
+  return forecast(pipeline, planned.plan, planned.project,
+                  {table_, inputs_, secrets_, plan_of, no_cache || options_.no_cache});
 }
 
 Result<std::shared_ptr<const Plan>> Pipelines::plan_of(const StoredRun& stored) {
@@ -342,21 +352,25 @@ void Pipelines::run_due() {
 
 void Pipelines::execute(const std::string& id) {
   const Result<void> done = advance(id);
-  if (!done) {
+  const bool is_away = !done && done.error().code == Code::kUnavailable;
+  if (is_away) enqueue(id, SteadyClock::now() + std::chrono::microseconds(kAwayPause.micros));
+  if (!done && !is_away) {
     base::log_error("pipelines", "a run broke off: run={} {}", id, done.error().message);
     if (auto run = find_run(id)) {
       run->state = "failed";
       run->reason = done.error().message;
       run->finished = wall_clock_.now();
-      for (const StepRecord& step : run->steps) {  // nobody would wait for them
-        if (step.state == "running" && !step.nested_run.empty()) (void)cancel(step.nested_run);
-      }
-      if (const Result<void> saved = save_end(*run); !saved)
+      const Result<void> saved = save_end(*run);
+      if (!saved)
         base::log_error("pipelines", "and its end could not be kept: {}", saved.error().message);
+      for (const StepRecord& step : run->steps) {  // nobody would wait for them
+        if (saved && step.state == "running" && !step.nested_run.empty())
+          (void)cancel(step.nested_run);
+      }
     }
   }
   base::MutexLock lock(mutex_);
-  if (!done) {
+  if (!done && !is_away) {
     waiting_.erase(id);
     places_.forget(id);
     hand_out();
@@ -366,7 +380,7 @@ void Pipelines::execute(const std::string& id) {
 }
 
 Result<void> Pipelines::advance(const std::string& id) {
-  StoredRun stored = TRY(table_.find(id));
+  StoredRun stored = TRY(record_.find(id));
   if (stored.record.is_over()) {
     base::MutexLock lock(mutex_);
     cancelled_.erase(id);  // it was asked for while the run ended
@@ -381,7 +395,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     TRY(store::make_folders(options_.folder / id));
     run.state = "running";
     run.source = runner_->find_source(work.project, id);
-    TRY(table_.save_state(run));
+    TRY(record_.save_state(run));
   }
   std::vector<std::size_t> jobs;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
@@ -389,7 +403,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (step.state != "running") continue;
     const StepDefinition& definition = work.plan.steps[run.planned(i)].definition;
     if (definition.nested || (definition.has_items() && !step.parent)) continue;  // they do
-    if (definition.kubernetes || (!options_.server.empty() && !step.server.empty())) {
+    if (definition.kubernetes || !step.server.empty()) {
       jobs.push_back(i);
       continue;
     }
@@ -414,7 +428,7 @@ Result<void> Pipelines::advance(const std::string& id) {
       continue;
     }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
-    if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
+    if (!work.unsaved.empty()) TRY(record_.save_steps(run, work.unsaved));
     work.unsaved.clear();
     std::optional<base::Timestamp> wake = next.wake;
     if (!is_stopping() && TRY(follow_nested(work, next.nested, wake))) continue;
@@ -459,12 +473,12 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
     } else if (is_first) {
       const auto settled = runner_->settle(work.run, position, work.plan, work.project);
       StepRecord& step = work.run.steps[position];
-      if (!settled) end_badly(step, settled.error().message, wall_clock_.now());
+      if (!settled) end_badly(step, settled.error(), wall_clock_.now());
       is_settled = !settled || *settled;
       if (!is_settled) step.started.reset();
       // On record before any of them begins.
       if (has_no_process && step.state == "running" && !definition.nested)
-        TRY(table_.add_items(work.run, position));
+        TRY(record_.add_items(work.run, position));
       if (step.state == "running" && definition.nested) TRY(begin_nested(work, position));
     }
     if (!is_settled) {
@@ -472,6 +486,7 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
       continue;
     }
     changed = true;
+    if (work.run.steps[position].state == "pending") work.settled.erase(position);
     work.unsaved.push_back(position);
   }
   return places;
@@ -480,25 +495,23 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
 Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready) {
   bool is_over_at_once = false;
   std::vector<Place> places = TRY(settle(work, ready, is_over_at_once));
-  std::vector<std::size_t> granted, begun;
-  std::map<std::size_t, std::string> servers;
+  std::map<std::size_t, std::string> granted;  // with their servers
+  std::vector<std::size_t> begun;
   {
     base::MutexLock lock(mutex_);
     places_.ask(rank_of(work.run.id), std::move(places));
     granted = places_.granted(work.run.id);
-    for (const std::size_t position : granted)
-      servers[position] = places_.take(work.run.id, position);
+    for (const auto& [position, server] : granted) places_.take(work.run.id, position, server);
   }
-  for (const std::size_t position : granted) {
+  for (const auto& [position, server] : granted) {
     const StepRecord& step = work.run.steps[position];
     if (const auto began = runner_->begin(work.run, position, work.plan, work.project); !began)
-      end_badly(work.run.steps[position], began.error().message, wall_clock_.now());
+      end_badly(work.run.steps[position], began.error(), wall_clock_.now());
     work.settled.erase(position);
     work.unsaved.push_back(position);
     if (step.state == "running") {
       const bool is_job =
           work.plan.steps[work.run.planned(position)].definition.kubernetes.has_value();
-      const std::string& server = servers[position];
       if (!is_job) work.run.steps[position].server = server.empty() ? options_.server : server;
       begun.push_back(position);
     } else {
@@ -507,10 +520,10 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   }
   // On record before they run, so that a crash leaves nothing that nobody knows of.
   Result<void> saved;
-  if (!begun.empty()) saved = table_.save_steps(work.run, work.unsaved);
+  if (!begun.empty()) saved = record_.save_steps(work.run, work.unsaved);
   {
     base::MutexLock lock(mutex_);
-    for (const std::size_t position : granted) {
+    for (const auto& [position, server] : granted) {
       if (!saved || work.run.steps[position].state != "running")
         places_.give_back(work.run.id, position);
     }
@@ -519,35 +532,15 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   TRY(std::move(saved));
   if (begun.empty()) return is_over_at_once;
   work.unsaved.clear();
-  launch(work, begun);
+  launch(work, begun, Launch::kBegin);
   return is_over_at_once;
-}
-
-void Pipelines::wait_for_change(Work& work, std::optional<base::Timestamp> wake) {
-  const SteadyTime until = wake ? steady(*wake, wall_clock_.now()) : SteadyTime::max();
-  std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
-  {
-    base::MutexLock lock(mutex_);
-    const auto is_changed = [&]() REQUIRES(mutex_) {
-      return !work.ended.empty() || touched_.contains(work.run.id);
-    };
-    while (!is_changed() && SteadyClock::now() < until) changed_.wait_until(mutex_, until);
-    ended.swap(work.ended);
-    touched_.erase(work.run.id);
-  }
-  for (auto& [position, step] : ended) {
-    work.in_flight.extract(position).mapped().join();
-    if (!step) continue;  // interrupted: it stays a running one
-    work.run.steps[position] = std::move(*step);
-    work.unsaved.push_back(position);
-  }
 }
 
 Result<void> Pipelines::grow(Work& work, const std::vector<std::size_t>& positions) {
   for (const std::size_t position : positions) {
     const std::size_t known = work.run.items(position).size();
     if (const auto proposed = runner_->propose(work.run, position, work.plan)) {
-      TRY(table_.add_items(work.run, position, known));
+      TRY(record_.add_items(work.run, position, known));
     } else {
       end_badly(work.run.steps[position], proposed.error().message, wall_clock_.now());
       work.unsaved.push_back(position);
@@ -567,6 +560,10 @@ Result<void> Pipelines::gather(Work& work, const std::vector<std::size_t>& posit
 
 Result<void> Pipelines::finish(Work& work) {
   RunRecord& run = work.run;
+  for (const StepRecord& step : run.steps) {
+    if (step.state == "running")
+      return base::error(Code::kInternal, "nobody follows a step that runs: step={}", step.name);
+  }
   RunEnd end = end_of(run.steps);
   run.state = std::move(end.state);
   if (!end.reason.empty()) run.reason += (run.reason.empty() ? "" : "; ") + end.reason;

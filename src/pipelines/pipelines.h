@@ -20,6 +20,8 @@
 #include "pipelines/definition.h"
 #include "pipelines/executor.h"
 #include "pipelines/forecast.h"
+#include "pipelines/log_search.h"
+#include "pipelines/patient_db.h"
 #include "pipelines/places.h"
 #include "pipelines/plan.h"
 #include "pipelines/pool_table.h"
@@ -43,6 +45,7 @@ struct Trigger {
   std::string actor = "anonymous";
   std::string reason;
   std::optional<std::int64_t> priority;  // unset: as the pipeline says
+  bool no_cache = false;                 // run every step
   std::string parent_run, parent_step;   // that the run is a step of; empty: of none
 };
 
@@ -53,12 +56,15 @@ class Pipelines {
     std::filesystem::path folder;  // runs and their outputs
     std::string url;               // of the server, for the steps
     std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
+    bool no_cache = false;         // no run takes anything from the step cache
     std::size_t runs_parallel_max = 2;
-    std::size_t steps_parallel_max = 4;        // over all runs
-    std::size_t items_max = 1000;              // of one step
-    Resources capacity = machine_resources();  // for steps that say what they need
-    std::size_t jobs_parallel_max = 100;       // steps that run in a cluster, over all runs
+    std::size_t steps_parallel_max = 4;           // over all runs
+    std::size_t items_max = 1000;                 // of one step
+    std::int64_t log_search_bytes_max = 1 << 30;  // that one search_logs() reads
+    Resources capacity = machine_resources();     // for steps that say what they need
+    std::size_t jobs_parallel_max = 100;          // steps that run in a cluster, over all runs
     std::string server;  // id (ServerRecord) where servers share steps; empty: they don't
+    std::string leader;  // id that must lead for runs to go on; empty: nobody else can
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets,
@@ -72,7 +78,9 @@ class Pipelines {
         executor_(executor),
         inputs_(inputs),
         secrets_(secrets),
-        trial_runs_(trial_runs) {}
+        trial_runs_(trial_runs),
+        patient_db_(db, [this] { return is_stopping(); }),
+        record_(patient_db_) {}
   ~Pipelines();  // stop()
 
   // Takes up what was queued or running when the last server ended. With runs_parallel_max 0
@@ -88,6 +96,8 @@ class Pipelines {
   Result<std::vector<DefinitionChange>> apply(const std::vector<ParsedPipeline>& pipelines,
                                               const std::filesystem::path& project,
                                               const std::string& actor);
+  // Nobody hears any more of pipelines that aren't named here.
+  Result<void> quieten_others(const std::vector<ParsedPipeline>& pipelines);
   Result<std::vector<PipelineDefinition>> definitions();
 
   Result<std::vector<DefinitionChange>> plan_pools(const Pools& pools);
@@ -106,7 +116,8 @@ class Pipelines {
                               const Trigger& trigger);
   // What such a run would do now, step by step; nothing is run. As start_run.
   Result<std::vector<StepForecast>> explain_run(const std::string& pipeline,
-                                                const std::map<std::string, std::string>& params);
+                                                const std::map<std::string, std::string>& params,
+                                                bool no_cache = false);
   // Steps that wait for a place say what for. kNotFound.
   Result<RunRecord> find_run(const std::string& id);
   // Why a step of it ran, was answered from cache, or did not run. kNotFound.
@@ -139,6 +150,9 @@ class Pipelines {
   // Runs again what did not succeed in a run that is over, with the definition and the parameters
   // it had; what is good stays. kFailedPrecondition: it isn't over, or nothing of it failed.
   Result<RunRecord> try_again(const std::string& id, const std::string& actor);
+  // Looks through what the steps of the newest runs have written, at most so many bytes
+  // (Options). kInvalidArgument: no such state.
+  Result<LogLines> search_logs(const LogQuery& query);
   // kNotFound: no such step, or it has written nothing yet.
   Result<std::filesystem::path> log(const std::string& run, const std::string& step);
 
@@ -206,12 +220,13 @@ class Pipelines {
   Result<std::vector<Place>> settle(Work& work, const std::vector<std::size_t>& ready,
                                     bool& changed);
   static Place place_of(const Work& work, std::size_t position);
-  // Goes on with Jobs that a server before this one has begun.
+  // Goes on with Jobs, and steps on other servers, that a server before this one has begun.
   void follow(Work& work, const std::vector<std::size_t>& positions);
   // Begins the ready steps that have places; true: one of them was over at once.
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
   // Starts the processes of steps that are on record as running.
-  void launch(Work& work, const std::vector<std::size_t>& positions);
+  enum class Launch { kBegin, kFollow };
+  void launch(Work& work, const std::vector<std::size_t>& positions, Launch how);
   // Waits until a step has ended, the run shall end, it has got a place, or it is `wake` by the
   // wall clock.
   void wait_for_change(Work& work, std::optional<base::Timestamp> wake);
@@ -229,6 +244,8 @@ class Pipelines {
   InputDigests& inputs_;
   const Secrets& secrets_;
   TrialRuns& trial_runs_;
+  PatientDb patient_db_;
+  RunTable record_;  // to those who take runs through their steps: table_ is for who asks
   Options options_;
   std::optional<StepRunner> runner_;
 

@@ -95,6 +95,59 @@ TEST_F(PipelinesTest, AnswersFromCacheUntilSomethingChanges) {
   EXPECT_EQ(states(run(*pipelines)), "succeeded: cached succeeded");
 }
 
+TEST_F(PipelinesTest, WhatChangesWhileAStepRunsIsInNobodysCache) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: copy, run: 'echo 2 > in.txt; cat in.txt > {out}/o', inputs: [in.txt], "
+        "outputs: [o]}\n"
+        "      - {name: read, run: 'cat {copy}/o > {out}/o', outputs: [o]}\n");
+  write("in.txt", "1\n");
+  const RunRecord first = run(*pipelines);
+  EXPECT_EQ(states(first), "succeeded: succeeded succeeded");
+  EXPECT_EQ(first.steps[0].reason,
+            "input/in.txt changed while it ran: no other run takes what it made");
+  write("in.txt", "1\n");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: succeeded cached");
+  const RunRecord same = run(*pipelines);  // the step leaves it as it is now
+  EXPECT_EQ(states(same), "succeeded: succeeded cached");
+  EXPECT_EQ(same.steps[0].reason, "");
+  EXPECT_EQ(MUST(pipelines->why(same.id, "copy")).substr(0, 9), "since run");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: cached cached");
+  apply(*pipelines,
+        "      - {name: copy, run: 'mv in.txt {out}/o', inputs: [in.txt], outputs: [o]}\n");
+  const RunRecord moved = run(*pipelines);
+  EXPECT_EQ(states(moved), "succeeded: succeeded");
+  EXPECT_EQ(moved.steps[0].reason, first.steps[0].reason);
+  write("in.txt", "2\n");
+  const RunRecord anew = run(*pipelines);
+  EXPECT_EQ(states(anew), "succeeded: succeeded");
+  const std::string why = MUST(pipelines->why(anew.id, "copy"));
+  EXPECT_NE(why.find("input/in.txt changed"), std::string::npos) << why << anew.steps[0].reason;
+  // A step whose result nobody is given says nothing; a fan-out says it of its items.
+  write("in.txt", "1\n");
+  apply(*pipelines,
+        "      - {name: a, run: 'echo 3 > in.txt', inputs: [in.txt]}\n"
+        "      - {name: b, each: [1, 2], run: 'echo {item} > in.txt; cp in.txt {out}/o', inputs: "
+        "[in.txt], outputs: [o], after: [a]}\n");
+  const RunRecord many = run(*pipelines);
+  EXPECT_EQ(many.steps[0].reason, "");
+  EXPECT_NE(many.steps[1].reason.find("items: input/in.txt changed while it ran"),
+            std::string::npos)
+      << many.steps[1].reason;
+}
+
+TEST_F(PipelinesTest, ARunMayTakeNothingFromTheCache) {
+  auto pipelines = open();
+  write("code.txt", "1\n");
+  apply(*pipelines, kTwoSteps);
+  run(*pipelines);
+  const RunRecord again = MUST(pipelines->start_run("p", {}, {.no_cache = true}));
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(again.id))), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(pipelines->why(again.id, "make")), "the run takes nothing from the cache");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: cached cached");
+}
+
 TEST_F(PipelinesTest, AGateThatSaysNoIsNoFailure) {
   auto pipelines = open();
   apply(*pipelines,

@@ -88,18 +88,6 @@ std::vector<Places::Demand> Places::demands_of(const Place& place) const {
 }
 
 std::string Places::impossible(const Place& place) const {
-  if (!place.is_job) {
-    for (const auto& [server, places] : limits_) {
-      Place there = place;
-      there.server = server;
-      const std::vector<Demand> demands = demands_of(there);
-      const bool could = std::all_of(demands.begin(), demands.end(), [&](const Demand& demand) {
-        const auto store = stores_.find(demand.store);
-        return store != stores_.end() && demand.amount <= store->second;
-      });
-      if (could) return {};
-    }
-  }
   for (const Demand& demand : demands_of(place)) {
     const auto store = stores_.find(demand.store);
     if (store == stores_.end()) return fmt::format("there is no pool {}", demand.store);
@@ -107,7 +95,7 @@ std::string Places::impossible(const Place& place) const {
     if (is_pool(demand.store))
       return fmt::format("it needs {} slots of pool {}, which has {}", demand.amount, demand.store,
                          store->second);
-    return lack_of(place.resources, {stores_.at(kCpu), stores_.at(kMemory)});
+    if (!is_shared_) return lack_of(place.resources, largest());
   }
   return {};
 }
@@ -180,8 +168,11 @@ std::vector<Places::Grant> Places::grants() const {
         fits = true;
         for (const Demand& demand : demands) {
           if (!closed.contains(demand.store) && free[demand.store] >= demand.amount) continue;
-          lacking.insert(demand.store);
           fits = false;
+          // A server that never has so much isn't waited for.
+          const bool is_waited_for =
+              is_pool(demand.store) || demand.amount <= stores_.at(demand.store);
+          if (is_waited_for) lacking.insert(demand.store);
         }
         if (!fits) continue;
         for (const Demand& demand : demands) free[demand.store] -= demand.amount;
@@ -195,12 +186,12 @@ std::vector<Places::Grant> Places::grants() const {
   return granted;
 }
 
-std::vector<std::size_t> Places::granted(const std::string& run) const {
-  std::vector<std::size_t> positions;
-  for (const Grant& grant : grants()) {
-    if (grant.key.first == run) positions.push_back(grant.key.second);
+std::map<std::size_t, std::string> Places::granted(const std::string& run) const {
+  std::map<std::size_t, std::string> servers;
+  for (Grant& grant : grants()) {
+    if (grant.key.first == run) servers.emplace(grant.key.second, std::move(grant.server));
   }
-  return positions;
+  return servers;
 }
 
 std::set<std::string> Places::granted_runs() const {
@@ -209,12 +200,7 @@ std::set<std::string> Places::granted_runs() const {
   return runs;
 }
 
-std::string Places::take(const std::string& run, std::size_t position) {
-  const std::vector<Grant> granted = grants();
-  const auto grant = std::find_if(granted.begin(), granted.end(), [&](const Grant& each) {
-    return each.key == Key(run, position);
-  });
-  std::string server = grant == granted.end() ? std::string() : grant->server;
+void Places::take(const std::string& run, std::size_t position, const std::string& server) {
   const auto waits = std::find_if(waiting_.begin(), waiting_.end(),
                                   [&](const auto& entry) { return entry.first.run == run; });
   CHECK(waits != waiting_.end());
@@ -226,7 +212,6 @@ std::string Places::take(const std::string& run, std::size_t position) {
   taken_.emplace(Key(run, position), std::move(*place));
   places.erase(place);
   if (places.empty()) waiting_.erase(waits);
-  return server;
 }
 
 void Places::give_back(const std::string& run, std::size_t position) {
@@ -255,6 +240,8 @@ std::string Places::why_waiting(const std::string& run, std::size_t position) co
     if (rank.run != run) continue;
     for (const Place& place : places) {
       if (place.position != position) continue;
+      const std::string lack = place.is_job ? "" : lack_of(place.resources, largest());
+      if (is_shared_ && !lack.empty()) return "waits for a server with room for it: " + lack;
       const std::vector<Demand> demands = demands_of(place);
       const auto lacks = std::find_if(demands.begin(), demands.end(), [&](const Demand& demand) {
         const auto store = stores_.find(demand.store);

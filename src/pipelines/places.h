@@ -59,6 +59,9 @@ class Places {
   // What the machine has for steps that say what they need. Without: nobody is kept waiting.
   void set_capacity(const Resources& capacity);
 
+  // Servers come and go from now on: a step that none has room for waits for one that has.
+  void share() { is_shared_ = true; }
+
   // The most that any server has.
   Resources largest() const;
   // Servers beside this one. What is taken on one that is left out stays taken until it is given
@@ -74,12 +77,13 @@ class Places {
   // What a run waits for, instead of what it waited for before, in its steps' order.
   void ask(const Rank& run, std::vector<Place> places);
   void forget(const std::string& run);  // it waits for nothing
-  // Of what it waits for, the positions whose turn it is.
-  std::vector<std::size_t> granted(const std::string& run) const;
+  // Of what it waits for, the positions whose turn it is, each with its server. All of them may be
+  // taken.
+  std::map<std::size_t, std::string> granted(const std::string& run) const;
   // The runs that have such.
   std::set<std::string> granted_runs() const;
-  // Takes what is granted; returns the server.
-  std::string take(const std::string& run, std::size_t position);
+  // Takes what is granted, on that server.
+  void take(const std::string& run, std::size_t position, const std::string& server);
   void give_back(const std::string& run, std::size_t position);
   // Takes it whatever is free: of a step that runs already.
   void occupy(const std::string& run, Place place);
@@ -122,6 +126,7 @@ class Places {
   std::vector<std::string> holders_of(const std::string& store) const;
   std::string words_for(const Demand& demand) const;
 
+  bool is_shared_ = false;
   std::map<std::string, std::size_t> limits_{{"", 1}};  // by server
   std::map<std::string, std::int64_t> stores_;          // pools, and what the machine has
   std::set<Rank> expected_;

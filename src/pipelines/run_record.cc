@@ -78,6 +78,7 @@ JsonObject RunRecord::summary() const {
           {"actor", actor},
           {"params", std::move(given)},
           {"priority", priority},
+          {"no_cache", no_cache},
           {"source", source},
           {"now", types::to_rfc3339(now)},
           {"created_at", types::to_rfc3339(created)},

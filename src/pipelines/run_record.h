@@ -64,6 +64,7 @@ struct RunRecord {
   std::map<std::string, std::string> params;
   std::int64_t priority = 0;
   bool is_cancelled = false;  // somebody asked for its end
+  bool no_cache = false;      // every step runs; what it makes is kept for other runs
   JsonObject source;          // {"commit","dirty"} of the project, when it is a git checkout
   base::Timestamp now;        // of the event clock when it was asked for: what `{now}` means
   base::Timestamp created;

@@ -2,6 +2,10 @@
 
 #include <array>
 
+#include "pipelines/notify.h"
+#include "pipelines/server_table.h"
+#include "types/timestamp.h"
+
 namespace slipway::pipelines {
 namespace {
 
@@ -12,8 +16,8 @@ Result<JsonObject> object_or_empty(std::string_view text) {
 
 constexpr std::string_view kRun =
     "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs, "
-    "priority, cancelled, parent_run, parent_step";
-constexpr int kRunColumns = 15;
+    "priority, cancelled, parent_run, parent_step, no_cache";
+constexpr int kRunColumns = 16;
 
 // From the columns of kRun. kCorruption: it can't be read.
 Result<void> read_run(const store::Row& row, RunRecord& run) {
@@ -30,6 +34,7 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   run.is_cancelled = row.int64(12) != 0;
   run.parent_run = row.string(13);
   run.parent_step = row.string(14);
+  run.no_cache = row.int64(15) != 0;
   const auto params = object_or_empty(row.text(5));
   auto source = object_or_empty(row.text(6));
   if (!params || !source)
@@ -50,6 +55,17 @@ std::string subject_of(const RunRecord& run) {
   return "pipelines/" + run.pipeline + "/runs/" + run.id;
 }
 
+// Puts into the payload of an event what those hear who want to know of it.
+Result<void> add_notice(store::Tx& tx, const RunRecord& run, std::string_view occasion,
+                        JsonObject about, JsonObject& payload) {
+  about["run"] = run.id;
+  about["actor"] = run.actor;
+  if (run.finished) about["time"] = types::to_rfc3339(*run.finished);
+  if (auto notice = TRY(notice_of(tx, run.pipeline, occasion, std::move(about))))
+    payload["notice"] = std::move(*notice);
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> RunTable::add(const StoredRun& stored, const std::string& trigger_id) {
@@ -67,10 +83,11 @@ Result<std::string> RunTable::add(const StoredRun& stored, const std::string& tr
     }
     TRY(tx.execute(
         "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
-        "text, project, source, now, created_at, priority, parent_run, parent_step) VALUES(?, ?, "
-        "?, ?, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?)",
+        "text, project, source, now, created_at, priority, parent_run, parent_step, no_cache) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?, ?)",
         {run.id, run.pipeline, trigger, run.state, run.reason, run.actor, params, stored.text,
-         stored.project, run.now, run.created, run.priority, run.parent_run, run.parent_step}));
+         stored.project, run.now, run.created, run.priority, run.parent_run, run.parent_step,
+         run.no_cache}));
     for (std::size_t i = 0; i < run.steps.size(); ++i) {
       TRY(tx.execute("INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, ?)",
                      {run.id, i, run.steps[i].name, run.steps[i].state}));
@@ -285,92 +302,13 @@ Result<std::optional<RunTable::ToldStep>> RunTable::told_step(const std::string&
   return found;
 }
 
-Result<std::vector<double>> RunTable::leave_at_rung(const TrialOfRun& trial, std::int64_t rung,
-                                                    double value) {
-  return db_.write([&](store::Tx& tx) -> Result<std::vector<double>> {
-    TRY(
-        tx.execute("INSERT INTO pipeline_rungs(run, search, rung, trial, value) VALUES(?, ?, ?, ?, "
-                   "?) ON CONFLICT DO NOTHING",
-                   {trial.run, trial.search, rung, trial.trial, value}));
-    std::vector<double> values;
-    TRY(tx.query("SELECT value FROM pipeline_rungs WHERE run = ? AND search = ? AND rung = ?",
-                 {trial.run, trial.search, rung},
-                 [&](const store::Row& row) { values.push_back(row.real(0)); }));
-    return values;
-  });
-}
-
-Result<void> RunTable::forget_rungs(const TrialOfRun& trial) {
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute("DELETE FROM pipeline_rungs WHERE run = ? AND search = ? AND trial = ?",
-                   {trial.run, trial.search, trial.trial}));
-    return {};
-  });
-}
-
-Result<void> RunTable::copy_rungs(const TrialOfRun& from, const TrialOfRun& to) {
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute(
-        "INSERT INTO pipeline_rungs(run, search, rung, trial, value) SELECT ?, ?, rung, ?, value "
-        "FROM pipeline_rungs WHERE run = ? AND search = ? AND trial = ? ON CONFLICT DO NOTHING",
-        {to.run, to.search, to.trial, from.run, from.search, from.trial}));
-    return {};
-  });
-}
-
-Result<std::vector<RunTable::StoppedTrial>> RunTable::stopped_with_key(
-    const std::string& cache_key) {
-  std::vector<StoppedTrial> found;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT s.run, s.parent, s.item, p.value, s.score, s.reached FROM pipeline_steps s JOIN "
-        "pipeline_steps p ON p.run = s.run AND p.position = s.parent WHERE s.cache_key = ? AND "
-        "s.state = 'stopped' ORDER BY s.finished_at DESC LIMIT 5",
-        {cache_key}, [&](const store::Row& row) {
-          found.push_back({.trial = {.run = row.string(0),
-                                     .search = static_cast<std::size_t>(row.int64(1)),
-                                     .trial = static_cast<std::size_t>(row.int64(2))},
-                           .search = row.string(3),
-                           .score = row.is_null(4) ? std::nullopt : std::optional(row.real(4)),
-                           .reached = row.int64(5)});
-        });
-  }));
-  return found;
-}
-
-Result<std::vector<RunTable::SearchOfRun>> RunTable::newest_searches(const std::string& pipeline,
-                                                                     std::size_t limit) {
-  std::vector<SearchOfRun> found;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT s.run, r.pipeline, s.name, s.state, s.reason, s.value, s.tracked_run, s.score, "
-        "s.started_at, s.finished_at, (SELECT COUNT(*) FROM pipeline_steps t WHERE t.run = s.run "
-        "AND t.parent = s.position) FROM pipeline_steps s JOIN pipeline_runs r ON r.id = s.run "
-        "WHERE s.parent IS NULL AND s.tracked_run <> '' AND (? = '' OR r.pipeline = ?) ORDER BY "
-        "r.created_at DESC, r.id DESC, s.position LIMIT ?",
-        {pipeline, pipeline, limit}, [&](const store::Row& row) {
-          StepRecord step{.name = row.string(2), .state = row.string(3), .reason = row.string(4)};
-          step.value = row.string(5);
-          step.tracked_run = row.string(6);
-          if (!row.is_null(7)) step.score = row.real(7);
-          if (!row.is_null(8)) step.started = row.time(8);
-          if (!row.is_null(9)) step.finished = row.time(9);
-          found.push_back({.run = row.string(0),
-                           .pipeline = row.string(1),
-                           .step = std::move(step),
-                           .trials = row.int64(10)});
-        });
-  }));
-  return found;
-}
-
 Result<void> RunTable::check_lead(store::Tx& tx) const {
   if (leader_.empty()) return {};
-  const auto leads = TRY(tx.find("SELECT leads FROM pipeline_servers WHERE id = ?", {leader_},
+  const auto leads = TRY(tx.find("SELECT leads FROM pipeline_servers WHERE id = ? AND beat <> ?",
+                                 {leader_, ServerTable::kFenced},
                                  [](const store::Row& row) { return row.int64(0); }));
   if (leads == 1) return {};
-  return base::error(Code::kFailedPrecondition,
-                     "another server leads by now and goes on with the run");
+  return base::error(Code::kUnavailable, "another server leads by now and goes on with the run");
 }
 
 Result<void> RunTable::save_state(const RunRecord& run) {
@@ -380,9 +318,13 @@ Result<void> RunTable::save_state(const RunRecord& run) {
     TRY(tx.execute(
         "UPDATE pipeline_runs SET state = ?, reason = ?, source = ?, finished_at = ? WHERE id = ?",
         {run.state, run.reason, source, run.finished, run.id}));
+    JsonObject payload{{"reason", run.reason}, {"source", run.source}};
+    // Of a run that is a step of another one, that one tells.
+    if (run.is_over() && run.parent_run.empty())
+      TRY(add_notice(tx, run, run.state, {{"reason", run.reason}}, payload));
     return tx.append_event({.kind = "pipeline.run." + run.state,
                             .subject = subject_of(run),
-                            .payload = {{"reason", run.reason}, {"source", run.source}},
+                            .payload = std::move(payload),
                             .event_time = run.now});
   });
 }
@@ -438,11 +380,15 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
                              .event_time = run.now}));
         continue;
       }
+      JsonObject payload{
+          {"cache_key", step.cache_key}, {"reason", step.reason}, {"outputs", step.manifest}};
+      if (step.state == "waiting" && step.wait.empty()) {  // for a person
+        TRY(add_notice(tx, run, "waiting", {{"step", step.name}, {"reason", step.reason}},
+                       payload));
+      }
       TRY(tx.append_event({.kind = "pipeline.step." + step.state,
                            .subject = subject_of(run) + "/steps/" + step.name,
-                           .payload = {{"cache_key", step.cache_key},
-                                       {"reason", step.reason},
-                                       {"outputs", step.manifest}},
+                           .payload = std::move(payload),
                            .event_time = run.now}));
     }
     return {};

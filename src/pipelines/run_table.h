@@ -22,7 +22,7 @@ class RunTable {
   explicit RunTable(store::Db& db) : db_(db) {}
 
   // From now on runs go on only while this server leads (ServerRecord): what one writes that was
-  // replaced without knowing it is refused. Before anything else is called.
+  // replaced without knowing it is refused (kUnavailable). Before anything else is called.
   void set_leader(std::string server) { leader_ = std::move(server); }
 
   // Adds a queued run. A trigger id that is known adds nothing and gives the id of its run.
@@ -93,6 +93,12 @@ class RunTable {
   };
   Result<std::vector<SearchOfRun>> newest_searches(const std::string& pipeline, std::size_t limit);
 
+  // Asks nothing.
+  Result<void> reach() {
+    return db_.read([](store::Reader& reader) {
+      return reader.query("SELECT 1", {}, [](const store::Row&) {});
+    });
+  }
   Result<void> save_state(const RunRecord& run);
   // Those steps at once: all of them are kept or none.
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);

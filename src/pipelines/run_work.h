@@ -14,6 +14,14 @@
 
 namespace slipway::pipelines {
 
+// Before a database is asked again that was away.
+constexpr base::Duration kAwayPause = base::Duration::seconds(1);
+
+// The steady clock's time at which the wall clock will show `time`.
+inline std::chrono::steady_clock::time_point steady(base::Timestamp time, base::Timestamp now) {
+  return std::chrono::steady_clock::now() + std::chrono::microseconds((time - now).micros);
+}
+
 // A run that this thread advances. Its steps run in threads of their own, which hand over how they
 // ended.
 struct Pipelines::Work {

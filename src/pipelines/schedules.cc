@@ -282,10 +282,8 @@ Result<void> Schedules::take_times(const Schedule& schedule, base::Timestamp now
       return {};
     for (const Turn& turn : fresh) TRY(insert(tx, turn, wall));
     if (!missed) return {};
-    return tx.append_event({.kind = "schedule.missed",
-                            .subject = "schedules/" + definition.name,
-                            .payload = {{"first", types::to_rfc3339(*missed)}},
-                            .event_time = now});
+    return append_schedule_event(tx, definition.name, "schedule.missed",
+                                 {{"first", types::to_rfc3339(*missed)}}, now);
   });
 }
 
@@ -344,10 +342,7 @@ Result<void> Schedules::save(const Turn& turn, const std::string& event) {
                    {turn.state, turn.run, turn.reason, turn.late, turn.start_by, turn.finish_by,
                     turn.schedule, turn.slot}));
     if (event.empty()) return {};
-    return tx.append_event({.kind = event,
-                            .subject = "schedules/" + turn.schedule,
-                            .payload = turn.to_json(),
-                            .event_time = event_clock_.now()});
+    return append_schedule_event(tx, turn.schedule, event, turn.to_json(), event_clock_.now());
   });
 }
 
@@ -489,10 +484,7 @@ Result<void> Schedules::judge_deadlines() {
                      "schedule = ? AND slot = ?",
                      {turn.late, turn.start_by, turn.finish_by, turn.schedule, turn.slot}));
       if (event.empty()) return {};
-      return tx.append_event({.kind = event,
-                              .subject = "schedules/" + turn.schedule,
-                              .payload = turn.to_json(),
-                              .event_time = event_clock_.now()});
+      return append_schedule_event(tx, turn.schedule, event, turn.to_json(), event_clock_.now());
     }));
   }
   return {};

@@ -4,6 +4,19 @@
 
 namespace slipway::pipelines {
 
+namespace {
+
+Result<void> remove_where(store::Tx& tx, std::string_view condition, store::Params params) {
+  TRY(tx.execute(fmt::format("DELETE FROM pipeline_servers WHERE {}", condition), params));
+  TRY(
+      tx.execute("UPDATE pipeline_tasks SET state = CASE state WHEN 'given' THEN 'withdrawn' ELSE "
+                 "'lost' END WHERE state IN ('given', 'taken') AND NOT EXISTS (SELECT 1 FROM "
+                 "pipeline_servers s WHERE s.id = pipeline_tasks.server)"));
+  return {};
+}
+
+}  // namespace
+
 std::string name_of_server(const std::string& id) { return id.substr(0, id.rfind('#')); }
 
 std::string new_server_id(const std::string& name, base::Random& random) {
@@ -25,7 +38,7 @@ Result<std::string> folder_id(const std::filesystem::path& folder, base::Random&
 
 Result<void> ServerTable::add(const ServerRecord& server) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute("DELETE FROM pipeline_servers WHERE name = ?", {server.name}));
+    TRY(remove_where(tx, "name = ?", {server.name}));
     if (server.leads) TRY(tx.execute("UPDATE pipeline_servers SET leads = 0", {}));
     TRY(tx.execute(
         "INSERT INTO pipeline_servers(id, name, url, leads, steps_max, cpu_millis, memory_bytes, "
@@ -36,23 +49,28 @@ Result<void> ServerTable::add(const ServerRecord& server) {
   });
 }
 
-Result<bool> ServerTable::beat(const std::string& id) {
+Result<void> ServerTable::fence(const std::string& name) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE pipeline_servers SET beat = ? WHERE name = ?", {kFenced, name}));
+    return {};
+  });
+}
+
+Result<bool> ServerTable::beat(const ServerRecord& server) {
   return db_.write([&](store::Tx& tx) -> Result<bool> {
-    return TRY(tx.execute("UPDATE pipeline_servers SET beat = beat + 1 WHERE id = ?", {id})) == 1;
+    return TRY(tx.execute("UPDATE pipeline_servers SET beat = beat + 1 WHERE id = ? AND leads = ? "
+                          "AND beat <> ?",
+                          {server.id, server.leads ? 1 : 0, kFenced})) == 1;
   });
 }
 
 Result<void> ServerTable::remove(const std::string& id) {
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute("DELETE FROM pipeline_servers WHERE id = ?", {id}));
-    return {};
-  });
+  return db_.write([&](store::Tx& tx) -> Result<void> { return remove_where(tx, "id = ?", {id}); });
 }
 
 Result<void> ServerTable::remove_silent(const std::string& id, std::int64_t beat) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute("DELETE FROM pipeline_servers WHERE id = ? AND beat = ?", {id, beat}));
-    return {};
+    return remove_where(tx, "id = ? AND beat = ?", {id, beat});
   });
 }
 

@@ -35,14 +35,22 @@ std::string new_server_id(const std::string& name, base::Random& random);
 // there is none.
 Result<std::string> folder_id(const std::filesystem::path& folder, base::Random& random);
 
+// A server's row goes together with what it had not ended of its tasks (TaskTable): what it had
+// taken is lost, what it was given alone is withdrawn.
 class ServerTable {
  public:
+  static constexpr std::int64_t kFenced = -1;  // instead of a beat
+
   explicit ServerTable(store::Db& db) : db_(db) {}
 
+  // Before one of this name comes: what is there of it beats no more, takes no steps, and doesn't
+  // say how they end.
+  Result<void> fence(const std::string& name);
   // Instead of what is there of the same name.
   Result<void> add(const ServerRecord& server);
-  // False: it isn't there any more, because the others have heard nothing for too long.
-  Result<bool> beat(const std::string& id);
+  // False: it isn't there any more, because the others have heard nothing for too long, or another
+  // one has led since.
+  Result<bool> beat(const ServerRecord& server);
   Result<void> remove(const std::string& id);
   // Unless it has been heard of since `beat`.
   Result<void> remove_silent(const std::string& id, std::int64_t beat);

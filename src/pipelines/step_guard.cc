@@ -5,25 +5,28 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 #include <thread>
 
 #include "base/log.h"
 #include "pipelines/executor.h"
 
 namespace slipway::pipelines {
+namespace {
+
+// Of ending what is left: each looks at all processes.
+constexpr auto kBetweenRounds = std::chrono::milliseconds(50);
+constexpr auto kBetweenRoundsUnfed = std::chrono::milliseconds(250);
+
+}  // namespace
 
 StepGuard::~StepGuard() {
   if (pipe_ != nullptr) ::pclose(pipe_);
 }
 
 Result<void> StepGuard::start(const std::string& mark, std::chrono::seconds limit) {
-  std::error_code ec;
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe", ec);
-  // The mark is of names and digits alone (ServerRecord::id); the path is quoted.
-  std::string quoted;
-  for (const char c : self) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  command_ = fmt::format("exec '{}' step-guard '{}' {}", quoted, mark, limit.count());
+  // The program as it runs, also when another is at its path by now. The mark is of names and
+  // digits alone (ServerRecord::id).
+  command_ = fmt::format("exec /proc/{}/exe step-guard '{}' {}", ::getpid(), mark, limit.count());
   pipe_ = ::popen(command_.c_str(), "we");
   if (pipe_ == nullptr)
     return base::error(Code::kResourceExhausted, "the guard of steps can't be started");
@@ -43,16 +46,21 @@ int guard_steps(const std::string& mark, std::chrono::seconds limit) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_IGN);
   ProcessExecutor executor;
   std::array<char, 64> food;
-  for (;;) {
+  for (std::chrono::milliseconds patience = limit;;) {
     pollfd news{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&news, 1, static_cast<int>(std::chrono::milliseconds(limit).count()));
-    if (ready == 0) executor.clean_up(mark);
-    if (ready > 0 && ::read(STDIN_FILENO, food.data(), food.size()) <= 0) break;
+    const int ready = ::poll(&news, 1, static_cast<int>(patience.count()));
+    if (ready == 0) {
+      executor.clean_up(mark);
+      patience = kBetweenRoundsUnfed;
+    }
+    if (ready <= 0) continue;
+    if (::read(STDIN_FILENO, food.data(), food.size()) <= 0) break;
+    patience = limit;
   }
   // What is just being started is seen by one of these.
   for (int round = 0; round < 5; ++round) {
     executor.clean_up(mark);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(kBetweenRounds);
   }
   return 0;
 }

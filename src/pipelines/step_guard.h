@@ -19,7 +19,7 @@ class StepGuard {
  public:
   ~StepGuard();  // the guard ends what is left
 
-  // `limit`: without food for so long, it ends what has the mark, again and again.
+  // `limit`: without food for so long, it ends what has the mark, again and again until it is fed.
   Result<void> start(const std::string& mark, std::chrono::seconds limit);
   void feed();
 

@@ -22,9 +22,15 @@ constexpr int kKilled = 137;  // 128 + SIGKILL
 // A step may be what its server dies of.
 constexpr int kLossesMax = 10;
 constexpr std::string_view kLostWith = "it was lost with its server ";
+const Retry kAfterLoss{.after = base::Duration::seconds(1), .at_most = base::Duration::seconds(60)};
+constexpr base::Duration kNotBegunPause = base::Duration::seconds(1);
 
-double between_zero_and_one(base::Random& random) {
-  return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
+// Asks those who keep things in the same database, once more if that was away.
+template <typename Ask>
+std::invoke_result_t<Ask> ask_again(RunTable& table, const Ask& ask) {
+  auto said = ask();
+  if (said || said.error().code != Code::kUnavailable || !table.reach()) return said;
+  return ask();
 }
 
 void end(StepRecord& step, std::string_view state, std::string reason, base::Timestamp now) {
@@ -247,7 +253,8 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
       end(step, "failed", begun.error().message, wall_clock_.now());
     return true;
   }
-  const auto declared = declared_digests(definition, project, inputs_);
+  const auto declared =
+      ask_again(table_, [&] { return declared_digests(definition, project, inputs_); });
   if (!declared) {
     end(step, "failed", declared.error().message, wall_clock_.now());
     return true;
@@ -273,7 +280,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.cache_key = key.digest;
   step.key_document = std::move(key.document);
   step.command = command_of(plan, planned, [&](const std::string& name) { return texts[name]; });
-  if (definition.cached() && TRY(answer_from_cache(run, position, definition))) {
+  if (definition.cached() && !run.no_cache && TRY(answer_from_cache(run, position, definition))) {
     step.finished = wall_clock_.now();
     return true;
   }
@@ -300,14 +307,18 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
 }
 
 Result<void> StepRunner::propose(RunRecord& run, std::size_t position, const Plan& plan) {
-  return searches_.propose(run, position, *plan.steps[position].definition.search);
+  return ask_again(table_, [&] {
+    return searches_.propose(run, position, *plan.steps[position].definition.search);
+  });
 }
 
 Result<void> StepRunner::gather(RunRecord& run, std::size_t position, const Plan& plan) {
   run.steps[position].finished = wall_clock_.now();
   const auto& search = plan.steps[position].definition.search;
   if (!search) return gather_items(run, position);
-  return searches_.gather(run, position, *search, folder_of(run, position) / "best");
+  return ask_again(table_, [&] {
+    return searches_.gather(run, position, *search, folder_of(run, position) / "best");
+  });
 }
 
 Result<std::map<std::string, std::string>> StepRunner::nested_params(const RunRecord& run,
@@ -442,7 +453,8 @@ std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
                                           const std::function<Wish()>& wish,
                                           const std::function<bool()>& is_cancelled) {
   if (trial) {
-    if (const auto tracked = searches_.track(trial->tracked); !tracked) {
+    const auto tracked = ask_again(table_, [&] { return searches_.track(trial->tracked); });
+    if (!tracked) {
       end(step, "failed", "it can't be tracked: " + tracked.error().message, wall_clock_.now());
       return step;
     }
@@ -456,12 +468,27 @@ std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
   return ended;
 }
 
-Result<void> StepRunner::take_outputs(StepRecord& step, const StepDefinition& definition) {
+Result<void> StepRunner::take_outputs(StepRecord& step, const StepDefinition& definition,
+                                      const fs::path& project) {
   JsonObject manifest = TRY(make_manifest(step.folder, definition));
   if (definition.search)
     step.score = TRY(searches_.score(*definition.search, step.folder, step.tracked_run));
   step.manifest_digest = base::sha256_hex(base::to_text(manifest));
   step.manifest = std::move(manifest);
+  return note_changes(step, definition, project);
+}
+
+Result<void> StepRunner::note_changes(StepRecord& step, const StepDefinition& definition,
+                                      const fs::path& project) {
+  if (!definition.cached()) return {};
+  StepKey key{.digest = step.cache_key, .document = step.key_document};
+  const std::vector<std::string> changed =
+      mark_changed(key, TRY(declared_digests(definition, project, inputs_, Missing::kIsMarked)));
+  if (changed.empty()) return {};
+  step.cache_key = std::move(key.digest);
+  step.key_document = std::move(key.document);
+  step.reason = fmt::format("{} changed while it ran: no other run takes what it made",
+                            fmt::join(changed, ", "));
   return {};
 }
 
@@ -470,6 +497,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
                                                   EarlyStop* early,
                                                   const std::function<Wish()>& wish,
                                                   const std::function<bool()>& is_cancelled) {
+  const fs::path project = command.folder;
   const auto exit = run_with_secrets(std::move(command), definition, [&] {
     const Wish wished = wish();
     return wished == Wish::kGoOn && early != nullptr && early->stops() ? Wish::kEnd : wished;
@@ -477,6 +505,10 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
   step.finished = wall_clock_.now();
   step.state = "failed";
   if (exit) step.usage = exit->usage;
+  // A server before this one has asked for its end.
+  const bool is_unasked =
+      exit && exit->kind == Exit::Kind::kStopped && !is_cancelled() && wish() == Wish::kGoOn;
+  if (is_unasked && early != nullptr) early->stops();
   if (!exit) {
     step.reason = exit.error().message;
   } else if (exit->kind == Exit::Kind::kLeft) {
@@ -485,14 +517,28 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     step.state = "stopped";
     if (const double value = early->stopped()->last.value; std::isfinite(value)) step.score = value;
     step.reached = early->stopped()->last.step;
+    if (const auto noted =
+            ask_again(table_, [&] { return note_changes(step, definition, project); });
+        !noted)
+      step.cache_key.clear();  // it can't be told: nobody goes by it
     step.reason = early->stopped()->reason;
     return step;
-  } else if (exit->kind == Exit::Kind::kStopped) {
-    if (!is_cancelled()) return std::nullopt;
+  } else if (exit->kind == Exit::Kind::kStopped && is_cancelled()) {
     step.state = step.reason = "cancelled";
     return step;
-  } else if (exit->kind == Exit::Kind::kLost) {
+  } else if (exit->kind == Exit::Kind::kStopped && wish() == Wish::kLeave) {
+    return std::nullopt;
+  } else if (exit->kind == Exit::Kind::kStopped || exit->kind == Exit::Kind::kLost) {
     lose(step);
+    return step;
+  } else if (exit->kind == Exit::Kind::kNotBegun) {
+    step.state = "pending";
+    step.reason = fmt::format("server {} had ended before it began", name_of_server(step.server));
+    step.not_before = *step.finished + kNotBegunPause;
+    --step.tries;
+    step.started.reset();
+    step.finished.reset();
+    step.server.clear();
     return step;
   } else if (exit->kind == Exit::Kind::kTimedOut) {
     step.reason = "it took longer than its timeout";
@@ -508,7 +554,9 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     }
     if (exit->code != 0) {
       step.reason = fmt::format("exit code {}: see the step's log", exit->code);
-    } else if (const auto taken = take_outputs(step, definition); !taken) {
+    } else if (const auto taken =
+                   ask_again(table_, [&] { return take_outputs(step, definition, project); });
+               !taken) {
       step.reason = taken.error().message;
     } else {
       if (early != nullptr) early->finish();
@@ -531,6 +579,7 @@ void StepRunner::lose(StepRecord& step) {
   }
   step.state = "pending";
   step.reason = reason;
+  step.not_before = *step.finished + retry_delay(kAfterLoss, losses + 1, random_.uniform());
   --step.tries;  // it is no fault of the step's
   step.earlier_tries.push_back({.started = *step.started,
                                 .finished = *step.finished,
@@ -540,8 +589,7 @@ void StepRunner::lose(StepRecord& step) {
 
 void StepRunner::try_later(StepRecord& step, const StepDefinition& definition) {
   if (step.tries > definition.retry.times) return;
-  const base::Duration wait =
-      retry_delay(definition.retry, step.tries, between_zero_and_one(random_));
+  const base::Duration wait = retry_delay(definition.retry, step.tries, random_.uniform());
   step.state = "pending";
   step.not_before = *step.finished + wait;
   step.reason =

@@ -93,8 +93,8 @@ class StepRunner {
                                               const Plan& plan);
 
   // Runs the command of a running step, with its secrets, and waits; returns the step as it is
-  // then: over, or pending when it is tried again. Nothing: it was stopped although `is_cancelled`
-  // says no.
+  // then: over, or pending when it is tried again. Nothing: this server ends, and the next goes on
+  // with it.
   std::optional<StepRecord> run(Command command, StepRecord step, const StepDefinition& definition,
                                 const std::optional<RunningTrial>& trial,
                                 const std::function<Wish()>& wish,
@@ -120,9 +120,14 @@ class StepRunner {
                                         const std::function<Wish()>& wish,
                                         const std::function<bool()>& is_cancelled);
   // Makes a step whose server is gone a pending one, unless it has happened too often.
-  static void lose(StepRecord& step);
-  // Takes what a command that ended well has written.
-  Result<void> take_outputs(StepRecord& step, const StepDefinition& definition);
+  void lose(StepRecord& step);
+  // Of a step that would be kept for other runs: says what was changed while it ran of what it
+  // depends on, and then keeps it from them.
+  Result<void> note_changes(StepRecord& step, const StepDefinition& definition,
+                            const std::filesystem::path& project);
+  // Takes what a command that ended well has written; note_changes().
+  Result<void> take_outputs(StepRecord& step, const StepDefinition& definition,
+                            const std::filesystem::path& project);
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
                                 const std::function<Wish()>& wish);
   Result<bool> answer_from_cache(RunRecord& run, std::size_t position,

@@ -232,6 +232,16 @@ CREATE TABLE pipeline_tasks(
   PRIMARY KEY(id))
 )sql";
 
+// Runs that take nothing from the step cache.
+constexpr std::string_view kNoCache =
+    "ALTER TABLE pipeline_runs ADD COLUMN no_cache INTEGER NOT NULL DEFAULT 0";
+
+// Who hears of what becomes of runs, and the failure that they heard of last.
+constexpr std::string_view kNotify = R"sql(
+ALTER TABLE pipeline_definitions ADD COLUMN notify TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE pipeline_definitions ADD COLUMN failing TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -252,7 +262,9 @@ store::RoomMigrations migrations() {
            {14, kNested},
            {15, kUsage},
            {16, kServers},
-           {17, kTasks}}};
+           {17, kTasks},
+           {18, kNoCache},
+           {19, kNotify}}};
 }
 
 }  // namespace slipway::pipelines

@@ -1,6 +1,7 @@
 #include "pipelines/task_table.h"
 
 #include "base/check.h"
+#include "pipelines/server_table.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -42,10 +43,16 @@ Result<Command> command_of(std::string_view text) {
                             .step_try = TRY(base::get_int(object, "try"))}};
   if (const auto timeout = TRY(base::find_int(object, "timeout_us")))
     command.timeout = base::Duration{*timeout};
-  for (const auto& [name, value] : object.at("environment").as_object())
-    command.environment[name] = std::string_view(value.as_string());
-  for (const Json& name : object.at("secrets").as_array())
-    command.secrets[std::string(std::string_view(name.as_string()))];
+  const Json* const environment = object.if_contains("environment");
+  const Json* const secrets = object.if_contains("secrets");
+  if (environment == nullptr || !environment->is_object() || secrets == nullptr ||
+      !secrets->is_array())
+    return base::error(Code::kCorruption, "a given step can't be read: job={}", command.names.job);
+  for (const auto& [name, value] : environment->get_object())
+    command.environment[name] = value.is_string() ? std::string_view(value.get_string()) : "";
+  for (const Json& name : secrets->get_array()) {
+    if (name.is_string()) command.secrets[std::string(std::string_view(name.get_string()))];
+  }
   return command;
 }
 
@@ -72,14 +79,23 @@ Result<Exit> exit_of(std::string_view text) {
 
 }  // namespace
 
-Result<void> TaskTable::give(const Command& command) {
+Result<bool> TaskTable::give(const Command& command, const std::string& giver) {
+  const Command::Names& names = command.names;
   const std::string text = text_of(command);
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute(
-        "INSERT INTO pipeline_tasks(id, run, step, server, state, command, shall_end, "
-        "result) VALUES(?, ?, ?, ?, 'given', ?, 0, '') ON CONFLICT(id) DO NOTHING",
-        {command.names.job, command.names.run, command.names.step, command.names.server, text}));
-    return {};
+  return db_.write([&](store::Tx& tx) -> Result<bool> {
+    bool is_there = false, leads = false;
+    TRY(tx.query("SELECT id, leads FROM pipeline_servers WHERE id IN (?, ?)", {names.server, giver},
+                 [&](const store::Row& row) {
+                   is_there = is_there || row.text(0) == names.server;
+                   leads = leads || (row.text(0) == giver && row.int64(1) != 0);
+                 }));
+    if (!leads || (!is_there && !command.is_followed)) return false;
+    const std::string_view state = !command.is_followed ? "given" : is_there ? "taken" : "lost";
+    TRY(
+        tx.execute("INSERT INTO pipeline_tasks(id, run, step, server, state, command, shall_end, "
+                   "result) VALUES(?, ?, ?, ?, ?, ?, 0, '') ON CONFLICT(id) DO NOTHING",
+                   {names.job, names.run, names.step, names.server, state, text}));
+    return true;
   });
 }
 
@@ -92,33 +108,29 @@ Result<std::optional<Command>> TaskTable::given(const std::string& id) {
   return std::optional(TRY(command_of(*text)));
 }
 
+Result<std::vector<Command>> TaskTable::open() {
+  std::vector<Command> found;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query("SELECT command FROM pipeline_tasks WHERE state IN ('given', 'taken')", {},
+                        [&](const store::Row& row) {
+                          if (auto command = command_of(row.text(0)))
+                            found.push_back(std::move(*command));
+                        });
+  }));
+  return found;
+}
+
 Result<std::map<std::string, TaskTable::State>> TaskTable::states() {
   std::map<std::string, State> found;
-  bool is_one_lost = false;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT t.id, t.state, t.result, s.id FROM pipeline_tasks t LEFT JOIN pipeline_servers s "
-        "ON s.id = t.server",
-        {}, [&](const store::Row& row) {
-          const std::string state = row.string(1);
-          const bool has_ended = state == "ended";
-          if (row.is_null(3) && !has_ended && state != "lost") is_one_lost = true;
+        "SELECT id, state, result FROM pipeline_tasks", {}, [&](const store::Row& row) {
+          const bool has_ended = row.text(1) == "ended";
           found.emplace(row.string(0),
-                        State{.state = state,
+                        State{.state = row.string(1),
                               .exit = has_ended ? exit_of(row.text(2)) : Result<Exit>(Exit{})});
         });
   }));
-  // Said by the next look.
-  if (is_one_lost) {
-    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-      TRY(
-          tx.execute("UPDATE pipeline_tasks SET state = 'lost' WHERE state IN ('given', 'taken') "
-                     "AND NOT EXISTS (SELECT 1 FROM pipeline_servers s WHERE s.id = "
-                     "pipeline_tasks.server)",
-                     {}));
-      return {};
-    }));
-  }
   return found;
 }
 
@@ -130,35 +142,33 @@ Result<void> TaskTable::end(const std::string& id) {
 }
 
 Result<void> TaskTable::sweep() {
+  const std::string done =
+      "FROM pipeline_tasks WHERE state NOT IN ('given', 'taken') AND NOT EXISTS (SELECT 1 FROM "
+      "pipeline_steps s WHERE s.run = pipeline_tasks.run AND s.name = pipeline_tasks.step AND "
+      "s.state = 'running')";
+  const auto one = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find("SELECT id " + done, {},
+                       [](const store::Row& row) { return row.string(0); });
+  }));
+  if (!one) return {};
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(
-        tx.execute("DELETE FROM pipeline_tasks WHERE state IN ('ended', 'lost') AND NOT EXISTS "
-                   "(SELECT 1 FROM pipeline_steps s WHERE s.run = pipeline_tasks.run AND s.name = "
-                   "pipeline_tasks.step AND s.state = 'running')",
-                   {}));
+    TRY(tx.execute("DELETE " + done, {}));
     return {};
   });
 }
 
 Result<std::map<std::string, TaskTable::Task>> TaskTable::of_server(const std::string& server) {
   std::map<std::string, Task> found;
-  Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT id, command, state, shall_end FROM pipeline_tasks WHERE server = ? AND state IN "
         "('given', 'taken')",
         {server}, [&](const store::Row& row) {
-          auto command = command_of(row.text(1));
-          if (!command) {
-            outcome = std::move(command).error();
-            return;
-          }
-          found.emplace(row.string(0), Task{.command = std::move(*command),
+          found.emplace(row.string(0), Task{.command = command_of(row.text(1)),
                                             .is_taken = row.text(2) == "taken",
                                             .shall_end = row.int64(3) != 0});
         });
   }));
-  TRY(std::move(outcome));
   return found;
 }
 
@@ -166,8 +176,9 @@ Result<bool> TaskTable::take(const std::string& id, const std::string& server) {
   return db_.write([&](store::Tx& tx) -> Result<bool> {
     return TRY(tx.execute(
                "UPDATE pipeline_tasks SET state = 'taken' WHERE id = ? AND server = ? AND state = "
-               "'given' AND EXISTS (SELECT 1 FROM pipeline_servers s WHERE s.id = ?)",
-               {id, server, server})) == 1;
+               "'given' AND EXISTS (SELECT 1 FROM pipeline_servers s WHERE s.id = ? AND s.beat <> "
+               "?)",
+               {id, server, server, ServerTable::kFenced})) == 1;
   });
 }
 
@@ -179,8 +190,8 @@ Result<void> TaskTable::save_end(const std::string& id, const std::string& serve
     TRY(
         tx.execute("UPDATE pipeline_tasks SET state = ?, result = ? WHERE id = ? AND server = ? "
                    "AND state = 'taken' AND EXISTS (SELECT 1 FROM pipeline_servers s WHERE s.id = "
-                   "?)",
-                   {is_lost ? "lost" : "ended", text, id, server, server}));
+                   "? AND s.beat <> ?)",
+                   {is_lost ? "lost" : "ended", text, id, server, server, ServerTable::kFenced}));
     return {};
   });
 }

@@ -60,12 +60,14 @@ bool names_object(std::string_view file) {
 
 }  // namespace
 
-std::string words_of(const WaitFor& wait) {
+std::string words_of(const WaitFor& wait, const std::map<std::string, std::string>& params) {
   if (!wait.news.empty()) return words_of(wait.news);
   if (wait.delay) return types::to_text(*wait.delay) + " after the run's begin";
   if (!wait.time)
-    return "file " +
-           render_text(wait.file, [](const std::string& name) { return "{" + name + "}"; });
+    return "file " + render_text(wait.file, [&](const std::string& name) {
+             const auto param = params.find(name);
+             return param == params.end() ? "{" + name + "}" : param->second;
+           });
   const std::int64_t seconds = wait.time->micros / 1'000'000;
   return fmt::format("{:02}:{:02}:{:02} in {}", seconds / 3600, seconds / 60 % 60, seconds % 60,
                      wait.time_zone.empty() ? "UTC" : wait.time_zone);

@@ -39,8 +39,9 @@ inline constexpr base::Duration kWaitTimeout = base::Duration::days(7);
 // kInvalidArgument with the place.
 Result<WaitFor> read_wait_for(const types::YamlNode& node);
 
-// "a snapshot of dataset flights", "file data/{day}.csv", "06:30 in Europe/Berlin"
-std::string words_of(const WaitFor& wait);
+// "a snapshot of dataset flights", "file data/2026-03-10.csv", "06:30 in Europe/Berlin". A
+// parameter that isn't among `params` stays as it is written: "file data/{day}.csv".
+std::string words_of(const WaitFor& wait, const std::map<std::string, std::string>& params = {});
 
 // What a waiting step has on record, so that a restart changes none of it. Times are the event
 // clock's. A value.

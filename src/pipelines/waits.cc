@@ -83,7 +83,7 @@ Result<RunRecord> Pipelines::answer(const std::string& id, const std::string& st
 }
 
 Result<void> Pipelines::read_answers(Work& work) {
-  const StoredRun stored = TRY(table_.find(work.run.id));
+  const StoredRun stored = TRY(record_.find(work.run.id));
   for (std::size_t i = 0; i < work.run.steps.size(); ++i) {
     if (work.run.steps[i].state == "waiting") work.run.steps[i] = stored.record.steps[i];
   }
@@ -147,7 +147,7 @@ Result<bool> Pipelines::look(Work& work, const std::vector<std::size_t>& positio
 }
 
 Result<void> Pipelines::end_waiting(const std::string& run, const StepRecord& step) {
-  Result<void> told = table_.answer(run, step, "system");
+  Result<void> told = record_.answer(run, step, "system");
   // Somebody may have answered in this very moment; what is on record counts.
   if (!told && told.error().code == Code::kFailedPrecondition) return {};
   return told;

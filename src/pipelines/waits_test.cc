@@ -119,6 +119,7 @@ TEST_F(WaitsTest, FilesAndObjectsAreLookedFor) {
   std::filesystem::create_directories(folder_.path() / "in");
   std::ofstream(folder_.path() / "in/1.csv") << "x";
   EXPECT_EQ(states(), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(pipelines_->explain_run("p", {{"day", "2"}}))[0].why, "for file in/2.csv");
   apply(waiting("wait_for: {file: landing/}"));
   start();
   std::filesystem::create_directories(folder_.path() / "landing");

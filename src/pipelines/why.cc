@@ -64,6 +64,7 @@ Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const St
     return waits.empty() ? std::string("it has not begun") : "it waits for " + waits;
   }
   if (!definition.cached()) return why_never_cached(definition);
+  if (run.no_cache) return std::string(kTakesNothing);
   return why_it_runs(table, run.pipeline, step.name, run.created, step.key_document);
 }
 

@@ -9,6 +9,7 @@
 namespace slipway::pipelines {
 
 // Of a step that isn't cached.
+inline constexpr std::string_view kTakesNothing = "the run takes nothing from the cache";
 std::string why_never_cached(const StepDefinition& definition);
 
 // Of a step that no earlier run of `pipeline`, created before `before`, has the answer for.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <limits>
-#include <map>
 #include <thread>
 
 #include "base/hash.h"
 #include "base/mutex.h"
+#include "serving/batch_summary.h"
+#include "serving/frame_views.h"
 #include "serving/input_policy.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -25,90 +25,6 @@ using types::Frame;
 constexpr std::string_view kRowColumn = "row", kModelColumn = "model",
                            kViolationsColumn = "input_violations",
                            kOnViolationColumn = "on_violation";
-
-// What one column looked like.
-struct ColumnSummary {
-  std::int64_t rows = 0, missing = 0;
-  double sum = 0, low = std::numeric_limits<double>::infinity(),
-         high = -std::numeric_limits<double>::infinity();
-
-  void add(double value) {
-    ++rows;
-    if (std::isnan(value)) {
-      ++missing;
-      return;
-    }
-    sum += value;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  void add_text(bool is_missing) {
-    ++rows;
-    missing += is_missing ? 1 : 0;
-  }
-  void merge(const ColumnSummary& other) {
-    rows += other.rows;
-    missing += other.missing;
-    sum += other.sum;
-    low = std::min(low, other.low);
-    high = std::max(high, other.high);
-  }
-  JsonObject to_json() const {
-    JsonObject object{{"rows", rows}, {"missing", missing}};
-    if (low > high) return object;
-    object["sum"] = base::number_or_null(sum);
-    object["mean"] = base::number_or_null(sum / static_cast<double>(rows - missing));
-    object["min"] = base::number_or_null(low);
-    object["max"] = base::number_or_null(high);
-    return object;
-  }
-  static Result<ColumnSummary> from_json(const JsonObject& object) {
-    ColumnSummary summary;
-    summary.rows = TRY(base::get_int(object, "rows"));
-    summary.missing = TRY(base::get_int(object, "missing"));
-    summary.sum = TRY(base::find_double(object, "sum")).value_or(0);
-    summary.low = TRY(base::find_double(object, "min")).value_or(summary.low);
-    summary.high = TRY(base::find_double(object, "max")).value_or(summary.high);
-    return summary;
-  }
-};
-using Summaries = std::map<std::string, ColumnSummary>;  // "input x", "output y"
-
-JsonObject summaries_json(const Summaries& summaries) {
-  JsonObject object;
-  for (const auto& [name, summary] : summaries) object[name] = summary.to_json();
-  return object;
-}
-
-// What broke a rule.
-struct Broken {
-  std::map<std::string, std::int64_t> rows;    // by what became of them: "reject"
-  std::map<std::string, std::int64_t> values;  // "distance max"
-
-  void merge(const Broken& other) {
-    for (const auto& [what, count] : other.rows) rows[what] += count;
-    for (const auto& [rule, count] : other.values) values[rule] += count;
-  }
-  JsonObject to_json() const {
-    JsonObject by_row, by_value;
-    for (const std::string_view what : {"reject", "quarantine", "flag"}) by_row[what] = 0;
-    for (const auto& [what, count] : rows) by_row[what] = count;
-    for (const auto& [rule, count] : values) by_value[rule] = count;
-    return {{"rows", std::move(by_row)}, {"values", std::move(by_value)}};
-  }
-  static Result<Broken> from_json(const JsonObject& object) {
-    Broken broken;
-    for (const auto& [member, counts] :
-         {std::pair("rows", &broken.rows), std::pair("values", &broken.values)}) {
-      const Json* of = object.if_contains(member);
-      if (of == nullptr || !of->is_object())
-        return base::error(Code::kCorruption, "a part's summary makes no sense: member={}", member);
-      for (const auto& [name, count] : of->as_object())
-        (*counts)[name] = TRY(base::get_int(of->as_object(), name));
-    }
-    return broken;
-  }
-};
 constexpr std::string_view kBroken = "violations";  // beside the summaries of a part
 
 // Some row groups of one input file: what one thread scores into one file.
@@ -128,30 +44,11 @@ struct Job {
 
 Result<void> check_columns(const Model& model, const BatchScoringOptions& options,
                            const std::filesystem::path& file, const store::ParquetInfo& info) {
-  const auto type_of = [&](const std::string& name) -> const ColumnType* {
-    for (const auto& [known, type] : info.columns) {
-      if (known == name) return &type;
-    }
-    return nullptr;
-  };
-  for (const InputSpec& input : model.shape().inputs) {
-    const ColumnType* type = type_of(input.name);
-    if (type == nullptr) {
-      if (!input.required) continue;
-      return base::error(Code::kInvalidArgument,
-                         "a column of the model is missing: column={} file={}", input.name,
-                         file.string());
-    }
-    const bool is_text = *type == ColumnType::kString;
-    if (*type == ColumnType::kTimestamp || is_text != input.is_text()) {
-      return base::error(Code::kInvalidArgument,
-                         "column {} must be {} for the model, it is {}: file={}", input.name,
-                         input.is_text() ? "a text" : "a number", types::type_name(*type),
-                         file.string());
-    }
-  }
+  for (const InputSpec& input : model.shape().inputs)
+    TRY(check_column(input, {info.columns, info.others, file.string()}));
   for (const std::string& name : options.keep) {
-    if (type_of(name) == nullptr) {
+    if (std::none_of(info.columns.begin(), info.columns.end(),
+                     [&](const auto& known) { return known.first == name; })) {
       return base::error(Code::kInvalidArgument, "a column to keep is missing: column={} file={}",
                          name, file.string());
     }
@@ -159,18 +56,7 @@ Result<void> check_columns(const Model& model, const BatchScoringOptions& option
   return {};
 }
 
-Result<void> check_model(const Model& model) {
-  for (const InputSpec& input : model.shape().inputs) {
-    if (!input.is_column()) {
-      return base::error(Code::kInvalidArgument, "a Parquet column can't be a tensor: input={}",
-                         input.name);
-    }
-  }
-  return {};
-}
-
 Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
-  TRY(check_model(model));
   if (options.inputs.empty())
     return base::error(Code::kInvalidArgument, "there are no input files");
   Job job;
@@ -191,7 +77,7 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
   if (!options.rules.columns.empty()) identity.update(base::to_text(options.rules.to_json()));
   for (std::size_t f = 0; f < options.inputs.size(); ++f) {
     const std::filesystem::path& file = options.inputs[f].file;
-    const store::ParquetInfo info = TRY(store::parquet_info(file));
+    const store::ParquetInfo info = TRY(store::parquet_info(file, store::ParquetLists::kLeftOut));
     TRY(check_columns(model, options, file, info));
     std::error_code ignored;
     const std::string& copy_of = options.inputs[f].name;
@@ -264,7 +150,7 @@ Result<void> take_output(const BatchScoringOptions& options, const Job& job,
   if (!used.empty() && !options.overwrite) {
     return base::error(Code::kFailedPrecondition,
                        "the output folder holds something else than this job (another model, other "
-                       "files or columns): choose another folder or overwrite it");
+                       "files, columns or rules): choose another folder or overwrite it");
   }
   for (const store::ObjectEntry& entry : used) {  // only what such a job writes
     if (entry.name.starts_with("part-") || entry.name.starts_with("_slipway"))
@@ -273,59 +159,25 @@ Result<void> take_output(const BatchScoringOptions& options, const Job& job,
   return write(output, "_slipway/job", options.scratch, job.identity);
 }
 
-// A column of a frame as a model reads it; what has to be converted is kept in the scratch.
 struct Scratch {
-  std::vector<std::vector<double>> numbers;
-  std::vector<std::vector<std::string_view>> texts;
-  std::vector<InputView> views;
+  FrameViews frame;
   std::vector<InputViolation> found;
   std::vector<RowVerdict> verdicts;
+  std::vector<std::size_t> refused;  // rows that no model is to see
+  std::vector<Output> outputs;
 };
 
-InputView view_of(const Column* column, const InputSpec& spec, std::size_t rows,
-                  std::vector<double>& numbers, std::vector<std::string_view>& texts) {
-  if (spec.is_text()) {
-    texts.assign(rows, {});
-    for (std::size_t row = 0; column != nullptr && row < rows; ++row) {
-      if (column->is_valid(row)) texts[row] = column->strings[row];
-    }
-    return {.texts = texts.data()};
-  }
-  if (column != nullptr && column->type == ColumnType::kDouble)
-    return {.numbers = column->doubles.data()};
-  numbers.assign(rows, std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t row = 0; column != nullptr && row < rows; ++row) {
-    if (column->is_valid(row)) numbers[row] = static_cast<double>(column->ints[row]);
-  }
-  return {.numbers = numbers.data()};
-}
-
-void read_views(const ModelShape& shape, const Frame& frame, Scratch& scratch) {
-  scratch.numbers.resize(shape.inputs.size());
-  scratch.texts.resize(shape.inputs.size());
-  scratch.views.clear();
-  for (std::size_t i = 0; i < shape.inputs.size(); ++i) {
-    const InputSpec& input = shape.inputs[i];
-    scratch.views.push_back(
-        view_of(frame.find(input.name), input, frame.rows(), scratch.numbers[i], scratch.texts[i]));
-  }
-}
-
-// What broke a rule, and the rows that no model is to see.
-std::vector<std::size_t> check_rows(const InputPolicy& policy, std::size_t rows, Scratch& scratch,
-                                    Broken& broken) {
-  policy.check(rows, scratch.views, scratch.found);
+void check_rows(const InputPolicy& policy, std::size_t rows, Scratch& scratch, Broken& broken) {
+  policy.check(rows, scratch.frame.views(), scratch.found);
   policy.judge_rows(scratch.found, rows, scratch.verdicts);
   for (const InputViolation& one : scratch.found)
     ++broken.values[fmt::format("{} {}", policy.column_of(one), one.broken)];
-  std::vector<std::size_t> refused;
   for (std::size_t row = 0; row < rows; ++row) {
     const RowVerdict& verdict = scratch.verdicts[row];
     if (!verdict.is_violated) continue;
     ++broken.rows[std::string(on_violation_name(verdict.on_violation))];
-    if (verdict.on_violation == types::OnViolation::kReject) refused.push_back(row);
+    if (verdict.on_violation == types::OnViolation::kReject) scratch.refused.push_back(row);
   }
-  return refused;
 }
 
 // `column` has the rows that are not in `gaps`, which are missing in what is returned.
@@ -354,32 +206,10 @@ Column with_gaps(const Column& column, const std::vector<std::size_t>& gaps) {
   return all;
 }
 
-// An answer for no row at all, as the model says that its answers are.
-Result<Output> empty_output(const OutputSpec& spec) {
-  if (std::ranges::any_of(spec.row_shape, [](std::int64_t size) { return size < 0; })) {
-    return base::error(Code::kFailedPrecondition,
-                       "the rules leave no row of a piece, and the model doesn't say how many "
-                       "values its answer has: output={}",
-                       spec.name);
-  }
-  Output output{.name = spec.name, .type = spec.type, .row_shape = spec.row_shape};
-  const bool is_real =
-      spec.type == DataType::kFp16 || spec.type == DataType::kFp32 || spec.type == DataType::kFp64;
-  if (spec.type == DataType::kBytes) {
-    output.values = std::vector<std::string>();
-  } else if (is_real) {
-    output.values = std::vector<double>();
-  } else {
-    output.values = std::vector<std::int64_t>();
-  }
-  return output;
-}
-
 // The columns of an output: one, or one for each of its values a row.
-Result<std::vector<Column>> columns_of(const Output& output, std::size_t rows) {
+void append_columns(const Output& output, std::size_t rows, std::vector<Column>& columns) {
   std::size_t width = 1;
   for (const std::int64_t size : output.row_shape) width *= static_cast<std::size_t>(size);
-  std::vector<Column> columns;
   for (std::size_t i = 0; i < width; ++i) {
     const std::string name =
         output.row_shape.empty() ? output.name : fmt::format("{}_{}", output.name, i);
@@ -407,6 +237,25 @@ Result<std::vector<Column>> columns_of(const Output& output, std::size_t rows) {
         },
         output.values));
   }
+}
+
+// Columns of answers without rows, as the model says that they are; none where it leaves open how
+// many values one has.
+std::vector<Column> answers_as_declared(const ModelShape& shape) {
+  std::vector<Column> columns;
+  for (const OutputSpec& spec : shape.outputs) {
+    if (std::ranges::any_of(spec.row_shape, [](std::int64_t size) { return size < 0; })) return {};
+    Output output{.name = spec.name, .type = spec.type, .row_shape = spec.row_shape};
+    if (spec.type == DataType::kBytes) {
+      output.values = std::vector<std::string>();
+    } else if (spec.type == DataType::kFp16 || spec.type == DataType::kFp32 ||
+               spec.type == DataType::kFp64) {
+      output.values = std::vector<double>();
+    } else {
+      output.values = std::vector<std::int64_t>();
+    }
+    append_columns(output, 0, columns);
+  }
   return columns;
 }
 
@@ -421,70 +270,143 @@ void summarize(const Column& column, const std::string& name, Summaries& summari
   }
 }
 
-// One piece of a part through the model.
-Result<Frame> score_piece(const Model& model, const BatchScoringOptions& options,
-                          const InputPolicy* policy, const Frame& frame, std::int64_t first_row,
-                          Scratch& scratch, std::vector<Output>& outputs, Summaries& summaries,
-                          Broken& broken) {
-  const ModelShape& shape = model.shape();
-  const std::size_t rows = frame.rows();
-  for (const InputSpec& input : shape.inputs) {
-    if (const Column* column = frame.find(input.name))
-      summarize(*column, "input " + input.name, summaries);
-  }
-  read_views(shape, frame, scratch);
-  std::vector<std::size_t> refused;
-  if (policy != nullptr) refused = check_rows(*policy, rows, scratch, broken);
-  const std::size_t left = rows - refused.size();
-  Frame scored_rows;
-  if (!refused.empty()) {
-    std::vector<std::size_t> kept;
-    for (std::size_t row = 0; row < rows; ++row) {
-      if (!std::ranges::binary_search(refused, row)) kept.push_back(row);
+// Puts the pieces of a job through its model. Safe to use from several threads, each with a Scratch
+// of its own; what it is made of must outlive it.
+class PieceScorer {
+ public:
+  // `policy`: nullable. `stop`: nobody waits for what it does any more.
+  PieceScorer(const Model& model, const BatchScoringOptions& options, const Job& job,
+              const InputPolicy* policy, const std::atomic<bool>& stop)
+      : model_(model), options_(options), job_(job), policy_(policy), stop_(stop) {}
+
+  Result<store::ParquetPieces> open(const Part& part) const {
+    std::vector<std::string> columns;
+    const store::ParquetInfo info =
+        TRY(store::parquet_info(part.input.file, store::ParquetLists::kLeftOut));
+    for (const std::string& name : job_.columns) {  // an optional input may be missing
+      if (std::any_of(info.columns.begin(), info.columns.end(),
+                      [&](const auto& column) { return column.first == name; }))
+        columns.push_back(name);
     }
-    scored_rows = frame.take(kept);
-    read_views(shape, scored_rows, scratch);
+    return store::ParquetPieces::open(part.input.file, columns, part.row_groups,
+                                      options_.rows_per_call);
   }
-  if (left > 0) {
-    TRY(model.predict({.rows = left, .inputs = scratch.views}, outputs));
-  } else {
-    outputs.clear();
-    for (const OutputSpec& spec : shape.outputs) outputs.push_back(TRY(empty_output(spec)));
-  }
-  Frame scored;
-  for (const std::string& name : options.keep) TRY(scored.add(*TRY(frame.column(name))));
-  Column row_column = Column::of_type(std::string(kRowColumn), ColumnType::kInt64);
-  Column model_column = Column::of_type(std::string(kModelColumn), ColumnType::kString);
-  for (std::size_t row = 0; row < rows; ++row) {
-    row_column.append_int(first_row + static_cast<std::int64_t>(row));
-    model_column.append_string(options.model_uri);
-  }
-  TRY(scored.add(std::move(row_column)));
-  for (const Output& output : outputs) {
-    for (Column& column : TRY(columns_of(output, left))) {
+
+  // What a part has of this piece.
+  Result<Frame> score(const Frame& piece, std::int64_t first_row, Scratch& scratch,
+                      Summaries& summaries, Broken& broken) {
+    const std::size_t rows = piece.rows();
+    for (const InputSpec& input : model_.shape().inputs) {
+      if (const Column* column = piece.find(input.name))
+        summarize(*column, "input " + input.name, summaries);
+    }
+    std::vector<Column> answers = TRY(answer(piece, scratch, broken));
+    if (scratch.refused.size() == rows) answers = TRY(answers_of_others());
+    Frame scored;
+    for (const std::string& name : options_.keep) TRY(scored.add(*TRY(piece.column(name))));
+    Column row_column = Column::of_type(std::string(kRowColumn), ColumnType::kInt64);
+    Column model_column = Column::of_type(std::string(kModelColumn), ColumnType::kString);
+    for (std::size_t row = 0; row < rows; ++row) {
+      row_column.append_int(first_row + static_cast<std::int64_t>(row));
+      model_column.append_string(options_.model_uri);
+    }
+    TRY(scored.add(std::move(row_column)));
+    for (Column& column : answers) {
       summarize(column, "output " + column.name, summaries);
-      if (auto added = scored.add(refused.empty() ? std::move(column) : with_gaps(column, refused));
+      if (auto added = scored.add(scratch.refused.empty() ? std::move(column)
+                                                          : with_gaps(column, scratch.refused));
           !added)
         return std::move(added).error().with_context("an output and a column that is kept");
     }
-  }
-  TRY(scored.add(std::move(model_column)));
-  if (policy == nullptr) return scored;
-  Column which = Column::of_type(std::string(kViolationsColumn), ColumnType::kString);
-  Column what = Column::of_type(std::string(kOnViolationColumn), ColumnType::kString);
-  for (const RowVerdict& verdict : scratch.verdicts) {
-    if (verdict.is_violated) {
-      which.append_string(verdict.broken);
-      what.append_string(std::string(on_violation_name(verdict.on_violation)));
-    } else {
-      which.append_null();
-      what.append_null();
+    TRY(scored.add(std::move(model_column)));
+    if (policy_ == nullptr) return scored;
+    Column which = Column::of_type(std::string(kViolationsColumn), ColumnType::kString);
+    Column what = Column::of_type(std::string(kOnViolationColumn), ColumnType::kString);
+    for (const RowVerdict& verdict : scratch.verdicts) {
+      if (verdict.is_violated) {
+        which.append_string(verdict.broken);
+        what.append_string(std::string(on_violation_name(verdict.on_violation)));
+      } else {
+        which.append_null();
+        what.append_null();
+      }
     }
+    TRY(scored.add(std::move(which)));
+    TRY(scored.add(std::move(what)));
+    return scored;
   }
-  TRY(scored.add(std::move(which)));
-  TRY(scored.add(std::move(what)));
-  return scored;
-}
+
+ private:
+  using Answers = std::vector<Column>;
+
+  // The answers to the rows that the rules leave, if any; the others are in the scratch.
+  Result<Answers> answer(const Frame& piece, Scratch& scratch, Broken& broken) {
+    const ModelShape& shape = model_.shape();
+    const std::size_t rows = piece.rows();
+    scratch.frame.read(shape, piece);
+    scratch.refused.clear();
+    if (policy_ != nullptr) check_rows(*policy_, rows, scratch, broken);
+    Answers answers;
+    const std::size_t left = rows - scratch.refused.size();
+    if (left == 0) return answers;
+    Frame others;
+    if (left < rows) {
+      std::vector<std::size_t> kept;
+      for (std::size_t row = 0; row < rows; ++row) {
+        if (!std::ranges::binary_search(scratch.refused, row)) kept.push_back(row);
+      }
+      others = piece.take(kept);
+      scratch.frame.read(shape, others);
+    }
+    TRY(model_.predict({.rows = left, .inputs = scratch.frame.views()}, scratch.outputs));
+    for (const Output& output : scratch.outputs) append_columns(output, left, answers);
+    learn(answers);
+    return answers;
+  }
+
+  // The columns of answers, without rows, for pieces that have none: a model's shape doesn't tell
+  // them (Python answers with what types it likes, ONNX may leave the width open). Where nobody has
+  // seen any yet, they are looked for, in one piece after the other: so they are the same however
+  // often a job is cut off. When the rules leave no row of the whole job, as the model says.
+  Result<Answers> answers_of_others() {
+    const base::MutexLock one_looks(look_mutex_);
+    Scratch scratch;
+    Broken counted_elsewhere;
+    for (std::size_t at = 0; at < job_.parts.size() && !known(); ++at) {
+      const Part& part = job_.parts[at];
+      auto pieces = TRY(open(part));
+      while (!stop_ && !known()) {
+        const auto piece = TRY(pieces.next());
+        if (!piece) break;
+        if (auto answers = answer(*piece, scratch, counted_elsewhere); !answers)
+          return std::move(answers).error().with_context("file " + called(part.input));
+      }
+    }
+    learn(answers_as_declared(model_.shape()));
+    return *known();
+  }
+
+  std::optional<Answers> known() {
+    const base::MutexLock lock(mutex_);
+    return known_;
+  }
+  void learn(const Answers& answers) {
+    const base::MutexLock lock(mutex_);
+    if (known_) return;
+    known_.emplace();
+    for (const Column& column : answers)
+      known_->push_back(Column::of_type(column.name, column.type));
+  }
+
+  const Model& model_;
+  const BatchScoringOptions& options_;
+  const Job& job_;
+  const InputPolicy* const policy_;
+  const std::atomic<bool>& stop_;
+  base::Mutex look_mutex_;  // before mutex_
+  base::Mutex mutex_;
+  std::optional<Answers> known_ GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
@@ -519,6 +441,7 @@ Result<BatchScoringReport> score_files(
   std::optional<Error> failure;
   std::atomic<bool> stop = false;
   std::atomic<std::size_t> next = 0;
+  PieceScorer scorer(model, options, job, policy.get(), stop);
 
   const auto score_part = [&](const Part& part) -> Result<void> {
     Summaries of_part;
@@ -536,27 +459,16 @@ Result<BatchScoringReport> score_files(
       report.rows_resumed += part.rows;
       done.rows += part.rows;
     } else {
-      std::vector<std::string> columns;
-      const store::ParquetInfo info = TRY(store::parquet_info(part.input.file));
-      for (const std::string& name : job.columns) {  // an optional input may be missing
-        if (std::any_of(info.columns.begin(), info.columns.end(),
-                        [&](const auto& column) { return column.first == name; }))
-          columns.push_back(name);
-      }
-      auto pieces = TRY(store::ParquetPieces::open(part.input.file, columns, part.row_groups,
-                                                   options.rows_per_call));
+      auto pieces = TRY(scorer.open(part));
       const std::filesystem::path unfinished = options.scratch / part.output;
       store::ParquetWriter writer(unfinished);
       Scratch scratch;
-      std::vector<Output> outputs;
       for (std::int64_t row = part.first_row; !stop;) {
         auto piece = TRY(pieces.next());
         if (!piece) break;
         const auto rows = static_cast<std::int64_t>(piece->rows());
         if (rows == 0) continue;
-        const Frame scored = TRY(score_piece(model, options, policy.get(), *piece, row, scratch,
-                                             outputs, of_part, broken_of_part));
-        TRY(writer.append(scored));
+        TRY(writer.append(TRY(scorer.score(*piece, row, scratch, of_part, broken_of_part))));
         row += rows;
         base::MutexLock lock(mutex);
         done.rows += rows;

@@ -57,12 +57,13 @@ struct BatchScoringReport {
 // columns kept, `row` (the row's position in its input file), every output of the model and
 // `model`; where there are rules, `input_violations` ({"distance":"max"}, as the request log has
 // it) and `on_violation`, the gravest of them: "reject" (the row was given to no model and has no
-// answer), "quarantine" or "flag" (it has one). A part appears when it is whole; a job that was cut
+// answer), "quarantine" or "flag" (it has one). Answers are columns everywhere, or, when the rules
+// leave no row of the whole job, nowhere. A part appears when it is whole; a job that was cut
 // off goes on with the parts that are missing. `progress` is called from the scoring threads, one
 // at a time.
 //
 // kInvalidArgument: a file lacks a column of the model, or has it as another type; a model with
-// tensor inputs or several values an output; a rule of texts for numbers or the other way round.
+// tensor inputs; a rule of texts for numbers or the other way round.
 // kFailedPrecondition: `output` has parts of another job.
 Result<BatchScoringReport> score_files(
     const Model& model, const BatchScoringOptions& options, store::ObjectStore& output,

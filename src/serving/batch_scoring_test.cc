@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -45,6 +46,34 @@ class Doubling final : public Model {
                                 {.name = "length", .type = DataType::kInt64}}};
 };
 
+// What it says of its answers is wrong, as a model of Python's may be, and open, as ONNX's.
+class Labelling final : public Model {
+ public:
+  const ModelShape& shape() const override { return shape_; }
+  std::string_view platform() const override { return "test"; }
+  Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const override {
+    if (++calls == fail_at) return base::error(Code::kUnavailable, "killed");
+    std::vector<std::int64_t> labels;
+    std::vector<std::string> words;
+    for (std::size_t row = 0; row < call.rows; ++row) {
+      labels.push_back(static_cast<std::int64_t>(call.inputs[0].numbers[row]) % 7);
+      for (const char* word : {"low", "high"}) words.emplace_back(word);
+    }
+    outputs = {
+        {.name = "label", .type = DataType::kInt64, .values = std::move(labels)},
+        {.name = "word", .type = DataType::kBytes, .row_shape = {2}, .values = std::move(words)}};
+    return {};
+  }
+  std::size_t memory_bytes() const override { return 0; }
+
+  mutable std::atomic<int> calls = 0;
+  int fail_at = 0;
+
+ private:
+  ModelShape shape_{.inputs = {{.name = "n"}},
+                    .outputs = {{.name = "predict", .type = DataType::kFp64, .row_shape = {-1}}}};
+};
+
 class BatchScoringTest : public ::testing::Test {
  protected:
   BatchScoringTest() {
@@ -76,9 +105,30 @@ class BatchScoringTest : public ::testing::Test {
     MUST(frame.add(std::move(id)));
     return frame;
   }
-  Result<BatchScoringReport> score() {
-    return score_files(model_, options_, *output_,
+  Result<BatchScoringReport> score() { return score_with(model_); }
+  Result<BatchScoringReport> score_with(const Model& model) {
+    return score_files(model, options_, *output_,
                        [&](const BatchScoringProgress& at) { last_ = at; });
+  }
+  // Rows without a number, or with a smaller one, are refused.
+  void refuse_below(int least) {
+    options_.rules = MUST(types::read_input_rules(MUST(types::YamlNode::parse(
+        fmt::format("on_violation: reject\ncolumns: {{n: {{min: {}, required: true}}}}", least)))));
+  }
+  // By the parts' names: their bytes, and their columns.
+  std::map<std::string, std::string> parts() {
+    std::map<std::string, std::string> bytes;
+    for (const auto& entry : std::filesystem::directory_iterator(out_)) {
+      if (entry.path().extension() == ".parquet")
+        bytes[entry.path().filename()] = MUST(store::read_file(entry.path()));
+    }
+    return bytes;
+  }
+  static std::string columns_of(const std::filesystem::path& part) {
+    std::string names;
+    for (const auto& [name, type] : MUST(store::parquet_info(part)).columns)
+      names += fmt::format("{} {}, ", name, types::type_name(type));
+    return names;
   }
 
   store::testing::TempFolder folder_;
@@ -193,11 +243,66 @@ columns:
   EXPECT_EQ(report->summary.at("output doubled").as_object().at("rows"), Json(800 - rejected));
   EXPECT_EQ(report->summary.at("output doubled").as_object().at("missing"), Json(0));
   options_.rules.columns.pop_back();
-  EXPECT_EQ(score().error().code, Code::kFailedPrecondition) << "other rules, another job";
+  const Error other_rules = score().error();
+  EXPECT_EQ(other_rules.code, Code::kFailedPrecondition);
+  EXPECT_NE(other_rules.message.find("columns or rules"), std::string::npos);
   options_.rules =
       MUST(types::read_input_rules(MUST(types::YamlNode::parse("columns: {n: {pattern: x}}"))));
   options_.overwrite = true;
   EXPECT_EQ(score().error().code, Code::kInvalidArgument);
+}
+
+// Such a piece had the columns of the model's shape: the job failed whenever it was tried, or its
+// parts differed.
+TEST_F(BatchScoringTest, APieceWithoutAnswersHasTheColumnsOfOthers) {
+  refuse_below(250);  // of both files the first part and what the second begins with
+  const Labelling model;
+  const auto report = score_with(model);
+  ASSERT_TRUE(report) << report.error().message;
+  const auto whole = parts();
+  ASSERT_EQ(whole.size(), 4u);
+  for (const auto& [name, bytes] : whole) {
+    EXPECT_EQ(columns_of(out_ / name),
+              "id string, row int64, label int64, word_0 string, word_1 string, model string, "
+              "input_violations string, on_violation string, ")
+        << name;
+    const types::Frame frame = MUST(store::read_parquet(out_ / name));
+    for (std::size_t row = 0; row < frame.rows(); ++row) {
+      const std::int64_t at = frame.find("row")->ints[row];
+      const bool is_refused = at < 250 || at % 10 == 0;
+      EXPECT_EQ(frame.find("label")->is_valid(row), !is_refused) << at;
+      EXPECT_EQ(frame.find("word_1")->is_valid(row), !is_refused) << at;
+      EXPECT_EQ(frame.find("label")->ints[row], is_refused ? 0 : at % 7) << at;
+    }
+  }
+  EXPECT_EQ(report->summary.at("output label").as_object().at("rows"), Json(2 * 135));
+
+  // Whoever begins, and wherever it is cut off, the same comes out.
+  for (const std::size_t threads : {1u, 3u}) {
+    options_.threads = threads;
+    for (int calls = 1; calls < 6; ++calls) {
+      std::filesystem::remove_all(out_);
+      Labelling cut;
+      cut.fail_at = calls;
+      ASSERT_FALSE(score_with(cut)) << calls;
+      ASSERT_TRUE(score_with(model));
+      EXPECT_EQ(parts(), whole) << threads << " threads, cut at call " << calls;
+    }
+  }
+}
+
+TEST_F(BatchScoringTest, WhereTheRulesLeaveNothingThereAreNoAnswers) {
+  refuse_below(1000);
+  const Labelling model;
+  const auto report = score_with(model);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(model.calls, 0);
+  for (const auto& [name, bytes] : parts()) {
+    EXPECT_EQ(columns_of(out_ / name),
+              "id string, row int64, model string, input_violations string, on_violation string, ");
+  }
+  EXPECT_FALSE(report->summary.contains("output label"));
+  EXPECT_EQ(report->violations->at("rows").as_object().at("reject"), Json(800));
 }
 
 TEST_F(BatchScoringTest, AnotherJobsFolderIsNotMixedWithThisOne) {

@@ -419,6 +419,13 @@ Result<InputTally::Counts> Endpoints::violations(std::string_view endpoint) {
   return input_tallies_.of(serving->spec.endpoint)->read();
 }
 
+Result<std::vector<MinuteOfRequests>> Endpoints::recent_minutes(std::string_view endpoint) {
+  const auto serving = find(endpoint);
+  if (serving == nullptr)
+    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+  return tallies_.minutes_of(serving->spec.endpoint)->read(wall_clock_.now());
+}
+
 std::vector<VersionStatistics> Endpoints::statistics() const {
   std::vector<VersionStatistics> all;
   const auto table = table_.load();

@@ -137,6 +137,8 @@ class Endpoints {
   Result<Inputs> inputs(std::string_view endpoint);
   // Which rules of its inputs were broken since the server started. kNotFound.
   Result<InputTally::Counts> violations(std::string_view endpoint);
+  // How it has answered in the last hour of the wall clock, as far as this process runs. kNotFound.
+  Result<std::vector<MinuteOfRequests>> recent_minutes(std::string_view endpoint);
   std::vector<VariantMemory> memory(std::string_view endpoint) const;  // empty: no such endpoint
   std::size_t memory_bytes() const;                                    // of all models in memory
   // Of the versions that answer now; by endpoint and version.

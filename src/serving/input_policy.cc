@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/json_document.h"
+#include "base/text.h"
 
 namespace slipway::serving {
 namespace {
@@ -44,9 +45,8 @@ std::string rule_text(const types::ColumnRule& rule, std::string_view broken) {
 // A text as people are shown it.
 std::string shown(std::string_view text) {
   if (!base::is_utf8(text)) return fmt::format("{} bytes that are no text", text.size());
-  std::size_t end = std::min(text.size(), kValueBytesMax);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+  const std::string_view seen = base::beginning(text, kValueBytesMax);
+  return std::string(seen) + (seen.size() < text.size() ? "..." : "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "serving/endpoints.h"
 #include "serving/gather.h"
+#include "serving/logged_answer.h"
 
 namespace slipway::serving {
 namespace {
@@ -15,104 +16,6 @@ std::string make_id(base::Random& random) {
   static const std::string prefix = random.hex(6);
   static std::atomic<std::uint64_t> next{0};
   return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
-}
-
-// Elements of a row.
-std::size_t row_size(const Output& output) {
-  std::size_t size = 1;
-  for (const std::int64_t side : output.row_shape) size *= static_cast<std::size_t>(side);
-  return size;
-}
-
-// What is logged as the prediction: the first output, when it is one number a row; else NaN.
-double single_value(const std::vector<Output>& outputs, std::size_t row) {
-  if (outputs.empty() || row_size(outputs.front()) != 1) return std::nan("");
-  return std::visit(
-      [&](const auto& values) {
-        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
-          return static_cast<double>(values[row]);
-        } else {
-          return std::nan("");
-        }
-      },
-      outputs.front().values);
-}
-
-bool is_one_number(const std::vector<Output>& outputs) {
-  return outputs.size() == 1 && row_size(outputs.front()) == 1 &&
-         !std::holds_alternative<std::vector<std::string>>(outputs.front().values);
-}
-
-// A row of one output as JSON: its value, or a list of its values.
-void add_values(const Output& output, std::size_t row, std::string& text) {
-  const std::size_t size = row_size(output);
-  if (size != 1) text += '[';
-  std::visit(
-      [&](const auto& values) {
-        for (std::size_t i = row * size; i < (row + 1) * size; ++i) {
-          if (i != row * size) text += ',';
-          if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
-            if (std::isfinite(static_cast<double>(values[i]))) {
-              fmt::format_to(std::back_inserter(text), "{}", values[i]);
-            } else {
-              text += "null";
-            }
-          } else {
-            text += base::to_text(Json(values[i]));
-          }
-        }
-      },
-      output.values);
-  if (size != 1) text += ']';
-}
-
-// The place of a row's largest number, and how many there are: what is kept of a list that is too
-// long. Empty: none of them is a number.
-std::string largest_of(const Output& output, std::size_t row) {
-  const std::size_t size = row_size(output);
-  std::optional<std::size_t> at;
-  std::visit(
-      [&](const auto& values) {
-        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
-          const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * size);
-          for (std::size_t i = 0; i < size; ++i) {
-            if (std::isnan(static_cast<double>(first[static_cast<std::ptrdiff_t>(i)]))) continue;
-            if (!at ||
-                first[static_cast<std::ptrdiff_t>(i)] > first[static_cast<std::ptrdiff_t>(*at)])
-              at = i;
-          }
-        }
-      },
-      output.values);
-  return at ? fmt::format(R"({{"largest_at":{},"of":{}}})", *at, size) : "";
-}
-
-// What is logged of an answer that is not one number: its values as JSON, by name when there are
-// several outputs. Of more than `values_max` of them only what is one value, and of each list of
-// numbers where its largest is; nothing of more outputs than that.
-std::string values_of(const std::vector<Output>& outputs, std::size_t row, std::size_t values_max) {
-  std::size_t size = 0;
-  for (const Output& output : outputs) size += row_size(output);
-  if (outputs.size() > values_max) return "";
-  const bool is_whole = size <= values_max;
-  const auto value_of = [&](const Output& output) {
-    if (!is_whole && row_size(output) != 1) return largest_of(output, row);
-    std::string value;
-    add_values(output, row, value);
-    return value;
-  };
-  if (outputs.size() == 1) return value_of(outputs.front());
-  std::string text;
-  for (const Output& output : outputs) {
-    const std::string value = value_of(output);
-    if (value.empty()) continue;
-    text += text.empty() ? '{' : ',';
-    text += base::to_text(Json(output.name));
-    text += ':';
-    text += value;
-  }
-  if (!text.empty()) text += '}';
-  return text;
 }
 
 double micros_since(std::chrono::steady_clock::time_point start) {
@@ -207,6 +110,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   serving->requests->add();
   const auto fail = [&](Error error) {
     serving->errors->add();
+    serving->minutes->add_error(wall_clock_.now());
     return error;
   };
   const Batch& batch = request.batch;
@@ -344,9 +248,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .latency_us = static_cast<std::int64_t>(latency_us),
            .event_time = time_of(row),
            .arrival_time = arrival_time,
-           .prediction = scored ? single_value(outputs, row) : std::nan(""),
+           .prediction = scored ? logged_number(outputs, row) : std::nan(""),
            .values = has_values ? std::string_view(scratch.kept.emplace_back(
-                                      values_of(outputs, row, options_.logged_values_max)))
+                                      logged_values(outputs, row, options_.logged_values_max)))
                                 : std::string_view(),
            .input_violations = verdict != nullptr ? std::string_view(verdict->broken)
                                : is_checked       ? std::string_view("")
@@ -378,6 +282,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     answer.outputs.front().name = serving->spec.output;
   const double total_us = micros_since(start);
   serving->latency->observe(total_us * 1e-6);
+  serving->minutes->add(total_us, arrival_time);
   tally.seconds().observe(total_us * 1e-6);
   tally.add(batch.rows,
             {.gather_ns = to_ns(prepared_us),

@@ -187,6 +187,7 @@ Result<std::shared_ptr<const Serving>> make_serving(
                                      "Requests that were answered with an error.", labels);
   serving->latency =
       &metrics.histogram("slipway_endpoint_seconds", "Time to look up features and score.", labels);
+  serving->minutes = tallies.minutes_of(spec.endpoint);
   return std::shared_ptr<const Serving>(std::move(serving));
 }
 

@@ -13,6 +13,7 @@
 #include "serving/input_policy.h"
 #include "serving/model.h"
 #include "serving/ports.h"
+#include "serving/recent_minutes.h"
 #include "serving/request.h"
 #include "serving/request_log.h"
 #include "serving/version_statistics.h"
@@ -65,6 +66,7 @@ struct Serving {
   base::Counter* requests = nullptr;
   base::Counter* errors = nullptr;
   base::Histogram* latency = nullptr;
+  std::shared_ptr<RecentMinutes> minutes;
 };
 
 // Position of the input of that name; inputs.size() when there is none.

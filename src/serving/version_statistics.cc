@@ -80,6 +80,13 @@ std::shared_ptr<VersionTally> VersionTallies::of(const std::string& endpoint,
   return tally;
 }
 
+std::shared_ptr<RecentMinutes> VersionTallies::minutes_of(const std::string& endpoint) {
+  base::MutexLock lock(mutex_);
+  std::shared_ptr<RecentMinutes>& minutes = minutes_[endpoint];
+  if (minutes == nullptr) minutes = std::make_shared<RecentMinutes>();
+  return minutes;
+}
+
 std::shared_ptr<VersionTally> VersionTallies::make(const std::string& endpoint,
                                                    std::int64_t version) {
   const base::Metrics::Labels labels{{"endpoint", endpoint}, {"version", std::to_string(version)}};

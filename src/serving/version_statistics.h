@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "base/timestamp.h"
 #include "serving/model.h"
+#include "serving/recent_minutes.h"
 
 namespace slipway::serving {
 
@@ -106,13 +107,14 @@ class VersionTally {
   std::weak_ptr<const Model> model_ GUARDED_BY(mutex_);
 };
 
-// The tallies of all versions, which are metrics too; they are kept when a version no longer
-// answers. Safe to use from several threads.
+// The tallies of all versions, which are metrics too, and the recent minutes of all endpoints; they
+// are kept when a version no longer answers. Safe to use from several threads.
 class VersionTallies {
  public:
   explicit VersionTallies(base::Metrics& metrics) : metrics_(metrics) {}
 
   std::shared_ptr<VersionTally> of(const std::string& endpoint, std::int64_t version);
+  std::shared_ptr<RecentMinutes> minutes_of(const std::string& endpoint);
 
  private:
   std::shared_ptr<VersionTally> make(const std::string& endpoint, std::int64_t version);
@@ -121,6 +123,7 @@ class VersionTallies {
   base::Mutex mutex_;
   std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<VersionTally>> tallies_
       GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<RecentMinutes>> minutes_ GUARDED_BY(mutex_);
 };
 
 }  // namespace slipway::serving

@@ -6,11 +6,10 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <thread>
 #include <vector>
 
-#include "base/mutex.h"
 #include "store/db.h"
+#include "store/feed_loop.h"
 
 namespace slipway::store {
 
@@ -38,11 +37,11 @@ class EventFeed {
     std::chrono::milliseconds look{200};
     std::chrono::seconds silence_max{15};
   };
-  EventFeed(Db& db, Options options) : db_(db), options_(options) {}
-  ~EventFeed();  // stop()
+  EventFeed(Db& db, Options options)
+      : db_(db), options_(options), loop_({"event-feed", options.listeners_max, options.look}) {}
 
   void start();
-  void stop();  // ends every listener. Idempotent.
+  void stop() { loop_.stop(); }  // ends every listener. Idempotent.
 
   // Begins now, or behind event `after` when not too much has happened since. kResourceExhausted:
   // too many listeners. kUnavailable: the server stops.
@@ -58,8 +57,7 @@ class EventFeed {
     Clock::time_point heard = Clock::now();
   };
 
-  void run();
-  // Both: for the thread alone.
+  // All: for the loop's thread alone.
   Result<void> look(std::span<const std::shared_ptr<Listener>> listeners);
   Result<void> join(Listener& listener);
   void look_after(Listener& listener);
@@ -67,13 +65,8 @@ class EventFeed {
   Db& db_;
   const Options options_;
 
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  std::vector<std::shared_ptr<Listener>> listeners_ GUARDED_BY(mutex_);
-  bool stopping_ GUARDED_BY(mutex_) = false;
-
-  std::int64_t position_ = -1;  // of thread_: told up to here; -1: nobody listens
-  std::thread thread_;
+  std::int64_t position_ = -1;  // of the loop's thread: told up to here; -1: nobody listens
+  FeedLoop<Listener> loop_;
 };
 
 }  // namespace slipway::store

@@ -95,17 +95,20 @@ Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& q
 }
 
 Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::string& run_id,
-                                                       std::size_t curves_max,
-                                                       std::size_t points_max) {
-  std::vector<std::string> keys;
-  for (const Metric& latest : TRY(runs.get(run_id)).metrics) keys.push_back(latest.key);
-  std::sort(keys.begin(), keys.end());
-  if (keys.size() > curves_max) keys.resize(curves_max);
+                                                       const CurveQuery& query) {
+  std::vector<std::string> logged;
+  for (const Metric& latest : TRY(runs.get(run_id)).metrics) logged.push_back(latest.key);
+  std::sort(logged.begin(), logged.end());
+  std::vector<std::string> keys = query.keys.empty() ? logged : query.keys;
+  std::erase_if(keys, [&](const std::string& key) {
+    return !std::binary_search(logged.begin(), logged.end(), key);
+  });
+  if (keys.size() > query.curves_max) keys.resize(query.curves_max);
   std::vector<std::vector<Metric>> curves;
   for (const std::string& key : keys) {
     std::vector<Metric> points = TRY(runs.metric_history(run_id, key, 0, "")).items;
     sort_by_step(points);
-    curves.push_back(outline_of(std::move(points), points_max));
+    curves.push_back(outline_of(std::move(points), query.points_max));
   }
   return curves;
 }

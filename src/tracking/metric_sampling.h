@@ -28,11 +28,16 @@ struct SampleQuery {
 // Run by run, each by step, time and value. kInvalidArgument.
 Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query);
 
-// The curves of a run: of its first `curves_max` metrics by name, by step, time and value, each to
-// be drawn with at most `points_max` points (outline_of). kNotFound: no such run.
+struct CurveQuery {
+  std::vector<std::string> keys;  // none: all that the run has, by name
+  std::size_t curves_max;         // of these the first
+  std::size_t points_max = kSampledPointsMax;
+};
+
+// The curves of a run, each by step, time and value, to be drawn with at most `points_max` points
+// (outline_of). Keys that the run doesn't have give none. kNotFound: no such run.
 Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::string& run_id,
-                                                       std::size_t curves_max,
-                                                       std::size_t points_max = kSampledPointsMax);
+                                                       const CurveQuery& query);
 
 // At most `points_max` of `points`: the first of each of as many even buckets, the very last in
 // place of the last bucket's.

@@ -144,8 +144,6 @@ Reclaimer::Reclaimer(store::Db& db, Artifacts& artifacts, RegisteredUses& uses,
       failures_(metrics.counter("slipway_reclaim_failures_total",
                                 "Deleted things that could not be taken away yet.")) {}
 
-Reclaimer::~Reclaimer() { stop(); }
-
 Result<ReclaimReport> Reclaimer::reclaim(const ReclaimRequest& request) {
   base::MutexLock turn(turn_);
   TRY(stamp_old_tombstones());
@@ -437,35 +435,18 @@ Result<void> Reclaimer::delete_rows(const Candidate& candidate, const ReclaimedT
 }
 
 void Reclaimer::start() {
-  if (options_.retention.micros > 0) thread_ = std::thread([this] { run(); });
-}
-
-void Reclaimer::stop() {
-  {
-    base::MutexLock lock(mutex_);
-    stopping_ = true;
-    wake_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void Reclaimer::run() {
+  if (options_.retention.micros <= 0) return;
   ReclaimRequest request;
   request.older_than = options_.retention;
   request.things_max = 20;  // so that stopping doesn't wait long
-  while (true) {
-    {
-      base::MutexLock lock(mutex_);
-      if (!stopping_ && request.after.empty())
-        wake_.wait_for_ms(mutex_, static_cast<long>(options_.interval.micros / 1000));
-      if (stopping_) return;
-    }
+  passes_.start(options_.interval, [this, request]() mutable {
     Result<ReclaimReport> report = reclaim(request);
     request.after = report ? std::move(report->next) : "";
     if (!report)
       base::log_warning("tracking", "reclaiming what was deleted failed: why={}",
                         report.error().message);
-  }
+    return request.after.empty() ? options_.interval : base::Duration{};
+  });
 }
 
 }  // namespace slipway::tracking

@@ -4,12 +4,12 @@
 
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/passes.h"
 #include "store/db.h"
 #include "tracking/artifacts.h"
 
@@ -87,7 +87,6 @@ class Reclaimer {
   };
   Reclaimer(store::Db& db, Artifacts& artifacts, RegisteredUses& uses, ExperimentContents& contents,
             const base::Clock& clock, base::Metrics& metrics, Options options);
-  ~Reclaimer();  // stop()
 
   // Two calls at the same time take turns. Writers are never held up: every thing has small
   // transactions of its own.
@@ -95,7 +94,7 @@ class Reclaimer {
 
   // A thread that reclaims what is older than the retention.
   void start();
-  void stop();  // after the thing at hand. Idempotent.
+  void stop() { passes_.stop(); }  // after the thing at hand. Idempotent.
 
  private:
   struct Candidate {
@@ -113,7 +112,6 @@ class Reclaimer {
   Result<bool> mark(ReclaimedKind kind, const std::string& id);
   Result<void> take_contents(std::int64_t experiment, bool dry_run, ReclaimedThing& thing);
   Result<void> delete_rows(const Candidate& candidate, const ReclaimedThing& thing);
-  void run();
 
   store::Db& db_;
   Artifacts& artifacts_;
@@ -126,11 +124,8 @@ class Reclaimer {
   base::Counter& bytes_;
   base::Counter& failures_;
 
-  base::Mutex turn_;  // held while reclaiming; taken before mutex_
-  base::Mutex mutex_;
-  base::CondVar wake_;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  base::Mutex turn_;  // held while reclaiming
+  base::Passes passes_;
 };
 
 }  // namespace slipway::tracking

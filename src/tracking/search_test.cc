@@ -226,7 +226,7 @@ TEST_F(SearchTest, AModelWithoutANameGetsOneThatCanBeRead) {
   EXPECT_EQ(std::count(model.name.begin(), model.name.end(), '-'), 2) << model.name;
 }
 
-TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
+TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByNameOrThoseThatAreNamed) {
   const std::string run = MUST(runs_.create({.experiment_id = "0"})).id;
   std::vector<Metric> points;
   for (std::int64_t step = 9; step >= 0; --step)
@@ -234,7 +234,8 @@ TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
   points.push_back({"auc", 0.7, 1, 0});
   points.push_back({"zeal", 0.1, 1, 0});
   MUST(runs_.log_batch(run, points, {}, {}));
-  const auto curves = MUST(sample_curves(runs_, run, 2, 6));
+  const auto curves =
+      MUST(sample_curves(runs_, run, {.keys = {}, .curves_max = 2, .points_max = 6}));
   ASSERT_EQ(curves.size(), 2u);
   ASSERT_EQ(curves[0].size(), 1u);
   EXPECT_EQ(curves[0][0].key, "auc");
@@ -242,7 +243,13 @@ TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
   EXPECT_EQ(curves[1].front().step, 0);
   EXPECT_EQ(curves[1][2].value, 9.0);  // the peak
   EXPECT_EQ(curves[1].back().step, 9);
-  EXPECT_EQ(sample_curves(runs_, std::string(32, 'f'), 2).error().code, Code::kNotFound);
+  const auto named =
+      MUST(sample_curves(runs_, run, {.keys = {"zeal", "never", "loss", "auc"}, .curves_max = 2}));
+  ASSERT_EQ(named.size(), 2u);
+  EXPECT_EQ(named[0][0].key, "zeal");
+  EXPECT_EQ(named[1][0].key, "loss");
+  const auto absent = sample_curves(runs_, std::string(32, 'f'), {.keys = {}, .curves_max = 2});
+  EXPECT_EQ(absent.error().code, Code::kNotFound);
 }
 
 TEST(Outline, BothEndsAndEveryPeakAreKept) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "types/yaml_text.h"
 
 namespace slipway::types {
 namespace {
@@ -164,19 +165,9 @@ JsonObject InputRules::to_json() const {
 std::string InputRules::to_yaml() const {
   std::string out =
       fmt::format("inputs:\n  on_violation: {}\n  columns:\n", on_violation_name(on_violation));
-  // JSON of one line is YAML.
   const JsonObject all = to_json();
-  for (const auto& [name, rule] : all.at("columns").as_object()) {
-    std::string members;
-    for (const auto& [member, value] : rule.as_object()) {
-      members += members.empty() ? "" : ", ";
-      members += fmt::format("{}: ", std::string_view(member));
-      members += value.is_double()                          ? fmt::format("{}", value.get_double())
-                 : value.is_string() && member != "pattern" ? std::string(value.get_string())
-                                                            : base::to_text(value);
-    }
-    out += fmt::format("    {}: {{{}}}\n", base::to_text(Json(name)), members);
-  }
+  for (const auto& [name, rule] : all.at("columns").as_object())
+    out += fmt::format("    {}: {}\n", yaml_scalar(name), flow_yaml(rule));
   return out;
 }
 

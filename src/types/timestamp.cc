@@ -44,6 +44,9 @@ struct Unit {
 constexpr Unit kUnits[] = {{"w", 7 * kDayMicros}, {"d", kDayMicros}, {"h", 3'600'000'000},
                            {"m", 60'000'000},     {"s", 1'000'000},  {"ms", 1'000}};
 
+// A century: what is added to a time stays one that can be written.
+constexpr Duration kDurationMax{36'500 * kDayMicros};
+
 }  // namespace
 
 std::string to_rfc3339(Timestamp time) {
@@ -120,13 +123,14 @@ Result<Duration> parse_duration(std::string_view text) {
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (ec == std::errc() && number >= 0) {
     for (const Unit& known : kUnits) {
-      if (unit == known.name && number <= std::numeric_limits<std::int64_t>::max() / known.micros) {
+      if (unit == known.name && number <= kDurationMax.micros / known.micros) {
         return Duration{number * known.micros};
       }
     }
   }
   return base::error(Code::kInvalidArgument,
-                     "not a duration (a whole number and ms, s, m, h, d or w): text={}", text);
+                     "not a duration (a whole number and ms, s, m, h, d or w, at most {}): text={}",
+                     to_text(kDurationMax), text);
 }
 
 std::string to_text(Duration duration) {

@@ -35,6 +35,7 @@ TEST(YamlReader, TellsWhereTheMistakeIs) {
       {"weight: 1\ncount: 1.5\n", "expected a whole number: text=1.5"},
       {"weight: 1\nleast: -1\n", "least must be at least 0: got=-1"},
       {"weight: 1\nhold: soon\n", "line 2, column 7: not a duration"},
+      {"weight: 1\nhold: 3000000d\n", "line 2, column 7: not a duration"},
       {"weight: 1\nhold: [1h]\n", "line 2, column 7: expected text"},
       {"weight: 1\nnames: a\n", "line 2, column 8: expected a list"},
       {"hold: 1h\n", "line 1, column 1: thing needs a key: key=weight"},

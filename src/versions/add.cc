@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "versions/chunker.h"
+#include "versions/ignore.h"
 
 namespace slipway::versions {
 namespace {
@@ -24,6 +25,7 @@ constexpr std::size_t kBlockBytes = 8 << 20;
 constexpr std::size_t kBlocksAhead = 4;
 constexpr int kDepthMax = 400;
 constexpr std::size_t kPathBytesMax = 4096;
+constexpr std::size_t kNamedMax = 10;
 
 struct FoundFile {
   std::string path;
@@ -39,7 +41,7 @@ std::int64_t now_ns() {
 
 class Scan {
  public:
-  explicit Scan(const std::filesystem::path& top) : top_(top) {}
+  explicit Scan(const std::filesystem::path& top) : top_(top), ignores_(top) {}
 
   // Whether something is there.
   Result<bool> add(const std::string& path) {
@@ -49,10 +51,26 @@ class Scan {
       if (errno == ENOENT || errno == ENOTDIR) return false;
       return store::errno_error(errno, "look at the file", full);
     }
+    if (!path.empty()) {
+      if (const auto ignored = TRY(Ignores::find_for(top_, path, S_ISDIR(stat.st_mode)))) {
+        return base::error(Code::kFailedPrecondition, "{} is ignored by {}:{}: {}", path,
+                           ignored->file, ignored->rule.line, ignored->rule.text);
+      }
+    }
+    std::vector<std::string> entered;  // the folders above
+    if (!path.empty()) entered.emplace_back();
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1))
+      entered.push_back(path.substr(0, slash + 1));
+    for (const std::string& folder : entered) TRY(ignores_.enter(folder));
     if (S_ISDIR(stat.st_mode)) {
       TRY(add_folder(AT_FDCWD, full.c_str(), path.empty() ? "" : path + '/', 0));
     } else {
       TRY(add_file(path, stat));
+    }
+    while (!entered.empty()) {
+      ignores_.leave(entered.back());
+      entered.pop_back();
     }
     return true;
   }
@@ -92,17 +110,21 @@ class Scan {
     }
     std::sort(entries.begin(), entries.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
+    TRY(ignores_.enter(prefix));
     for (const auto& [of, stat] : entries) {
+      if (ignores_.find(prefix + of, S_ISDIR(stat.st_mode)) != nullptr) continue;
       if (S_ISDIR(stat.st_mode)) {
         TRY(add_folder(fd, of.c_str(), prefix + of + '/', depth + 1));
       } else {
         TRY(add_file(prefix + of, stat));
       }
     }
+    ignores_.leave(prefix);
     return {};
   }
 
   const std::filesystem::path& top_;
+  Ignores ignores_;
 };
 
 // Up to `out.size()` bytes from here on; fewer at the end.
@@ -285,6 +307,23 @@ void sort_by_path(std::vector<IndexedFile>& files) {
   });
 }
 
+Result<bool> is_same(const Repository& repository, const IndexedFile& known,
+                     const FoundFile& file) {
+  if (known.file.kind != file.kind || known.file.content.bytes != file.mark.bytes) return false;
+  return has_content(repository, file.path, known.file.content);
+}
+
+Error overwritten_files(std::vector<std::string> paths) {
+  const std::size_t count = paths.size();
+  paths.resize(std::min(count, kNamedMax));
+  return base::error(Code::kFailedPrecondition,
+                     "links of the cache were written into, so all files of that content have "
+                     "changed: {}{}; `slipway data unprotect PATH` makes what is there a file of "
+                     "its own, `slipway data restore PATH` brings back what was there",
+                     fmt::join(paths, ", "),
+                     count > paths.size() ? fmt::format(" and {} more", count - paths.size()) : "");
+}
+
 }  // namespace
 
 std::filesystem::path index_file(const Repository& repository) {
@@ -351,16 +390,21 @@ Result<Added> add_paths(Repository& repository, const std::vector<std::filesyste
     }
   }
   std::size_t known = 0;
+  std::vector<std::string> overwritten;
   for (const FoundFile& file : scan.files) {
     const IndexedFile* const before = index.find(file.path);
     known += before != nullptr;
     added.bytes += file.mark.bytes;
-    if (before != nullptr && before->mark == file.mark && before->file.kind == file.kind) {
+    if (before != nullptr && is_untouched(*before, file.mark)) {
       files.push_back(*before);
-    } else {
-      to_read.push_back(&file);
+      continue;
     }
+    if (before != nullptr && is_overwritten(*before, file.mark) &&
+        !TRY(is_same(repository, *before, file)))
+      overwritten.push_back(file.path);
+    to_read.push_back(&file);
   }
+  if (!overwritten.empty()) return overwritten_files(std::move(overwritten));
   PackWriter writer(repository.packs());
   ContentReader reader(repository.top(), writer, options);
   for (IndexedFile& file : TRY(reader.read(to_read))) files.push_back(std::move(file));
@@ -421,21 +465,27 @@ Result<std::vector<WorkChange>> find_changes(const Repository& repository, const
             [](const FoundFile& a, const FoundFile& b) { return a.path < b.path; });
   std::vector<WorkChange> changes;
   auto before = index.files().begin();
-  const auto gone = [&] { changes.push_back({ChangeKind::kDeleted, (before++)->file.path}); };
+  const auto gone = [&]() -> Result<void> {
+    const std::string& path = (before++)->file.path;
+    struct stat stat;
+    const bool is_ignored = ::lstat((repository.top() / path).c_str(), &stat) == 0 &&
+                            TRY(Ignores::find_for(repository.top(), path, false));
+    changes.push_back({is_ignored ? ChangeKind::kIgnored : ChangeKind::kDeleted, path});
+    return {};
+  };
   for (const FoundFile& file : scan.files) {
-    while (before != index.files().end() && before->file.path < file.path) gone();
+    while (before != index.files().end() && before->file.path < file.path) TRY(gone());
     if (before == index.files().end() || before->file.path != file.path) {
       changes.push_back({ChangeKind::kNew, file.path});
       continue;
     }
     const IndexedFile& known = *before++;
-    if (known.mark == file.mark && known.file.kind == file.kind) continue;
-    const bool is_same = known.file.kind == file.kind &&
-                         known.file.content.bytes == file.mark.bytes &&
-                         TRY(has_content(repository, file.path, known.file.content));
-    if (!is_same) changes.push_back({ChangeKind::kModified, file.path});
+    if (is_untouched(known, file.mark) || TRY(is_same(repository, known, file))) continue;
+    changes.push_back(
+        {is_overwritten(known, file.mark) ? ChangeKind::kOverwritten : ChangeKind::kModified,
+         file.path});
   }
-  while (before != index.files().end()) gone();
+  while (before != index.files().end()) TRY(gone());
   return changes;
 }
 

@@ -28,8 +28,10 @@ struct Added {
 
 // Keeps what is at `paths` (in the working folder), and makes it what the next commit holds there.
 // Files whose marks the index knows aren't read. Folders called .slipway and .git aren't looked
-// into. kNotFound: nothing is there and the index knows nothing of it. kConflict: a file changed
-// while it was read. Nothing but objects has changed after an error.
+// into, nor is what .slipwayignore says: what the index has of it goes from there. kNotFound:
+// nothing is there and the index knows nothing of it. kConflict: a file changed while it was read.
+// kFailedPrecondition: links of the cache were written into, or a path is ignored, named. Nothing
+// but objects has changed after an error.
 Result<Added> add_paths(Repository& repository, const std::vector<std::filesystem::path>& paths,
                         const AddOptions& options);
 
@@ -38,7 +40,11 @@ Result<Added> add_paths(Repository& repository, const std::vector<std::filesyste
 Result<std::uint64_t> read_again(Repository& repository, const AddOptions& options);
 
 // What is in the working folder and differs from the index, which is not changed.
-enum class ChangeKind { kNew, kModified, kDeleted };
+//
+// kOverwritten: it was a link of the cache and something wrote into it, so that all links of it
+// have changed.
+// kIgnored: it is there, and goes from the next version with what is added.
+enum class ChangeKind { kNew, kModified, kDeleted, kOverwritten, kIgnored };
 struct WorkChange {
   ChangeKind kind = ChangeKind::kNew;
   std::string path;

@@ -1,6 +1,8 @@
 #include "versions/checkout.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@ namespace {
 constexpr std::size_t kNamedMax = 10;
 // From here on the kernel copies, or shares blocks, instead of us.
 constexpr std::uint64_t kKernelCopyBytesMin = 1 << 20;
+// From here on files begin in the packs where blocks can be shared.
+constexpr std::uint64_t kShareBytesMin = (4 << 20) + 1;
 
 Error lost_files(std::vector<std::string> paths) {
   const std::size_t count = paths.size();
@@ -29,10 +33,45 @@ Error lost_files(std::vector<std::string> paths) {
                      count > paths.size() ? fmt::format(" and {} more", count - paths.size()) : "");
 }
 
+Result<FileMark> look_at(const std::filesystem::path& file) {
+  struct stat stat;
+  if (::lstat(file.c_str(), &stat) != 0) return store::errno_error(errno, "look at the file", file);
+  return mark_of(stat);
+}
+
+Result<store::FileHandle> make_file(const std::filesystem::path& file, EntryKind kind) {
+  const mode_t mode = kind == EntryKind::kProgram ? 0777 : 0666;
+  store::FileHandle fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (fd.get() < 0) return store::errno_error(errno, "make the file", file);
+  return fd;
+}
+
+Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::path& file) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) return store::errno_error(errno, "write the file", file);
+    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// Whether files below `scratch` can share blocks.
+bool can_share(const std::filesystem::path& scratch) {
+  const store::FileHandle from(
+      ::open((scratch / "from").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)),
+      to(::open((scratch / "to").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const std::string block(4096, 'x');
+  return from.get() >= 0 && to.get() >= 0 && write_all(from.get(), block, scratch) &&
+         ::ioctl(to.get(), FICLONE, from.get()) == 0;
+}
+
 class Checkout {
  public:
   Checkout(Repository& repository, const CheckoutOptions& options)
-      : repository_(repository), options_(options), scratch_(repository.folder() / "checkout") {
+      : repository_(repository),
+        options_(options),
+        scratch_(repository.folder() / "checkout"),
+        links_(repository.links()) {
     std::error_code ec;
     here_ = std::filesystem::current_path(ec);  // stays, so that the caller has one
   }
@@ -40,9 +79,20 @@ class Checkout {
   Result<CheckedOut> run(const std::vector<File>& files, std::string_view path) {
     const WorkIndex index = TRY(WorkIndex::load(index_file(repository_)));
     TRY(plan(index, files, path));
+    for (const File* file : to_write_) {  // before anything is removed
+      if (is_whole(repository_.packs(), file->content)) continue;
+      return base::error(Code::kNotFound,
+                         "files of this version are missing here, and nothing was changed: {}; "
+                         "`slipway data verify --repair` brings them from the server",
+                         file->path);
+    }
     std::error_code ec;
     std::filesystem::remove_all(scratch_, ec);  // of one that was killed
     TRY(store::make_folders(scratch_));
+    for (const CacheType type : TRY(repository_.cache_types())) {
+      if (type == CacheType::kCopy) break;
+      if (type == CacheType::kHardlink || can_share(scratch_)) ways_.push_back(type);
+    }
     for (const IndexedFile* file : to_remove_) TRY(remove(file->file.path));
     for (const File* file : to_write_) TRY(make_room(file->path));
     TRY(write_all());
@@ -100,8 +150,9 @@ class Checkout {
       const IndexedFile* const known =
           before != end && before->file.path == file.path ? &*before++ : nullptr;
       const auto stat = look_inside(file.path);
-      const bool is_as_known = known != nullptr && stat && mark_of(*stat) == known->mark;
-      if (is_as_known && known->file == file) {
+      const bool is_as_known = known != nullptr && stat && is_untouched(*known, mark_of(*stat));
+      if (is_as_known && known->file == file &&
+          options_.kept == CheckoutOptions::Kept::kAsTheyAre) {
         kept_.push_back(*known);
         continue;
       }
@@ -122,7 +173,7 @@ class Checkout {
     const auto stat = look_inside(wanted.path);
     if (!stat) return false;
     if (S_ISDIR(stat->st_mode)) return false;  // find_obstacles() looks into it
-    if (known != nullptr && mark_of(*stat) == known->mark) return false;
+    if (known != nullptr && is_untouched(*known, mark_of(*stat))) return false;
     if (!kind_of(*stat)) return true;
     const auto has = [&](const File& file) -> Result<bool> {
       if (file.content.bytes != static_cast<std::uint64_t>(stat->st_size)) return false;
@@ -200,7 +251,7 @@ class Checkout {
     const auto work = [&] {
       std::string buffer;
       for (std::size_t at; (at = next++) < to_write_.size();) {
-        Result<FileMark> mark = write(*to_write_[at], scratch_ / std::to_string(at), buffer);
+        Result<FileMark> mark = write(*to_write_[at], at, buffer);
         const base::MutexLock lock(mutex);
         if (!mark) {
           failed = std::move(mark).error();
@@ -209,6 +260,7 @@ class Checkout {
         }
         written[at] = {*to_write_[at], *mark};
         ++done_.written;
+        done_.linked += is_link(*mark, *to_write_[at]);
         done_.bytes += to_write_[at]->content.bytes;
         if (options_.progress) options_.progress(done_.written);
       }
@@ -223,26 +275,66 @@ class Checkout {
     return {};
   }
 
-  Result<FileMark> write(const File& file, const std::filesystem::path& scratch,
-                         std::string& buffer) {
+  // `number` is no other file's that is written.
+  Result<FileMark> write(const File& file, std::size_t number, std::string& buffer) {
+    const std::filesystem::path scratch = scratch_ / std::to_string(number);
     const std::filesystem::path target = full(file.path);
     if (file.kind == EntryKind::kLink) {
       const std::string to = TRY(read_content(repository_.packs(), file.content));
       if (::symlink(to.c_str(), scratch.c_str()) != 0)
         return store::errno_error(errno, "make the link", target);
     } else {
-      const mode_t mode = file.kind == EntryKind::kProgram ? 0777 : 0666;
-      const store::FileHandle fd(
-          ::open(scratch.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-      if (fd.get() < 0) return store::errno_error(errno, "make the file", target);
+      for (const CacheType way : ways_) {
+        if (way == CacheType::kReflink && file.content.bytes >= kShareBytesMin) break;
+        if (way != CacheType::kHardlink) continue;
+        if (const auto mark = TRY(write_link(file, number, scratch, buffer))) return *mark;
+      }
+      const store::FileHandle fd = TRY(make_file(scratch, file.kind));
       TRY(write_content(file.content, fd.get(), target, buffer));
     }
     if (::rename(scratch.c_str(), target.c_str()) != 0)
       return store::errno_error(errno, "rename the file", target);
+    return look_at(target);
+  }
+
+  // Nothing: it can't be a link.
+  Result<std::optional<FileMark>> write_link(const File& file, std::size_t number,
+                                             const std::filesystem::path& scratch,
+                                             std::string& buffer) {
+    if (file.content.bytes == 0 || !can_link_) return std::optional<FileMark>();
+    if (const auto mark = TRY(link_cached(file, scratch))) return mark;
+    if (!can_link_) return std::optional<FileMark>();
+    const store::FileHandle cached = TRY(links_.begin(file, number));
+    TRY(write_content(file.content, cached.get(), links_.path(file), buffer));
+    if (!TRY(links_.finish(file, number, cached))) {
+      can_link_ = false;
+      return std::optional<FileMark>();
+    }
+    return link_cached(file, scratch);
+  }
+
+  // Nothing: the cache doesn't have it, or not as it was, or with no link more.
+  Result<std::optional<FileMark>> link_cached(const File& file,
+                                              const std::filesystem::path& scratch) {
+    const std::filesystem::path target = full(file.path), cached = links_.path(file);
     struct stat stat;
-    if (::lstat(target.c_str(), &stat) != 0)
-      return store::errno_error(errno, "look at the file", target);
-    return mark_of(stat);
+    if (::lstat(cached.c_str(), &stat) != 0) return std::optional<FileMark>();
+    const FileMark mark = mark_of(stat);
+    if (!is_link(mark, file)) {
+      const base::MutexLock lock(renewed_mutex_);
+      done_.renewed.push_back(file.path);
+      return std::optional<FileMark>();
+    }
+    if (::link(cached.c_str(), target.c_str()) == 0) return std::optional(mark);
+    if (errno == EEXIST && ::link(cached.c_str(), scratch.c_str()) == 0) {
+      if (::rename(scratch.c_str(), target.c_str()) != 0)
+        return store::errno_error(errno, "rename the file", target);
+      ::unlink(scratch.c_str());  // rename() leaves both of two links to one file
+      return std::optional(mark);
+    }
+    // Else this file system has no hard links, or the file is another user's.
+    if (errno != EMLINK) can_link_ = false;
+    return std::optional<FileMark>();
   }
 
   Result<void> write_content(const Content& content, int fd, const std::filesystem::path& target,
@@ -265,12 +357,7 @@ class Checkout {
       if (run.bytes >= kKernelCopyBytesMin && TRY(copied_by_kernel(run, fd))) continue;
       buffer.clear();
       TRY(packs.read(run, buffer));
-      std::string_view rest = buffer;
-      while (!rest.empty()) {
-        const ssize_t n = ::write(fd, rest.data(), rest.size());
-        if (n < 0 && errno != EINTR) return store::errno_error(errno, "write the file", target);
-        if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
-      }
+      TRY(versions::write_all(fd, buffer, target));
     }
     return {};
   }
@@ -298,14 +385,69 @@ class Checkout {
   std::vector<const File*> to_write_;
   std::unordered_map<std::string, bool> is_folder_;  // while it is planned
   std::unordered_set<std::string> looked_at_, made_;
+  const LinkCache links_;
+  std::vector<CacheType> ways_;  // those that may work here, but for copying
+  std::atomic<bool> can_link_ = true;
+  base::Mutex renewed_mutex_;
   CheckedOut done_;
 };
+
+// A file of its own with what is at `target`, in its place.
+Result<FileMark> make_own(const std::filesystem::path& target, EntryKind kind,
+                          const std::filesystem::path& scratch) {
+  {
+    const store::FileHandle from(::open(target.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (from.get() < 0) return store::errno_error(errno, "open the file", target);
+    const store::FileHandle to = TRY(make_file(scratch, kind));
+    std::string buffer(kKernelCopyBytesMin, '\0');
+    for (bool is_copied = true;;) {
+      ssize_t n = is_copied ? ::copy_file_range(from.get(), nullptr, to.get(), nullptr, 1 << 30, 0)
+                            : ::read(from.get(), buffer.data(), buffer.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && is_copied) {  // not between these two
+        is_copied = false;
+        continue;
+      }
+      if (n < 0) return store::errno_error(errno, "read the file", target);
+      if (n == 0) break;
+      if (!is_copied)
+        TRY(write_all(to.get(), {buffer.data(), static_cast<std::size_t>(n)}, scratch));
+    }
+  }
+  if (::rename(scratch.c_str(), target.c_str()) != 0)
+    return store::errno_error(errno, "rename the file", target);
+  return look_at(target);
+}
 
 }  // namespace
 
 Result<CheckedOut> check_out(Repository& repository, const std::vector<File>& files,
                              std::string_view path, const CheckoutOptions& options) {
   return Checkout(repository, options).run(files, path);
+}
+
+Result<std::uint64_t> unprotect(Repository& repository, std::string_view path) {
+  std::vector<IndexedFile> files = TRY(WorkIndex::load(index_file(repository))).files();
+  const auto [from, to] = range_below(files, path);
+  if (from == to)
+    return base::error(Code::kNotFound, "nothing was added there: {}", path.empty() ? "." : path);
+  const std::filesystem::path scratch = repository.folder() / "unprotected";
+  std::error_code ec;
+  std::filesystem::remove(scratch, ec);  // of one that was killed
+  std::uint64_t count = 0;
+  for (std::size_t i = from; i < to; ++i) {
+    const std::filesystem::path full = repository.top() / files[i].file.path;
+    struct stat stat;
+    if (::lstat(full.c_str(), &stat) != 0) continue;
+    const FileMark now = mark_of(stat);
+    const bool is_whole = is_link(now, files[i].file);
+    if (!is_whole && !is_overwritten(files[i], now)) continue;
+    const FileMark own = TRY(make_own(full, files[i].file.kind, scratch));
+    files[i].mark = is_whole ? own : FileMark{};
+    ++count;
+  }
+  TRY(WorkIndex(std::move(files)).save(index_file(repository)));
+  return count;
 }
 
 }  // namespace slipway::versions

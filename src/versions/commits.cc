@@ -1,8 +1,10 @@
 #include "versions/commits.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/json_document.h"
 #include "versions/add.h"
@@ -12,7 +14,7 @@ namespace {
 
 Result<std::vector<File>> files_of(const Packs& packs, const std::optional<Digest>& commit) {
   if (!commit) return std::vector<File>();
-  return list_files(packs, TRY(read_commit(packs, *commit)).folder);
+  return list_files(packs, TRY(folder_of(packs, *commit)));
 }
 
 // Of what is at `path`; "" is everything.
@@ -43,6 +45,40 @@ Result<NamedCommit> write_named(PackWriter& writer, Commit commit, std::vector<D
   const Digest digest = TRY(write_commit(writer, commit));
   TRY(writer.finish());
   return NamedCommit{digest, std::move(commit)};
+}
+
+Error unpushed(std::string_view what) {
+  return base::error(Code::kFailedPrecondition,
+                     "files of versions would be lost that no server has: {}; `slipway data push` "
+                     "brings them to one, --force removes them",
+                     what);
+}
+
+// Whether the server has what `expired` loses here.
+Result<void> require_pushed(const Packs& packs, const std::vector<Digest>& expired,
+                            const std::vector<Digest>& pushed) {
+  DigestSet there;
+  for (const Digest& from : pushed) {
+    if (!packs.find(from)) continue;
+    TRY(walk_back(packs, from, [&](const NamedCommit& commit) {
+      there.insert(commit.digest);
+      return true;
+    }));
+  }
+  const auto lost = std::count_if(expired.begin(), expired.end(),
+                                  [&](const Digest& commit) { return !there.contains(commit); });
+  if (lost == 0) return {};
+  return unpushed(fmt::format("count={}", lost));
+}
+
+// What goes with the files of `expired`.
+Result<std::vector<Digest>> files_of(const Packs& packs, const std::vector<Digest>& named,
+                                     const std::vector<Digest>& expired) {
+  std::vector<Digest> lost = TRY(find_needed(packs, named, {}));
+  const auto stay = TRY(find_needed(packs, named, {}, DigestSet(expired.begin(), expired.end())));
+  const DigestSet stays(stay.begin(), stay.end());
+  std::erase_if(lost, [&](const Digest& digest) { return stays.contains(digest); });
+  return lost;
 }
 
 // HEAD, or the branch it follows, is the commit from now on.
@@ -95,10 +131,48 @@ Result<CheckedOut> switch_to(Repository& repository, const Head& to,
 
 Result<CheckedOut> restore(Repository& repository, const Digest& from, const std::string& path,
                            const CheckoutOptions& options) {
-  const Content folder = TRY(read_commit(repository.packs(), from)).folder;
+  const Content folder = TRY(folder_of(repository.packs(), from));
   TRY(find_entry(repository.packs(), folder, path));
   if (options.changed == CheckoutOptions::Changed::kKeep) TRY(require_committed(repository, path));
   return check_out(repository, TRY(list_files(repository.packs(), folder)), path, options);
+}
+
+Result<CheckedOut> restore(Repository& repository, const std::string& path,
+                           const RestoreOptions& options) {
+  const std::vector<File> before = TRY(WorkIndex::load(index_file(repository))).content();
+  std::vector<File> files = before;
+  if (options.from) {
+    files = TRY(files_of(repository.packs(), *options.from));
+  } else if (options.index) {
+    files = TRY(files_of(repository.packs(), TRY(repository.head()).commit));
+  }
+  const auto is_below = [&](const File& file) {
+    return path.empty() || file.path == path || file.path.starts_with(path + '/');
+  };
+  const bool is_known = std::any_of(files.begin(), files.end(), is_below) ||
+                        std::any_of(before.begin(), before.end(), is_below);
+  if (!is_known && !path.empty())
+    return base::error(Code::kNotFound, "neither added nor in that version: {}", path);
+  CheckedOut done;
+  if (options.work) done = TRY(check_out(repository, files, path, options.checkout));
+  std::vector<File> staged;  // the index as it will be
+  for (const File& file : before) {
+    if (!options.index || !is_below(file)) staged.push_back(file);
+  }
+  for (const File& file : files) {
+    if (options.index && is_below(file)) staged.push_back(file);
+  }
+  std::sort(staged.begin(), staged.end(),
+            [](const File& a, const File& b) { return a.path < b.path; });
+  const WorkIndex now = TRY(WorkIndex::load(index_file(repository)));
+  std::vector<IndexedFile> indexed;
+  for (File& file : staged) {
+    const IndexedFile* const known = now.find(file.path);
+    const bool is_same = known != nullptr && known->file == file;
+    indexed.push_back({std::move(file), is_same ? known->mark : FileMark{}});
+  }
+  TRY(WorkIndex(std::move(indexed)).save(index_file(repository)));
+  return done;
 }
 
 Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
@@ -145,7 +219,8 @@ Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const
     const bool is_known = at != now.end() && at->path == change.path;
     struct stat stat;
     const std::filesystem::path full = repository.top() / change.path;
-    if (change.kind == ChangeKind::kDeleted || ::lstat(full.c_str(), &stat) != 0) {
+    const bool goes = change.kind == ChangeKind::kDeleted || change.kind == ChangeKind::kIgnored;
+    if (goes || ::lstat(full.c_str(), &stat) != 0) {
       if (is_known) now.erase(at);
       continue;
     }
@@ -181,16 +256,74 @@ Result<std::string> find_missing(const Repository& repository) {
   return std::string();
 }
 
-Result<Compacted> collect_garbage(Repository& repository) {
+Result<std::vector<DamagedLink>> verify_links(const Repository& repository) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  std::vector<DamagedLink> damaged;
+  for (const LinkCache::Cached& cached : TRY(repository.links().list())) {
+    if (!cached.is_finished) continue;
+    const std::string path = cached.path.lexically_relative(repository.top()).string();
+    const auto has = has_content(repository, path, cached.file.content);
+    const bool is_known = has || is_whole(repository.packs(), cached.file.content);
+    if (!is_known || (has && *has)) continue;
+    DamagedLink& found = damaged.emplace_back(
+        DamagedLink{cached.path.string(), {}, !is_link(cached.mark, cached.file)});
+    for (const IndexedFile& file : index.files()) {
+      struct stat stat;
+      const std::filesystem::path full = repository.top() / file.file.path;
+      if (::lstat(full.c_str(), &stat) == 0 && stat.st_ino == cached.mark.inode)
+        found.links.push_back(file.file.path);
+    }
+  }
+  return damaged;
+}
+
+Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,
+                           const CheckoutOptions& options) {
+  const std::vector<File> files = TRY(WorkIndex::load(index_file(repository))).content();
+  for (const DamagedLink& one : damaged) {
+    if (::unlink(one.file.c_str()) != 0)
+      return store::errno_error(errno, "remove the file", one.file);
+    if (one.is_edited) continue;
+    for (const std::string& path : one.links) TRY(check_out(repository, files, path, options));
+  }
+  return {};
+}
+
+Result<Compacted> collect_garbage(Repository& repository, const GcOptions& options) {
   const Packs& packs = repository.packs();
-  const std::vector<Digest> found = TRY(find_needed(packs, TRY(named_commits(repository)), {}));
-  DigestSet needed(found.begin(), found.end());
+  const std::vector<Digest> named = TRY(named_commits(repository));
+  std::vector<Digest> branches, pushed;
+  for (const Ref& ref : TRY(repository.refs())) {
+    if (ref.kind == RefKind::kBranch) branches.push_back(ref.commit);
+    if (ref.kind == RefKind::kRemote) pushed.push_back(ref.commit);
+  }
+  const std::vector<Digest> expired = TRY(find_expired(packs, named, branches, options.keep));
+  if (!options.loses_unpushed && !expired.empty()) {
+    TRY(require_pushed(packs, expired, pushed));
+    if (options.missing_there) {
+      const auto lost = TRY(files_of(packs, named, expired));
+      if (const auto missing = TRY(options.missing_there(lost)); !missing.empty())
+        return unpushed(fmt::format("objects={}", missing.size()));
+    }
+  }
+  DigestSet needed;  // by the working folder
   for (const File& file : TRY(WorkIndex::load(index_file(repository))).content()) {
     needed.insert(file.content.digest);
     for (const Chunk& chunk : TRY(chunks_of(packs, file.content))) needed.insert(chunk.digest);
   }
-  const Compacted compacted = TRY(compact(repository.packs(), needed));
-  TRY(repository.reopen_packs());
+  Compacted compacted =
+      TRY(remove_unneeded(repository.packs(), named, expired, needed, options.mode));
+  if (options.mode == GcMode::kDo) TRY(repository.reopen_packs());
+  const auto types = TRY(repository.cache_types());
+  const bool has_links = std::find(types.begin(), types.end(), CacheType::kHardlink) != types.end();
+  for (const LinkCache::Cached& cached : TRY(repository.links().list())) {
+    const bool stays = has_links && cached.is_finished && is_link(cached.mark, cached.file) &&
+                       repository.packs().find(cached.file.content.digest);
+    if (stays) continue;
+    if (options.mode == GcMode::kDo && ::unlink(cached.path.c_str()) != 0)
+      return store::errno_error(errno, "remove the file", cached.path);
+    if (!cached.is_elsewhere) compacted.bytes_freed += cached.mark.bytes;
+  }
   return compacted;
 }
 

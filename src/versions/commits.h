@@ -1,6 +1,8 @@
 // What a person does with versions: commit, switch, bring together, look at what has changed.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,16 @@ Result<CheckedOut> switch_to(Repository& repository, const Head& to,
 Result<CheckedOut> restore(Repository& repository, const Digest& from, const std::string& path,
                            const CheckoutOptions& options);
 
+// Puts back what is at `path`, whatever was changed there: in the working folder that of the index,
+// or in the index, or both, that of HEAD. Files that were never added stay. kNotFound.
+struct RestoreOptions {
+  bool work = true, index = false;
+  std::optional<Digest> from;  // that version's instead
+  CheckoutOptions checkout = {.changed = CheckoutOptions::Changed::kReplace};
+};
+Result<CheckedOut> restore(Repository& repository, const std::string& path,
+                           const RestoreOptions& options);
+
 // Brings `theirs` into HEAD's branch: forward to it where HEAD has nothing else, with a commit of
 // both where it has. kConflict: both changed the same files, named; nothing is changed.
 enum class Merged { kNothingNew, kForward, kBoth };
@@ -53,7 +65,29 @@ Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const
 // What is missing of what the branches, the tags, HEAD and the index need, in words; empty:
 // nothing.
 Result<std::string> find_missing(const Repository& repository);
-// Removes objects that no branch, no tag, HEAD and the index need. `repository` is opened anew.
-Result<Compacted> collect_garbage(Repository& repository);
+// Reads the cache of links. A damaged file of it is not what its name says any more, and neither
+// are the links of it in the working folder, however it came to that.
+struct DamagedLink {
+  std::string file;                // of the cache
+  std::vector<std::string> links;  // by path
+  bool is_edited = false;          // somebody wrote into it, as its times or mode say
+};
+Result<std::vector<DamagedLink>> verify_links(const Repository& repository);
+// Makes those links anew from the packs: `options` are kReplace and kAnew. What was edited leaves
+// the cache alone, the files stay as they are in the working folder.
+Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,
+                           const CheckoutOptions& options);
+
+// Removes objects that no branch, no tag, HEAD and the index need, and of the cache what no version
+// has. `repository` is opened anew. kFailedPrecondition: files would go that no server has.
+using MissingThere = std::function<Result<std::vector<Digest>>(const std::vector<Digest>&)>;
+struct GcOptions {
+  KeepPolicy keep;  // of the branches here
+  bool loses_unpushed = false;
+  // Which of these objects no server has; asked, if given, before files of a version go.
+  MissingThere missing_there;
+  GcMode mode = GcMode::kDo;
+};
+Result<Compacted> collect_garbage(Repository& repository, const GcOptions& options = {});
 
 }  // namespace slipway::versions

@@ -379,6 +379,76 @@ TEST_F(CommitsTest, GarbageGoesAndVersionsStay) {
   EXPECT_EQ(read("added"), "and not committed");
 }
 
+TEST_F(CommitsTest, OldVersionsGoByNumberAndAge) {
+  std::vector<Digest> commits;
+  for (int i = 0; i < 6; ++i) {
+    write("a", std::string(100'000, static_cast<char>('a' + i)));
+    commits.push_back(add_and_commit(std::to_string(i)));
+  }
+  MUST(repository_.set_ref({RefKind::kTag, "v0", commits[0]}));
+  GcOptions options{.keep = {.last = 1, .since = base::Timestamp{time_ - 2'000'000}}};
+  const auto refused = collect_garbage(repository_, options);
+  ASSERT_FALSE(refused);  // no server has them
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  MUST(repository_.set_ref({RefKind::kRemote, "main", commits[5]}));
+  options.mode = GcMode::kDryRun;
+  const Compacted would = MUST(collect_garbage(repository_, options));
+  EXPECT_EQ(would.versions_expired, 2u);
+  EXPECT_TRUE(has_files(repository_.packs(), commits[1]));
+  options.mode = GcMode::kDo;
+  EXPECT_EQ(MUST(collect_garbage(repository_, options)).objects_removed, would.objects_removed);
+  EXPECT_EQ(MUST(find_missing(repository_)), "");
+  const auto gone = check_out(commits[2]);
+  ASSERT_FALSE(gone);
+  EXPECT_NE(gone.error().message.find("removed by gc"), std::string::npos);
+  for (const int i : {0, 3, 4, 5}) {
+    MUST(check_out(commits[static_cast<std::size_t>(i)]));
+    EXPECT_EQ(read("a").front(), static_cast<char>('a' + i));
+  }
+  EXPECT_EQ(MUST(collect_garbage(repository_, options)).versions_expired, 0u);
+}
+
+// A kill leaves the packs before and the new ones, and of the old ones those not removed yet.
+TEST_F(CommitsTest, GcMayDieBetweenAnyTwoSteps) {
+  std::vector<Digest> commits;
+  for (int i = 0; i < 6; ++i) {
+    write("a", std::string(70'000, static_cast<char>('a' + i)));
+    write(fmt::format("d/{}", i % 2), std::to_string(i));
+    commits.push_back(add_and_commit(std::to_string(i)));
+  }
+  const fs::path packs = repository_.folder() / "packs";
+  store::testing::TempFolder kept;
+  fs::copy(packs, kept.path() / "before");
+  const GcOptions options{.keep = {.last = 2, .since = {}}, .loses_unpushed = true};
+  EXPECT_EQ(MUST(collect_garbage(repository_, options)).versions_expired, 4u);
+  fs::copy(packs, kept.path() / "after");
+  std::vector<fs::path> old;
+  for (const auto& file : fs::directory_iterator(kept.path() / "before"))
+    if (file.path().extension() == ".index" &&
+        !fs::exists(kept.path() / "after" / file.path().filename()))
+      old.push_back(file.path().filename());
+  ASSERT_GE(old.size(), 6u);
+  std::mt19937 random(5);
+  for (int round = 0; round < 40; ++round) {
+    std::shuffle(old.begin(), old.end(), random);
+    const std::size_t removed = static_cast<std::size_t>(round) % (old.size() + 1);
+    fs::remove_all(packs);
+    fs::copy(kept.path() / "before", packs);
+    fs::copy(kept.path() / "after", packs,
+             fs::copy_options::skip_existing | fs::copy_options::recursive);
+    for (std::size_t i = 0; i < removed; ++i) fs::remove(packs / old[i]);
+    MUST(repository_.reopen_packs());
+    ASSERT_EQ(MUST(find_missing(repository_)), "") << round;
+    for (const std::size_t i : {std::size_t{4}, std::size_t{5}}) {
+      MUST(check_out(commits[i]));
+      ASSERT_EQ(read("a").front(), static_cast<char>('a' + i));
+    }
+    MUST(collect_garbage(repository_, options));
+    ASSERT_EQ(MUST(find_missing(repository_)), "") << round;
+    ASSERT_FALSE(has_files(repository_.packs(), commits[0])) << round;
+  }
+}
+
 TEST_F(CommitsTest, NamesOfVersions) {
   write("a", "1");
   const Digest first = add_and_commit("first");

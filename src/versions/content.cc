@@ -1,5 +1,7 @@
 #include "versions/content.h"
 
+#include <strings.h>
+
 #include <algorithm>
 
 #include "base/json.h"
@@ -89,8 +91,20 @@ std::string shown_name(std::string_view name, For whom) {
   return out;
 }
 
+std::string write_tombstone(const Digest& commit) {
+  return fmt::format("the files of this commit were removed\n{}\n", to_hex(commit));
+}
+
+Digest tombstone_of(const Digest& commit) { return base::sha256(write_tombstone(commit)); }
+
 bool is_entry_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name != ".slipway" &&
+  // Of a folder that others write into, nothing may come to where git keeps its hooks.
+  const auto is_called = [&](std::string_view other) {
+    return name.size() == other.size() &&
+           ::strncasecmp(name.data(), other.data(), name.size()) == 0;
+  };
+  const bool is_ours = is_called(".slipway") || is_called(".git");
+  return !name.empty() && name != "." && name != ".." && !is_ours &&
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 

@@ -68,6 +68,11 @@ Result<std::vector<Entry>> read_folder(std::string_view bytes);
 std::string write_commit(const Commit& commit);
 Result<Commit> read_commit(std::string_view bytes);
 
+// The object that says that the files of a commit were removed on purpose. Whoever knows the commit
+// knows its digest, so its being there is all that is looked at.
+std::string write_tombstone(const Digest& commit);
+Digest tombstone_of(const Digest& commit);
+
 // A name as people and JSON can have it: bytes that are no UTF-8 become \xNN. For a terminal
 // control characters do, too.
 enum class For { kJson, kTerminal };

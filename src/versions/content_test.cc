@@ -84,7 +84,8 @@ TEST(ContentTest, FoldersThatLeadElsewhereAreRefused) {
   const Content content{base::sha256("x"), false, 1};
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("/etc"),
-        std::string("../x"), std::string(".slipway"), std::string("a\0b", 3)}) {
+        std::string("../x"), std::string(".slipway"), std::string(".git"), std::string(".GIT"),
+        std::string("a\0b", 3)}) {
     SCOPED_TRACE(name);
     const auto read = read_folder(write_folder({{name, EntryKind::kFile, content}}));
     ASSERT_FALSE(read);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kFolderDepthMax = 500;
 
-using Digests = std::unordered_set<Digest, DigestHash>;
+using Digests = DigestSet;
 
 Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& folder, int depth) {
   if (depth > kFolderDepthMax)
@@ -60,6 +60,15 @@ Result<Content> write_folder_of(PackWriter& writer, const std::vector<File>& fil
   return writer.add_content(write_folder(entries));
 }
 
+bool is_tree_whole(const Packs& packs, const Content& folder, int depth) {
+  if (!is_whole(packs, folder)) return false;
+  const auto entries = read_folder_at(packs, folder, depth);
+  return entries && std::all_of(entries->begin(), entries->end(), [&](const Entry& entry) {
+           return entry.kind == EntryKind::kFolder ? is_tree_whole(packs, entry.content, depth + 1)
+                                                   : is_whole(packs, entry.content);
+         });
+}
+
 // What a walk has met. That bytes were met as one kind of object says nothing of them as another.
 struct Met {
   Digests objects;
@@ -71,7 +80,8 @@ enum class Kind : unsigned char { kChunks = 1, kFolder, kCommit };
 // Walks over objects, each once, and not over those of `known`.
 class Collector {
  public:
-  Collector(const Packs& packs, const Met& known) : packs_(packs), known_(known) {}
+  Collector(const Packs& packs, const Met& known, const DigestSet& without_files)
+      : packs_(packs), known_(known), without_files_(without_files) {}
 
   Result<void> add_commits(std::vector<Digest> open) {
     while (!open.empty()) {
@@ -80,11 +90,31 @@ class Collector {
       TRY(take(digest));
       if (!enters(digest, Kind::kCommit)) continue;
       const Commit commit = TRY(read_commit(packs_, digest));
-      if (Result<void> added = add_folder(commit.folder, 0); !added)
-        return std::move(added).error().with_context("commit " + to_hex(digest).substr(0, 12));
+      const Digest tombstone = tombstone_of(digest);
+      const bool goes = without_files_.contains(digest);
+      if (goes ? packs_.find(tombstone).has_value() : is_expired(packs_, digest)) {
+        TRY(take(tombstone));
+      } else if (!goes) {
+        if (Result<void> added = add_folder(commit.folder, 0); !added)
+          return std::move(added).error().with_context("commit " + to_hex(digest).substr(0, 12));
+      }
       open.insert(open.end(), commit.parents.begin(), commit.parents.end());
     }
     return {};
+  }
+
+  // What who has the commit `tip` has: it and all before it, and its own files. Of those before,
+  // gc may have removed the files.
+  Result<void> add_tip(const Digest& tip) {
+    for (std::vector<Digest> open{tip}; !open.empty();) {
+      const Digest digest = open.back();
+      open.pop_back();
+      TRY(take(digest));
+      if (!enters(digest, Kind::kCommit)) continue;
+      const Commit commit = TRY(read_commit(packs_, digest));
+      open.insert(open.end(), commit.parents.begin(), commit.parents.end());
+    }
+    return add_folder(TRY(read_commit(packs_, tip)).folder, 0);
   }
 
   Met take_met() { return std::move(met_); }
@@ -123,6 +153,7 @@ class Collector {
 
   const Packs& packs_;
   const Met& known_;
+  const DigestSet& without_files_;
   Met met_;
   std::vector<Digest> found_;
 };
@@ -256,16 +287,69 @@ Result<std::optional<Digest>> common_ancestor(const Packs& packs, const Digest& 
 }
 
 Result<std::vector<Digest>> find_needed(const Packs& packs, const std::vector<Digest>& wanted,
-                                        const std::vector<Digest>& known) {
-  const Met nothing;
-  Collector passed_over(packs, nothing);
-  for (const Digest& commit : known) {
-    if (packs.find(commit)) TRY(passed_over.add_commits({commit}));
+                                        const std::vector<Digest>& known,
+                                        const DigestSet& without_files) {
+  Met met;
+  for (const Digest& tip : known) {
+    Collector passed_over(packs, met, without_files);
+    if (!passed_over.add_tip(tip)) continue;  // it isn't whole
+    Met more = passed_over.take_met();
+    met.objects.merge(more.objects);
+    met.walked.merge(more.walked);
   }
-  const Met met = passed_over.take_met();
-  Collector collector(packs, met);
+  Collector collector(packs, met, without_files);
   TRY(collector.add_commits(wanted));
   return collector.take_found();
+}
+
+bool has_files(const Packs& packs, const Digest& commit) {
+  const auto read = read_commit(packs, commit);
+  return read && is_tree_whole(packs, read->folder, 0);
+}
+
+bool is_expired(const Packs& packs, const Digest& commit) {
+  // A kill before anything was removed, or another version with the same files, leaves them.
+  return packs.find(tombstone_of(commit)) && !has_files(packs, commit);
+}
+
+Result<Content> folder_of(const Packs& packs, const Digest& commit) {
+  const Commit read = TRY(read_commit(packs, commit));
+  if (!is_expired(packs, commit)) return read.folder;
+  return base::error(Code::kNotFound,
+                     "files of version {} were removed by gc; what is left of it is its message",
+                     to_hex(commit).substr(0, 12));
+}
+
+KeepPolicy keep_policy(std::optional<std::uint64_t> last, std::optional<std::uint64_t> days,
+                       base::Timestamp now) {
+  KeepPolicy keep{.last = last, .since = {}};
+  if (days) keep.since = now - base::Duration::days(static_cast<std::int64_t>(*days));
+  return keep;
+}
+
+Result<std::vector<Digest>> find_expired(const Packs& packs, const std::vector<Digest>& named,
+                                         const std::vector<Digest>& branches,
+                                         const KeepPolicy& policy) {
+  std::vector<Digest> expired;
+  if (!policy.last && !policy.since) return expired;
+  Digests stay(named.begin(), named.end());
+  for (const Digest& branch : branches) {
+    std::uint64_t count = 0;
+    TRY(walk_back(packs, branch, [&](const NamedCommit& commit) {
+      const bool is_new = policy.since && commit.commit.time >= *policy.since;
+      if (count++ < policy.last.value_or(0) || is_new) stay.insert(commit.digest);
+      return true;
+    }));
+  }
+  Digests seen;
+  for (const Digest& from : named) {
+    TRY(walk_back(packs, from, [&](const NamedCommit& commit) {
+      const bool goes = seen.insert(commit.digest).second && !stay.contains(commit.digest);
+      if (goes && !is_expired(packs, commit.digest)) expired.push_back(commit.digest);
+      return true;
+    }));
+  }
+  return expired;
 }
 
 }  // namespace slipway::versions

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json.h"
@@ -33,6 +34,12 @@ Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content)
 // Whether all of them are there.
 bool is_whole(const Packs& packs, const Content& content);
 Result<Commit> read_commit(const Packs& packs, const Digest& digest);
+// Whether the files of a commit are all there.
+bool has_files(const Packs& packs, const Digest& commit);
+// Whether gc has removed files of a commit.
+bool is_expired(const Packs& packs, const Digest& commit);
+// The top folder of a commit. kNotFound: gc has removed files of it.
+Result<Content> folder_of(const Packs& packs, const Digest& commit);
 
 // All files below a folder, by path. kResourceExhausted: there are more than `entries_max` of them
 // and their folders. A few objects can stand for any number of files.
@@ -55,9 +62,27 @@ Result<bool> is_ancestor(const Packs& packs, const Digest& older, const Digest& 
 Result<std::optional<Digest>> common_ancestor(const Packs& packs, const Digest& a, const Digest& b);
 
 // Every object that the commits `wanted` and those before them need and the commits `known` don't.
-// kNotFound: one is missing, named with what needs it. Of the known ones those that are missing are
-// passed over.
+// kNotFound: one is missing, named with what needs it. Of the known ones the files of
+// those before them count as needed, gc may have removed them there; one that isn't whole is passed
+// over. Of a commit that is expired its tombstone (content.h) is needed instead of its
+// files, and neither of the commits `without_files`.
+using DigestSet = std::unordered_set<Digest, DigestHash>;
 Result<std::vector<Digest>> find_needed(const Packs& packs, const std::vector<Digest>& wanted,
-                                        const std::vector<Digest>& known);
+                                        const std::vector<Digest>& known,
+                                        const DigestSet& without_files = {});
+
+// Which commits' files stay: those that something names, and of each branch those that either of
+// these holds of. Neither: all.
+struct KeepPolicy {
+  std::optional<std::uint64_t> last;     // so many of the newest
+  std::optional<base::Timestamp> since;  // as new as that
+};
+inline constexpr std::int64_t kKeptMax = 100'000'000;  // of either
+KeepPolicy keep_policy(std::optional<std::uint64_t> last, std::optional<std::uint64_t> days,
+                       base::Timestamp now);
+// `named` and the commits before them whose files the policy lets go and aren't gone yet.
+Result<std::vector<Digest>> find_expired(const Packs& packs, const std::vector<Digest>& named,
+                                         const std::vector<Digest>& branches,
+                                         const KeepPolicy& policy);
 
 }  // namespace slipway::versions

@@ -1,6 +1,10 @@
 #include "versions/hub.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/log.h"
 
@@ -36,6 +40,42 @@ Result<std::vector<HubRef>> read_refs(store::Reader& reader, std::string_view re
                    }));
   if (failed) return std::move(*failed);
   return refs;
+}
+
+Error collecting(std::string_view name) {
+  return base::error(Code::kUnavailable, "gc removes objects of {}: try again when it is done",
+                     name);
+}
+
+// Of a push that is under way: objects in young packs that the commits `named` don't need even with
+// all their files.
+Result<DigestSet> find_coming(const Packs& packs, const std::vector<Digest>& named,
+                              base::Duration grace) {
+  const std::vector<Digest> found = TRY(find_needed(packs, named, {}));
+  const DigestSet needed(found.begin(), found.end());
+  const std::int64_t since = base::SystemClock().now().micros - grace.micros;
+  std::map<std::uint32_t, bool> is_young;
+  DigestSet coming;
+  for (const PackedObject& object : packs.list()) {
+    const auto [known, is_new] = is_young.try_emplace(object.place.pack, false);
+    struct stat stat;
+    if (is_new && ::stat(packs.pack_file(object.place.pack).c_str(), &stat) == 0)
+      known->second = std::int64_t{stat.st_mtim.tv_sec} * 1'000'000 >= since;
+    if (known->second && !needed.contains(object.digest)) coming.insert(object.digest);
+  }
+  return coming;
+}
+
+Result<Compacted> collect_from(Packs& packs, const HubRepository& repository,
+                               const Hub::Collection& collection, base::Timestamp now) {
+  std::vector<Digest> named, branches;
+  for (const HubRef& ref : repository.refs) {
+    named.push_back(ref.commit);
+    if (ref.kind == RefKind::kBranch) branches.push_back(ref.commit);
+  }
+  const KeepPolicy keep = keep_policy(collection.keep_last, collection.keep_days, now);
+  return remove_unneeded(packs, named, TRY(find_expired(packs, named, branches, keep)),
+                         TRY(find_coming(packs, named, collection.grace)), collection.mode);
 }
 
 std::string text_of(const std::optional<Digest>& digest) { return digest ? to_hex(*digest) : ""; }
@@ -100,6 +140,7 @@ Result<HubRepository> Hub::get(std::string_view name) {
 
 Result<std::shared_ptr<Packs>> Hub::open_packs(const std::string& name) {
   const base::MutexLock lock(mutex_);
+  if (collected_.contains(name)) return collecting(name);
   std::shared_ptr<Packs>& packs = open_[name];
   if (packs == nullptr) {
     auto opened = Packs::open(folder_ / name / "packs");
@@ -164,6 +205,7 @@ Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
       return base::error(Code::kFailedPrecondition, "push the objects first: {}",
                          needed.error().message);
     }
+    if (is_expired(*packs, *move.to)) TRY(folder_of(*packs, *move.to));
     if (!may_lose && !TRY(is_ancestor(*packs, *move.from, *move.to))) {
       return base::error(Code::kConflict,
                          "branch {} has commits that would be lost; `slipway data pull` brings "
@@ -202,6 +244,56 @@ Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
                                      {"force", move.force == RefMove::Force::kYes}}}));
     return ref;
   });
+}
+
+Result<void> Hub::close_packs(const std::string& name, std::int64_t wait_ms) {
+  constexpr std::int64_t kLookMs = 10;
+  {
+    const base::MutexLock lock(mutex_);
+    if (!collected_.insert(name).second) return collecting(name);
+  }
+  for (std::int64_t waited = 0;; waited += kLookMs) {
+    {
+      const base::MutexLock lock(mutex_);
+      const auto open = open_.find(name);
+      const bool is_used = open != open_.end() && open->second.use_count() > 1;
+      if (!is_used) {
+        if (open != open_.end()) open_.erase(open);
+        return {};
+      }
+      if (waited >= wait_ms) {
+        collected_.erase(name);
+        return base::error(Code::kUnavailable,
+                           "somebody pushes to {0} or pulls from it: try again later", name);
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kLookMs));
+  }
+}
+
+Result<Compacted> Hub::collect(std::string_view repository, const Collection& collection) {
+  const std::string name(repository);
+  TRY(get(name));
+  if (collection.mode == GcMode::kDryRun)
+    return collect_from(*TRY(packs(name)), TRY(get(name)), collection, clock_.now());
+  TRY(close_packs(name, collection.wait_ms));
+  // Branches stand still: moving one needs the packs.
+  const auto collect = [&]() -> Result<Compacted> {
+    const std::unique_ptr<Packs> packs = TRY(Packs::open(folder_ / name / "packs"));
+    return collect_from(*packs, TRY(get(name)), collection, clock_.now());
+  };
+  Result<Compacted> done = collect();
+  {
+    const base::MutexLock lock(mutex_);
+    collected_.erase(name);
+  }
+  const Compacted compacted = TRY(std::move(done));
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    return tx.append_event({.kind = "data.collected",
+                            .subject = fmt::format("data/{}", name),
+                            .payload = to_json(compacted)});
+  }));
+  return compacted;
 }
 
 Result<Digest> Hub::resolve(std::string_view repository, std::string_view text) {

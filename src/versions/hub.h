@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "store/db.h"
 #include "versions/pack_stream.h"
 #include "versions/repository.h"
+#include "versions/upkeep.h"
 
 namespace slipway::versions {
 
@@ -65,17 +67,31 @@ class Hub {
   // that `to` needs are missing. kNotFound: what is to go isn't there.
   Result<HubRef> move(std::string_view repository, const RefMove& move);
 
+  // Removes objects that no branch and no tag needs, and as the policy says files of versions; on
+  // record as an event. kUnavailable: somebody still moves objects after `wait_ms`, and to whoever
+  // comes meanwhile.
+  struct Collection {
+    std::optional<std::uint64_t> keep_last, keep_days;  // as KeepPolicy
+    GcMode mode = GcMode::kDo;
+    std::int64_t wait_ms = 10'000;
+    // Objects that nothing needs stay so long after they came: a push may be about to.
+    base::Duration grace = base::Duration::hours(1);
+  };
+  Result<Compacted> collect(std::string_view repository, const Collection& collection);
+
   // A branch, a tag or a whole commit's digest.
   Result<Digest> resolve(std::string_view repository, std::string_view text);
 
  private:
   Result<std::shared_ptr<Packs>> open_packs(const std::string& name);
+  Result<void> close_packs(const std::string& name, std::int64_t wait_ms);
 
   store::Db& db_;
   const base::Clock& clock_;
   const std::filesystem::path folder_;
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<Packs>, std::less<>> open_ GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> collected_ GUARDED_BY(mutex_);  // nobody may open them
 };
 
 // A file of a version as its bytes, piece by piece.

@@ -171,5 +171,57 @@ TEST_F(HubTest, AFileIsReadPieceByPiece) {
   EXPECT_EQ(read, bytes);
 }
 
+TEST_F(HubTest, OldVersionsLoseTheirFilesAndKeepTheirPlace) {
+  std::vector<Digest> commits;
+  for (int i = 0; i < 5; ++i) {
+    commits.push_back(put(std::string(100'000, static_cast<char>('a' + i)),
+                          commits.empty() ? std::vector<Digest>() : std::vector{commits.back()}));
+  }
+  MUST(move(std::nullopt, commits[4]));
+  MUST(hub_.move("flights", {.kind = RefKind::kTag, .name = "v1", .to = commits[0]}));
+  put("what nobody names");
+  Hub::Collection policy{.keep_last = 2}, dry{.keep_last = 2, .mode = GcMode::kDryRun};
+  const std::uint64_t coming = MUST(hub_.collect("flights", dry)).objects_removed;
+  policy.grace = dry.grace = {};  // nobody is about to push
+  clock_.set({base::SystemClock().now().micros});
+  const Compacted would = MUST(hub_.collect("flights", dry));
+  EXPECT_GE(would.objects_removed, coming + 2);
+  EXPECT_EQ(would.versions_expired, 2u);
+  EXPECT_GT(would.bytes_freed, 200'000u);
+  const Compacted done = MUST(hub_.collect("flights", policy));
+  EXPECT_EQ(done.versions_expired, 2u);
+  EXPECT_EQ(done.objects_removed, would.objects_removed);
+  EXPECT_EQ(MUST(hub_.collect("flights", policy)).objects_removed, 0u);
+  const auto packs = MUST(hub_.packs("flights"));
+  for (int i = 0; i < 5; ++i) {
+    const bool stays = i == 0 || i >= 3;  // the tag's, and the last two
+    EXPECT_EQ(has_files(*packs, commits[static_cast<std::size_t>(i)]), stays) << i;
+  }
+  EXPECT_EQ(folder_of(*packs, commits[1]).error().code, Code::kNotFound);
+  // Who clones gets what there is, and that the rest was removed.
+  const auto needed = MUST(find_needed(*packs, {commits[4]}, {}));
+  const auto other = MUST(Packs::open(folder_.path() / "other"));
+  PackWriter writer(*other);
+  for (const Digest& digest : needed) MUST(writer.add(digest, MUST(packs->read(digest))));
+  MUST(writer.finish());
+  EXPECT_EQ(MUST(find_needed(*other, {commits[4]}, {})).size(), needed.size());
+  EXPECT_TRUE(is_expired(*other, commits[1]));
+  // A name can't be given to what is gone; history goes on.
+  EXPECT_EQ(
+      hub_.move("flights", {.kind = RefKind::kTag, .name = "v2", .to = commits[1]}).error().code,
+      Code::kNotFound);
+  MUST(move(commits[4], put("more", {commits[4]})));
+}
+
+TEST_F(HubTest, NothingIsRemovedUnderThoseWhoMoveObjects) {
+  MUST(move(std::nullopt, put("1")));
+  {
+    const auto packs = MUST(hub_.packs("flights"));
+    EXPECT_EQ(hub_.collect("flights", {.wait_ms = 0}).error().code, Code::kUnavailable);
+  }
+  MUST(hub_.collect("flights", {.wait_ms = 0}));
+  EXPECT_EQ(hub_.collect("nobody's", {}).error().code, Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace slipway::versions

@@ -9,6 +9,7 @@ namespace slipway::versions {
 namespace {
 
 constexpr std::string_view kBranchPrefix = "branch: ";
+constexpr std::string_view kCacheTypePrefix = "cache.type: ";
 
 std::string_view folder_name(RefKind kind) {
   switch (kind) {
@@ -238,6 +239,25 @@ Result<std::string> Repository::remote() const {
 Result<void> Repository::set_remote(std::string_view name) const {
   TRY(check_ref_name(name));
   return store::write_file(folder_ / "remote", fmt::format("{}\n", name));
+}
+
+Result<std::vector<CacheType>> Repository::cache_types() const {
+  if (!is_there(folder_ / "config"))
+    return std::vector<CacheType>{CacheType::kReflink, CacheType::kCopy};
+  const std::string text = TRY(store::read_file(folder_ / "config"));
+  std::string_view line = base::trimmed(text);
+  if (!line.starts_with(kCacheTypePrefix)) {
+    return base::error(Code::kCorruption, "{} is damaged: `slipway data config cache.type` sets it",
+                       (folder_ / "config").string());
+  }
+  return parse_cache_types(line.substr(kCacheTypePrefix.size()));
+}
+
+Result<void> Repository::set_cache_types(const std::vector<CacheType>& types) const {
+  std::vector<std::string_view> names;
+  for (const CacheType type : types) names.push_back(cache_type_name(type));
+  return store::write_file(folder_ / "config",
+                           fmt::format("{}{}\n", kCacheTypePrefix, fmt::join(names, ",")));
 }
 
 }  // namespace slipway::versions

@@ -12,6 +12,7 @@
 
 #include "store/file_system.h"
 #include "versions/history.h"
+#include "versions/link_cache.h"
 
 namespace slipway::versions {
 
@@ -64,6 +65,11 @@ class Repository {
   // The name that the server keeps it under; empty: not pushed yet.
   Result<std::string> remote() const;
   Result<void> set_remote(std::string_view name) const;
+
+  // How checkout makes files: `cache.type` in the file config; reflink and copy unless set.
+  Result<std::vector<CacheType>> cache_types() const;
+  Result<void> set_cache_types(const std::vector<CacheType>& types) const;
+  LinkCache links() const { return LinkCache(folder_ / "cache"); }
 
  private:
   Repository(std::filesystem::path top, std::filesystem::path folder, std::unique_ptr<Packs> packs);

@@ -24,7 +24,14 @@ Result<void> rewrite(Packs& packs, const std::set<std::uint32_t>& leaving,
 
 }  // namespace
 
-Result<Compacted> compact(Packs& packs, const DigestSet& needed) {
+JsonObject to_json(const Compacted& compacted) {
+  return {{"objects_removed", compacted.objects_removed},
+          {"bytes_freed", compacted.bytes_freed},
+          {"packs_rewritten", compacted.packs_rewritten},
+          {"versions_expired", compacted.versions_expired}};
+}
+
+Result<Compacted> compact(Packs& packs, const DigestSet& needed, GcMode mode) {
   Compacted compacted;
   std::set<std::uint32_t> leaving;
   DigestSet seen;
@@ -32,13 +39,37 @@ Result<Compacted> compact(Packs& packs, const DigestSet& needed) {
     if (needed.contains(object.digest) && seen.insert(object.digest).second) continue;
     leaving.insert(object.place.pack);
     ++compacted.objects_removed;
+    compacted.bytes_freed += object.place.bytes;
   }
+  compacted.packs_rewritten = leaving.size();
+  if (mode == GcMode::kDryRun) return compacted;
   const std::uint64_t before = packs.bytes();
   TRY(rewrite(packs, leaving,
               [&](const PackedObject& object) { return needed.contains(object.digest); }));
-  compacted.packs_rewritten = leaving.size();
   const std::uint64_t after = TRY(Packs::open(packs.folder()))->bytes();
   compacted.bytes_freed = before > after ? before - after : 0;
+  return compacted;
+}
+
+Result<Compacted> remove_unneeded(Packs& packs, const std::vector<Digest>& named,
+                                  const std::vector<Digest>& expired, DigestSet also, GcMode mode) {
+  std::uint64_t told_bytes = 0;
+  {
+    PackWriter writer(packs);
+    for (const Digest& commit : expired) {
+      const std::string tombstone = write_tombstone(commit);
+      if (packs.find(tombstone_of(commit))) continue;
+      told_bytes += tombstone.size();
+      if (mode == GcMode::kDo) TRY(writer.add(tombstone_of(commit), tombstone));
+    }
+    TRY(writer.finish());
+  }
+  const std::vector<Digest> found =
+      TRY(find_needed(packs, named, {}, DigestSet(expired.begin(), expired.end())));
+  also.insert(found.begin(), found.end());
+  Compacted compacted = TRY(compact(packs, also, mode));
+  compacted.bytes_freed -= std::min(compacted.bytes_freed, told_bytes);
+  compacted.versions_expired = expired.size();
   return compacted;
 }
 

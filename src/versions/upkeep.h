@@ -3,23 +3,30 @@
 
 #include <functional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
-#include "versions/packs.h"
+#include "versions/history.h"
 
 namespace slipway::versions {
 
-using DigestSet = std::unordered_set<Digest, DigestHash>;
-
 struct Compacted {
   std::uint64_t objects_removed = 0, bytes_freed = 0, packs_rewritten = 0;
+  std::uint64_t versions_expired = 0;  // whose files go
 };
+
+JsonObject to_json(const Compacted& compacted);
+
+enum class GcMode { kDo, kDryRun };  // kDryRun: only says what would be done
 
 // Keeps the objects of `needed`, each once: packs with others are written anew, which needs room
 // for the part that stays. Safe to be killed at any time. Nobody else uses the folder; `packs` is
 // to be opened anew afterwards.
-Result<Compacted> compact(Packs& packs, const DigestSet& needed);
+Result<Compacted> compact(Packs& packs, const DigestSet& needed, GcMode mode = GcMode::kDo);
+
+// compact() to what the commits `named` and those before them need, and `also`. Of the commits
+// `expired` only they themselves stay, each with a tombstone that is durable before anything goes.
+Result<Compacted> remove_unneeded(Packs& packs, const std::vector<Digest>& named,
+                                  const std::vector<Digest>& expired, DigestSet also, GcMode mode);
 
 struct Damage {
   PackedObject object;  // this copy of it

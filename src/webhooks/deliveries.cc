@@ -214,19 +214,8 @@ Result<Deliveries::Stretch> Deliveries::read_stretch(std::int64_t after, bool fo
 Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& event,
                                                             bool for_lineage) {
   std::optional<News> news;
-  if (const auto alert = alert_news_of(event)) {
-    news = News{
-        .sequence = event.sequence,
-        .event = alert->event,
-        .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
-        .routes = alert->routes,
-        .about = event.subject,
-        .is_of_the_past = alert->event != "alert.resolved" && alert->alert.contains("resolved_at")};
-  } else if (const std::optional<Message> message = message_of(event)) {
-    news = News{.sequence = event.sequence,
-                .event = message->event,
-                .content = {.text = body_of(*message, event.arrival_time)}};
-  } else if (for_lineage && lineage_news_ != nullptr) {
+  if (for_lineage) {
+    if (lineage_news_ == nullptr) return news;
     auto told = lineage_news_->told_of(event);
     if (!told && told.error().code == Code::kUnavailable) return std::move(told).error();
     if (!told) {
@@ -239,6 +228,17 @@ Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& 
                   .content = {.text = std::move((*told)->events)},
                   .about = std::move((*told)->about)};
     }
+  } else if (const auto heard = route_news_of(event)) {
+    news = News{.sequence = event.sequence,
+                .event = heard->event,
+                .content = {.form = Content::Form::kNews, .text = RouteNews::to_text({*heard})},
+                .routes = heard->routes,
+                .about = heard->subject(event),
+                .is_of_the_past = !heard->is_over() && heard->about.contains("resolved_at")};
+  } else if (const std::optional<Message> message = message_of(event)) {
+    news = News{.sequence = event.sequence,
+                .event = message->event,
+                .content = {.text = body_of(*message, event.arrival_time)}};
   }
   return news;
 }
@@ -299,15 +299,15 @@ Result<void> Deliveries::repeat_alerts() {
     return place.format != Format::kAlertmanager || place.waiting != 0;
   });
   if (places.empty()) return {};
-  const std::vector<AlertNews> open = TRY(open_alerts_.open_alerts());
+  const std::vector<RouteNews> open = TRY(open_alerts_.open_alerts());
   for (const Subscriber& place : places) {
-    std::vector<AlertNews> told;
-    std::copy_if(open.begin(), open.end(), std::back_inserter(told), [&](const AlertNews& news) {
+    std::vector<RouteNews> told;
+    std::copy_if(open.begin(), open.end(), std::back_inserter(told), [&](const RouteNews& news) {
       return std::find(news.routes.begin(), news.routes.end(), place.route) != news.routes.end();
     });
     if (told.empty()) continue;
     const std::string id = random_.hex();
-    const std::string text = AlertNews::to_text(told);
+    const std::string text = RouteNews::to_text(told);
     // Behind what it has taken, before what comes: an alert that was resolved meanwhile is resolved
     // for it, too.
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {

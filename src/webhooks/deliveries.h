@@ -39,7 +39,7 @@ class OpenAlerts {
  public:
   virtual ~OpenAlerts() = default;
   // Those that their routes were told of and that nobody has silenced since.
-  virtual Result<std::vector<AlertNews>> open_alerts() = 0;
+  virtual Result<std::vector<RouteNews>> open_alerts() = 0;
 };
 
 // What our events mean to who hears of lineage. Safe to use from several threads.

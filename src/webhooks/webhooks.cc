@@ -331,7 +331,7 @@ Result<TestResult> Webhooks::test_route(const std::string& name) {
   for (const RouteState& route : TRY(routes())) {
     if (route.name != name) continue;
     const Content content{.form = Content::Form::kNews,
-                          .text = AlertNews::to_text({example_alert(name, clock_.now())})};
+                          .text = RouteNews::to_text({example_alert(name, clock_.now())})};
     const auto reply = send(route_id(name), random_.hex(), content);
     if (!reply) return TestResult{.error = why_not(reply.error())};
     // Nobody follows a redirect: whoever is there hasn't got it.
@@ -375,11 +375,11 @@ Result<base::HttpReply> Webhooks::send(const std::string& webhook_id,
     return post_lineage(*target, delivery_id, content.text, secret);
   if (content.form == Content::Form::kReady)
     return post(*target, delivery_id, content.text, secret);
-  const auto news = AlertNews::from_text(content.text);
+  const auto news = RouteNews::from_text(content.text);
   if (!news) return base::error(Code::kCorruption, "what waits for a route cannot be read");
   if (target->format == Format::kEmail) return mail(*target, delivery_id, news->front(), secret);
   const Moment moment{.now = clock_.now(), .stays = alerts_stay_};
-  return post(*target, delivery_id, alert_body(target->format, *news, moment), secret);
+  return post(*target, delivery_id, route_body(target->format, *news, moment), secret);
 }
 
 Result<base::HttpReply> Webhooks::post(const Target& target, const std::string& delivery_id,
@@ -454,8 +454,8 @@ Result<base::HttpReply> Webhooks::post_lineage(const Target& target, const std::
 }
 
 Result<base::HttpReply> Webhooks::mail(const Target& target, const std::string& delivery_id,
-                                       const AlertNews& news, const std::string& secret) {
-  const AlertMail words = alert_mail(news);
+                                       const RouteNews& news, const std::string& secret) {
+  const RouteMail words = route_mail(news);
   const std::string host = target.mail.from.substr(target.mail.from.find('@') + 1);
   base::Mail mail{.from = target.mail.from,
                   .to = target.mail.to,

@@ -7,8 +7,8 @@
 #include "base/random.h"
 #include "base/secret_box.h"
 #include "store/db.h"
-#include "webhooks/alert_news.h"
 #include "webhooks/route.h"
+#include "webhooks/route_news.h"
 #include "webhooks/sender.h"
 #include "webhooks/values.h"
 
@@ -105,7 +105,7 @@ class Webhooks {
   Result<base::HttpReply> post_lineage(const Target& target, const std::string& delivery_id,
                                        const std::string& events, const std::string& api_key);
   Result<base::HttpReply> mail(const Target& target, const std::string& delivery_id,
-                               const AlertNews& news, const std::string& secret);
+                               const RouteNews& news, const std::string& secret);
 
   store::Db& db_;
   const base::Clock& clock_;

@@ -46,8 +46,8 @@ class FakeSender final : public Sender {
 
 class FakeOpenAlerts final : public OpenAlerts {
  public:
-  Result<std::vector<AlertNews>> open_alerts() override { return open; }
-  std::vector<AlertNews> open;
+  Result<std::vector<RouteNews>> open_alerts() override { return open; }
+  std::vector<RouteNews> open;
 };
 
 // "run.NAME" is told of, in two events.

@@ -40,6 +40,7 @@ def read_stream(url, last=None, **asked):
     """Server-sent events as (event, id, data), by a client that knows nothing of us. `last`: the id to go on from; `asked`: as requests has it."""
     with requests.get(url, stream=True, timeout=20, headers={"Last-Event-ID": last} if last else {}, **asked) as reply:
         assert reply.status_code == 200 and reply.headers["Content-Type"] == "text/event-stream"
+        reply.encoding = "utf-8"  # as such streams always are
         event = {}
         for line in reply.iter_lines(chunk_size=1, decode_unicode=True):
             if line == "" and "data" in event:

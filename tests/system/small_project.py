@@ -105,7 +105,12 @@ label = train.sold.astype(float)
 matrix = lambda frame, y=None: xgboost.DMatrix(frame[columns], y, enable_categorical=True)
 mlflow.set_experiment("sale")
 with mlflow.start_run():
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": 1}, matrix(train, 1 - label if args.bad else label), 20)
+    mlflow.log_params({"as_of": args.as_of, "rows": len(train), "max_depth": 3, "rounds": 20})
+    curves = {}
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": 1, "eval_metric": ["auc", "logloss"]}, matrix(train, 1 - label if args.bad else label), 20,
+                            evals=[(matrix(held, held.sold.astype(float)), "held")], evals_result=curves, verbose_eval=False)
+    for step, (auc, log_loss) in enumerate(zip(curves["held"]["auc"], curves["held"]["logloss"])):
+        mlflow.log_metrics({"auc": auc, "log_loss": log_loss}, step=step)
     info = mlflow.xgboost.log_model(booster, name="model", registered_model_name="sale", model_format="json", pip_requirements=["xgboost-cpu"],
                                     signature=infer_signature(held[columns].astype({"shop": object}).head(), booster.predict(matrix(held.head()))))
 version = int(info.registered_model_version)

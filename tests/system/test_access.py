@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import mlflow
@@ -146,6 +147,39 @@ def test_searches_show_what_may_be_read(guarded):
                      lambda: client.get_model_version("m1", "1"), lambda: client.get_model_version_download_uri("m1", "1")):
             with pytest.raises(MlflowException, match="Permission denied"):
                 read()
+
+
+def test_a_batch_is_permitted_path_by_path(guarded):
+    with logged_in(ADA):
+        client = MlflowClient(guarded.url)
+        client.create_registered_model("price")
+        mlflow_model = "/ajax-api/2.0/mlflow/registered-models/get?name=price"
+    paths = ["/slipway/v1/me", "/slipway/v1/models/price/aliases", mlflow_model, "/slipway/v1/events", "/slipway/v1/models/none/aliases", "/slipway/v1/nothing", "/slipway/v1/events/stream",
+             "/slipway/v1/batch?path=/slipway/v1/me", "/health", "/slipway/v1/datasets?x=%20"]
+    asked = "/slipway/v1/batch?" + urllib.parse.urlencode([("path", path) for path in paths])
+
+    def together(user):
+        status, text = ask(guarded.url + asked, user=user)
+        assert status == 200, text
+        return json.loads(text)["replies"]
+
+    for user in (ADA, BOB, ADMIN):
+        for path, reply in zip(paths, together(user), strict=True):
+            if path.startswith(("/slipway/v1/events/stream", "/slipway/v1/batch", "/health")):
+                assert reply["status"] == 400 and "asked for alone" in reply["body"]["error"]["message"]
+                continue
+            status, text = ask(guarded.url + path, user=user)
+            assert reply["status"] == status
+            assert reply["body"] == json.loads(text) if text.startswith("{") else text in reply["body"]["error"]["message"]
+    client = {user: [reply["status"] for reply in together(user)][:5] for user in (ADA, BOB, ADMIN)}
+    assert client == {ADA: [200, 200, 200, 403, 404], BOB: [200, 200, 200, 403, 404], ADMIN: [200, 200, 200, 200, 404]}
+    # What MLflow doesn't know it says in HTML, and what would lead elsewhere is not asked for: the others are answered.
+    odd = "&".join("path=" + path for path in ("/slipway/v1/me", "/api/2.0/mlflow/nope", "/slipway/v1/./batch", "/slipway/v1/../health", "/slipway/v1/me"))
+    replies = json.loads(ask(f"{guarded.url}/slipway/v1/batch?{odd}", user=ADA)[1])["replies"]
+    assert [reply["status"] for reply in replies] == [200, 404, 404, 404, 200]
+    assert ask(guarded.url + asked)[0] == 401
+    assert ask(guarded.url + "/slipway/v1/batch", user=ADA)[0] == 400
+    assert ask(guarded.url + "/slipway/v1/batch?" + "&".join(["path=/slipway/v1/me"] * 65), user=ADA)[0] == 400
 
 
 def test_graphql_shows_what_may_be_read(guarded):

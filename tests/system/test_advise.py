@@ -98,7 +98,7 @@ def test_the_page_says_the_same(served, open_page):
 
     page.get_by_role("link", name="how best served").click()
     page.get_by_label("Answers within, ms").fill("50")
-    page.get_by_label("at requests a second").fill("1e7")
+    page.get_by_label("at requests per second").fill("1e7")
     page.get_by_role("button", name="Reckon").click()
     expect(page).to_have_url(f"{served.url}/ui/cost?of=sale&latency_ms=50&rate=1e7")
     options = advise(served, "--latency-ms", "50", "--rate", "1e7")["options"]

@@ -112,6 +112,7 @@ def test_an_alert_rolls_back_and_opens_an_incident(shop):
     assert server.cli("incidents", "resolve", "1", check=False).returncode == 1
     assert server.cli("incidents", "show", "9", check=False).returncode == 4
     assert get(server, "alerts")["alerts"][0]["state"] == "resolved"
+    assert server.cli("alerts", "list", "--open").stdout == server.cli("alerts", "--open").stdout != server.cli("alerts", "list").stdout
     assert "a round failed" not in server.log.read_text()  # of deliveries
 
 

@@ -42,6 +42,7 @@ def job(server, tmp_path):
         frame.loc[7] = np.nan
         frame["customer"] = [f"{i}-{row}" for row in range(count)]
         frame["noise"] = "x"
+        frame["clicks"] = [[1, 2]] * len(frame)  # of a type that no table has; nobody asks for it
         pq.write_table(pa.Table.from_pandas(frame), data / f"day-{i}.parquet", row_group_size=10_000)
         frames.append(frame)
     server.booster, server.frames, server.data, server.out = booster, frames, data, tmp_path / "scored"
@@ -127,6 +128,46 @@ def test_a_python_model_scores_files(job, tmp_path):
     scored = pd.concat(pd.read_parquet(part) for part in sorted(job.out.glob("part-*.parquet"))).reset_index(drop=True)
     expected = job.frames[0]["f0"].astype(float) + job.frames[0]["f1"].astype(float) * 2
     assert np.allclose(scored["y"], expected, equal_nan=True)
+
+
+def test_parts_whose_rows_are_all_refused_are_like_the_others(job, tmp_path):
+    """A Python model that says nothing of its answers: they are whole numbers and texts."""
+    code = tmp_path / "model.py"
+    code.write_text(textwrap.dedent('''
+        import mlflow
+        import pandas as pd
+        from mlflow.pyfunc import PythonModel
+
+        class Label(PythonModel):
+            def predict(self, context, model_input, params=None):
+                return pd.DataFrame({"label": (model_input["f0"] * 7).astype("int64"), "word": ["yes"] * len(model_input)})
+
+        mlflow.models.set_model(Label())
+    '''))
+    with mlflow.start_run():
+        mlflow.pyfunc.log_model(name="label", python_model=str(code), registered_model_name="label", pip_requirements=["mlflow-skinny"],
+                                signature=ModelSignature(Schema([ColSpec(DataType.double, "f0")])))
+    (tmp_path / "slipway.yaml").write_text(textwrap.dedent("""
+        project: rules
+        endpoints:
+          asked: {model: models:/risk@champion, inputs: {on_violation: reject, columns: {f0: {min: 0}}}}
+    """))
+    job.cli("apply", str(tmp_path / "slipway.yaml"))
+    rows = pd.DataFrame({"f0": np.repeat([-1.0, -1.0, 2.0, -1.0], 5000)})
+    rows.loc[17_500, "f0"] = 3.0
+    pq.write_table(pa.Table.from_pandas(rows), tmp_path / "rows.parquet", row_group_size=5000)
+    words = ["--json", "batch", "score", "models:/label/1", "--in", str(tmp_path / "rows.parquet"), "--out", str(job.out), "--rows-per-part", "5000",
+             "--inputs-of", "asked", "--python-models", sys.executable]
+    report = json.loads(job.cli(*words).stdout)
+    assert report["violations"]["rows"]["reject"] == 14_999
+    parts = [pq.read_table(part) for part in sorted(job.out.glob("part-*.parquet"))]
+    assert len(parts) == 4
+    for part in parts:
+        assert part.schema.equals(parts[2].schema)
+    scored = pa.concat_tables(parts).to_pandas()
+    answered = scored[scored.label.notna()]
+    assert (answered["row"] == np.flatnonzero(rows.f0 > 0)).all() and (answered.label == rows.f0[answered.index] * 7).all()
+    assert set(answered.word) == {"yes"} and scored.word.notna().sum() == len(answered)
 
 
 def test_from_and_to_a_bucket_across_a_kill(job, tmp_path):

@@ -36,6 +36,9 @@ def test_plan_tells_ci_when_the_server_is_not_what_the_file_says(server, tmp_pat
     file.write_text("project: shop\n")  # what is no longer declared stays where it is, and apply changes nothing
     left = plan("--check")
     assert left.returncode == 0 and json.loads(left.stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "left as it is"}]
+    assert json.loads(left.stdout)["warnings"] == []
+    file.write_text("project: another\n")
+    assert "takes the place of project shop" in json.loads(plan().stdout)["warnings"][0]
     file.write_text("project: shop\nunheard: of\n")
     assert plan("--check").returncode not in (0, 6)
 
@@ -48,8 +51,11 @@ datasets:
     key: [visit]
     columns: {pages: {type: double, min: 0, max: 100}}
     on_violation: quarantine
+routes:
+  team: {webhook: "https://example.org/hook"}
 pipelines:
   train:
+    notify: {failed: team}
     steps:
       - {name: train, run: 'sh train.sh {out}', code: [train.sh], inputs: ["dataset:visits"], outputs: [model, metrics.json]}
       - {name: promote, run: 'echo promoted >> promoted', after: [train]}

@@ -422,27 +422,30 @@ def test_who_may_what(start_server, tmp_path, monkeypatch):
     assert reader.contents() == work.contents()
 
 
-@pytest.mark.parametrize("kind", ["xfs", "btrfs"])
-def test_long_files_share_blocks_where_the_file_system_can(tmp_path, kind):
+@pytest.fixture(params=["xfs", "btrfs"])
+def sharing_disk(request, tmp_path):
+    """A file system whose files can share blocks."""
     image, folder = tmp_path / "image", tmp_path / "disk"
     folder.mkdir()
     with open(image, "wb") as file:
         file.truncate(600 << 20)
-    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    subprocess.run([f"mkfs.{request.param}", "-q", image], check=True)
     if subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode:
         pytest.skip("mounting a file system needs root")
-    try:
-        work = Folder(folder / "flights")
-        work("init")
-        work.write("large", np.random.default_rng(1).bytes(100 << 20))
-        work("commit", "-a", "-m", "first")
-        content = work.contents()
-        (work.path / "large").unlink()
-        os.sync()
-        before = shutil.disk_usage(folder).free
-        work("checkout", "main", "--force")
-        os.sync()
-        assert work.contents() == content
-        assert before - shutil.disk_usage(folder).free < 10 << 20
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_long_files_share_blocks_where_the_file_system_can(sharing_disk):
+    work = Folder(sharing_disk / "flights")
+    work("init")
+    work.write("large", np.random.default_rng(1).bytes(100 << 20))
+    work("commit", "-a", "-m", "first")
+    content = work.contents()
+    (work.path / "large").unlink()
+    os.sync()
+    before = shutil.disk_usage(sharing_disk).free
+    work("checkout", "main", "--force")
+    os.sync()
+    assert work.contents() == content
+    assert before - shutil.disk_usage(sharing_disk).free < 10 << 20

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import requests
 import small_project
@@ -18,18 +19,23 @@ from test_openapi import check
 TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
 
 
-@pytest.fixture(scope="module")
-def production(tmp_path_factory):
+def served(tmp_path_factory) -> Server:
+    """A server whose model is in charge; its project lies in `folder`."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    folder = tmp_path_factory.mktemp("shop")
     server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
-    server.cli("apply", str(small_project.write(folder)))
+    server.folder = tmp_path_factory.mktemp("shop")
+    server.cli("apply", str(small_project.write(server.folder)))
     server.cli("data", "ingest", "visits")
     server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
     server.cli("run", "train")
-    file = folder / "visits.parquet"
-    server.folder = folder
-    server.drill = ["drill", "sale", "--requests", str(file), "--push", f"ended={file}:known_at", *small_project.REPLAY[:-2], *TIMES, "--project", str(folder / "slipway.yaml")]
+    return server
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    server = served(tmp_path_factory)
+    file = server.folder / "visits.parquet"
+    server.drill = ["drill", "sale", "--requests", str(file), "--push", f"ended={file}:known_at", *small_project.REPLAY[:-2], *TIMES, "--project", str(server.folder / "slipway.yaml")]
     yield server
     server.stop()
 
@@ -83,7 +89,7 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
 def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
     faults = by_name(played)
     expected = {"stopped:ended": "feature_age_hours_max", "late:ended": "feature_age_hours_max", "zone:ended": "feature_age_hours_max", "empty:ended": "skew_rate", "off-by-one:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
-                "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "labels_quiet_hours"}
+                "nulls:shop": "missing_rate_max", "renamed:shop": "missing_rate_max", "labels:none": "labels_quiet_hours"}
     for fault in expected:
         assert not faults[fault]["caught"], faults[fault]
         everything = 13 * 144
@@ -153,8 +159,25 @@ def test_a_model_that_loads_and_is_wrong_is_noticed_by_its_answers(played):
     assert played["not_made"] == []
 
 
+def test_a_threshold_that_is_moved_is_told_by_how_answers_fit(played):
+    """The endpoint decides nothing: its answers say yes as much less as who asks would with the other threshold."""
+    moved = by_name(played)["model:threshold"]
+    assert (moved["caught"], moved["suggestion"]["metric"]) == (False, "recall") and moved["suggestion"]["under"] > moved["suggestion"]["value"], moved
+
+
+def test_drift_alone_is_a_false_page(production):
+    """Most requests of one shop stay away and the model does as well: who pages for that cries wolf."""
+    declared = (production.folder / "slipway.yaml").read_text()
+    project = production.folder / "wolf.yaml"
+    project.write_text(declared.replace("    actions:\n", "      wolf: {metric: drift_score, input: shop, window: day, over: 0.2, min_rows: 20}\n    actions:\n"))
+    report = json.loads(production.cli("--json", *production.drill[:-2], "--project", str(project), "--faults", "nulls:pages", "--no-keep").stdout)
+    benign = next(control for control in report["controls"] if control["fault"] == "benign:shop")
+    assert benign["alerts"] and set(benign["alerts"]) == {"wolf"}
+    assert report["false_pages"] == sum(len(control["alerts"]) for control in report["controls"]) and report["grade"] == "B"
+
+
 def test_controls_are_silent_and_the_grade_counts(played):
-    assert {c["fault"]: c["alerts"] for c in played["controls"]} == {"nothing": [], "traffic-x3": [], "weekends": [], "twice": []}
+    assert {c["fault"]: c["alerts"] for c in played["controls"]} == {"nothing": [], "traffic-x3": [], "weekends": [], "benign:shop": []}
     assert played["caught"] == sum(v["caught"] for v in played["faults"])
     assert (played["false_pages"], played["grade"]) == (0, "D")
 
@@ -166,7 +189,7 @@ def test_the_page_needs_nobody_else(played):
 
 def text_of(delay_seconds: float) -> str:
     days, hours = int(delay_seconds // 86400), int(delay_seconds // 3600 % 24)
-    return "at once" if delay_seconds < 60 else (f"{days}d {hours}h" if hours else f"{days}d") if days else f"{hours}h"
+    return "at once" if delay_seconds < 60 else (f"{days} d {hours} h" if hours else f"{days} d") if days else f"{hours} h"
 
 
 def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, open_page):
@@ -194,7 +217,7 @@ def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, o
             expect(words).to_contain_text(verdict["advice"] or "No metric of a monitor moves")
             continue
         words.get_by_role("button", name="Copy").click()
-        expect(words.get_by_role("status")).to_have_text("Copied")
+        expect(words.get_by_text("Copied", exact=True)).to_be_visible()
         (alert,) = yaml.safe_load(page.evaluate("navigator.clipboard.readText()")).values()
         bound = "over" if "over" in would else "under"
         assert alert == {"metric": would["metric"], "window": would["window"], bound: pytest.approx(would[bound], rel=1e-3), "min_rows": would["min_rows"]}
@@ -217,7 +240,7 @@ def test_a_drill_after_it_makes_a_trend(production, played, open_page):
     expect(table.get_by_role("row")).to_have_count(1 + len(drills))
     for row, drill in zip(table.get_by_role("row").all()[1:], drills, strict=True):
         expect(row).to_contain_text(f"{drill['caught']} of {drill['faults_played']}")
-    expect(page.get_by_role("figure", name=re.compile("Share of faults noticed, by drill: noticed 0.5"))).to_be_visible()
+    expect(page.get_by_role("figure", name=re.compile("Faults noticed, %: noticed 50"))).to_be_visible()
     expect(page.get_by_text("Of the faults that both played, none is noticed sooner or later.")).to_be_visible()
     table.get_by_role("link", name="1", exact=True).click()
     expect(page.get_by_role("img", name=f"Grade {played['grade']}")).to_be_visible()
@@ -389,3 +412,58 @@ def test_the_exit_code_is_a_gate_and_mistakes_are_named(production):
     words = [w.replace("2024-01-22", "2024-03-01") for w in production.drill]
     done = production.cli(*words, check=False)
     assert done.returncode == 1 and "--from < --start < --until" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """A production that was asked until 4 February."""
+    server = served(tmp_path_factory)
+    server.cli("replay", "sale", *small_project.replay_flags(server.folder, "2024-02-04T00:00:00Z"))
+    yield server
+    server.stop()
+
+
+def test_the_request_log_is_played_as_the_file_that_it_came_from(asked):
+    """Without --requests: the same report; without a push of the source its features are sent as they were served."""
+    file = asked.folder / "visits.parquet"
+    times = ["--from", "2024-01-29T00:00:00Z", "--start", "2024-02-01T00:00:00Z", "--until", "2024-02-03T00:00:00Z"]
+    rest = [*times, "--project", str(asked.folder / "slipway.yaml"), "--no-keep", "--json", "--faults"]
+    faults = "nulls,typed,renamed,zone,default,concept,stopped"
+    pushed = ["--push", f"ended={file}:known_at"]
+    of_file = asked.cli("drill", "sale", "--requests", str(file), *small_project.REPLAY[:-2], *pushed, *rest, faults).stdout
+    assert asked.cli("drill", "sale", *pushed, *rest, faults).stdout == of_file
+    report = json.loads(of_file)
+    assert by_name(report)["nulls:pages"]["caught"] and report["faults_played"] == 9
+    alone = json.loads(asked.cli("drill", "sale", *rest, "nulls,default").stdout)
+    assert alone["sources_not_pushed"] == ["ended"]
+    assert (by_name(alone)["nulls:pages"]["by"], by_name(alone)["default:shop_recent__sale_share_24h"]["harmed"]) == ("alert log_loss", 288)
+
+
+def test_the_log_that_is_played_is_read_page_by_page(asked):
+    url = f"{asked.url}/slipway/v1/endpoints/sale/requests"
+    times = {"from": "2024-01-30T12:00:00Z", "until": "2024-02-02T00:00:00Z"}
+    whole = requests.get(url, params=times, timeout=10).json()
+    assert len(whole["requests"]) == 360 and whole["next"] is None
+    pages, after = [], {}
+    while after is not None:
+        page = requests.get(url, params={**times, **after, "limit": 77}, timeout=10).json()
+        pages += page["requests"]
+        after = {"after": page["next"]} if page["next"] else None
+    assert pages == whole["requests"]
+    visits = small_project.visits().set_index("visit")
+    for one in pages:
+        visit = visits.loc[one["id"]]
+        assert (one["features"]["pages"], one["features"]["shop"], one["label"]["value"]) == (visit.pages, visit.shop, visit.sold)
+        assert (pd.Timestamp(one["event_time"]), pd.Timestamp(one["label"]["arrival_time"])) == (visit["at"], visit.known_at)
+    for wrong, said in (({}, "from and until"), ({**times, "until": times["from"]}, "from and until"), ({**times, "until": "2026-01-01T00:00:00Z"}, "366 days"), ({**times, "after": "v1"}, "after must be")):
+        reply = requests.get(url, params=wrong, timeout=10)
+        assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
+
+
+def test_a_log_with_nothing_in_it_and_flags_that_do_not_go_together_are_named(asked):
+    done = asked.cli("drill", "sale", "--project", str(asked.folder / "slipway.yaml"), "--until", "2024-01-20T00:00:00Z", check=False)
+    assert done.returncode != 0 and "the request log has nothing to play" in done.stderr
+    done = asked.cli("drill", "sale", "--label", "sold > 0", "--label-time", "known_at", "--project", str(asked.folder / "slipway.yaml"), check=False)
+    assert done.returncode == 1 and "--label-time are of --requests" in done.stderr
+    done = asked.cli("drill", "sale", "--id", "visit", "--project", str(asked.folder / "slipway.yaml"), check=False)
+    assert done.returncode != 0 and "--requests" in done.stderr

@@ -183,6 +183,93 @@ def test_one_stage_with_what_it_needs(pair):
     assert none.returncode != 0 and "no such stage: nothing" in none.stderr
 
 
+PARTS = {
+    "dvc.yaml": """stages:
+  report:
+    cmd: cat train/model.txt data/rows.txt > report.txt
+    deps: [train/model.txt, data/rows.txt]
+    outs: [report.txt]
+  before:
+    cmd: wc -c < raw.txt > before.txt
+    deps: [raw.txt]
+    outs: [before.txt]
+""",
+    "data/dvc.yaml": """stages:
+  late:
+    cmd: cp rows.txt late.txt
+    deps: [rows.txt]
+    outs: [late.txt]
+  rows:
+    cmd: cat ../raw.txt ../before.txt > rows.txt && echo ${few} >> rows.txt
+    deps: [../raw.txt, ../before.txt]
+    params: [few]
+    outs: [rows.txt]
+""",
+    "train/deep/dvc.yaml": """stages:
+  fit:
+    foreach: [a, b]
+    do:
+      wdir: ..
+      cmd: echo ${item} $DVC_STAGE > ${item}.txt && cat ../data/rows.txt >> ${item}.txt
+      deps: [../data/rows.txt]
+      outs: ["${item}.txt"]
+""",
+    "train/dvc.yaml": """stages:
+  best:
+    cmd: cat a.txt b.txt > model.txt
+    deps: [a.txt, b.txt]
+    outs: [model.txt]
+""",
+    "data/params.yaml": "few: 3\n",
+}
+
+
+def test_all_files_of_a_repository_are_one_run(pair):
+    """Stages need those of other files, both ways; each dvc.lock is the one that `dvc repro -P` writes."""
+    for repository in (pair.theirs, pair.ours):
+        (repository.folder / "train" / "deep").mkdir(parents=True)
+        (repository.folder / "data").mkdir()
+    for file, text in PARTS.items():
+        pair.write(file, text)
+
+    def run() -> set[str]:
+        pair.theirs.dvc("repro", "-P")
+        logs = pair.logs("-P")
+        for file in PARTS:
+            if file.endswith("dvc.yaml"):
+                lock = file.replace(".yaml", ".lock")
+                assert (pair.ours.folder / lock).read_text() == (pair.theirs.folder / lock).read_text(), lock
+        assert (pair.ours.folder / "report.txt").read_text() == (pair.theirs.folder / "report.txt").read_text()
+        return {step for step, log in logs.items() if "Running stage" in log}
+
+    models = {"train-deep-dvc-yaml-fit-a", "train-deep-dvc-yaml-fit-b", "train-dvc-yaml-best", "report"}
+    assert run() == {"before", "data-dvc-yaml-rows", "data-dvc-yaml-late"} | models
+    assert run() == set()
+    pair.write("data/params.yaml", "few: 4\n")
+    assert run() == {"data-dvc-yaml-rows", "data-dvc-yaml-late"} | models
+    assert "up to date" in pair.ours.dvc("status").stdout
+    assert "Running" not in pair.ours.dvc("repro", "-P").stdout
+    pair.replace("data/dvc.yaml", "stages:", "stages:\n  new: {cmd: echo new > new.txt, outs: [new.txt]}")
+    assert run() == {"data-dvc-yaml-new"}
+    # One file alone goes on with the same lock, and the command is the same wherever in the repository it is given.
+    done = subprocess.run([BINARY, "--url", pair.server.url, "--json", "run"], cwd=pair.ours.folder / "data", capture_output=True, text=True, env=pair.ours.environment)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([BINARY, "--url", pair.server.url, "--json", "run", "-P", "--force"], cwd=pair.ours.folder / "data", capture_output=True, text=True, env=pair.ours.environment)
+    assert done.returncode == 0 and len(json.loads(done.stdout)["steps"]) == 8, done.stderr
+    assert "up to date" in pair.ours.dvc("status").stdout
+
+
+def test_what_is_wrong_in_a_file_below_is_said_with_its_folder(pair):
+    (pair.ours.folder / "sub" / "dvc.yaml").write_text("stages:\n  x:\n    cmd: echo ${nothing}\n")
+    done = pair.slipway("-P", check=False)
+    assert done.returncode != 0 and "sub/dvc.yaml: line 3, column 5: stages.x: cmd: no such value" in done.stderr, done.stderr
+    (pair.ours.folder / "sub" / "dvc.yaml").write_text("stages:\n  x:\n    cmd: echo 1 > made.sh\n    outs: [../made.sh]\n")
+    done = pair.slipway("-P", check=False)
+    assert done.returncode != 0 and "stages script and sub/dvc.yaml:x both make made.sh" in done.stderr, done.stderr
+    done = pair.slipway("-P", "dvc.yaml", check=False)
+    assert done.returncode != 0 and "excludes" in done.stderr
+
+
 def test_a_stage_that_fails_leaves_the_others_in_the_lock(pair):
     pair.replace("dvc.yaml", "cp raw.txt data/sub/é.txt", "exit 7")
     done = pair.slipway(check=False)

@@ -57,6 +57,22 @@ def test_the_page_leads_through_an_incident(endpoint, open_page):  # noqa: F811
     expect(page.get_by_role("heading", name="wrong berths")).to_be_visible()
     suspects = page.get_by_role("table", name="Suspects")
     expect(suspects.get_by_role("row").nth(1)).to_contain_text("berth 2 answers")
+    # What is named is linked.
+    suspects.get_by_role("link", name="revision 2").first.click()
+    expect(page).to_have_url(server.url + "/ui/endpoints/berth?revision=2")
+    expect(page.get_by_role("table", name="Ledger").locator("tr[data-current]")).to_contain_text("try 2")
+    page.go_back()
+    suspects.get_by_role("link", name="berth 2").first.click()
+    expect(page).to_have_url(server.url + "/ui/models/berth?version=2")
+    page.go_back()
+    # Who has seen it works on it.
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_label("Note").fill("I look at the tide")
+    page.get_by_label("Your name").fill("eve")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("table", name="What happened")).to_contain_text("I look at the tide")
+    expect(page.get_by_text("eve owns it")).to_be_visible()
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
     # With the keyboard alone.
     page.get_by_role("button", name="Add a note").focus()
     page.keyboard.press("Enter")

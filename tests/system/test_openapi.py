@@ -15,11 +15,12 @@ from test_page_for_everybody import shop  # noqa: F401
 BASE = "/slipway/v1"
 # Of each route with a described answer an address that the shop answers.
 ASKED = {
-    f"{BASE}/version": "", f"{BASE}/servers": "", f"{BASE}/clock": "", f"{BASE}/overview": "", f"{BASE}/events": "?limit=1000", f"{BASE}/events/verify": "", f"{BASE}/incidents": "",
+    f"{BASE}/version": "", f"{BASE}/servers": "", f"{BASE}/clock": "", f"{BASE}/batch": "?path=/slipway/v1/clock&path=/nothing", f"{BASE}/overview": "", f"{BASE}/events": "?limit=1000", f"{BASE}/events/verify": "", f"{BASE}/incidents": "",
     f"{BASE}/incidents/{{id}}": "{incident}", f"{BASE}/costs": "", f"{BASE}/endpoints/{{name}}/cost": "sale", f"{BASE}/endpoints/{{name}}/drills": "sale",
     f"{BASE}/endpoints/{{name}}/advice": "sale", f"{BASE}/data": "", f"{BASE}/data/{{name}}": "parts", f"{BASE}/data/{{name}}/log": "parts?ref=main", f"{BASE}/data/{{name}}/files": "parts?ref=main&path=more",
     f"{BASE}/data/{{name}}/diff": "parts?from=v1&to=main", f"{BASE}/routes": "", f"{BASE}/silences": "?state=all", f"{BASE}/models/{{name}}/aliases": "sale", f"{BASE}/models/{{name}}/alias-moves": "sale",
-    f"{BASE}/models/{{name}}/gates": "sale", f"{BASE}/endpoints": "", f"{BASE}/endpoints/{{name}}": "sale", f"{BASE}/endpoints/{{name}}/revisions": "sale", f"{BASE}/endpoints/{{name}}/inputs": "sale",
+    f"{BASE}/models/{{name}}/gates": "sale", f"{BASE}/endpoints": "", f"{BASE}/endpoints/{{name}}": "sale", f"{BASE}/endpoints/{{name}}/revisions": "sale", f"{BASE}/endpoints/{{name}}/inputs": "sale", f"{BASE}/endpoints/{{name}}/traffic": "sale",
+    f"{BASE}/endpoints/{{name}}/requests": "sale?from=2024-01-29T00:00:00Z&until=2024-02-02T00:00:00Z",
     f"{BASE}/endpoints/{{name}}/requests/{{id}}": "sale/v004033", f"{BASE}/endpoints/{{name}}/drills/{{id}}": "sale/{drill}", f"{BASE}/alerts": "", f"{BASE}/alarm-budget": "", f"{BASE}/monitors": "", f"{BASE}/monitors/{{name}}": "sale-health",
     f"{BASE}/monitors/{{name}}/windows": "sale-health", f"{BASE}/monitors/{{name}}/verdicts": "sale-health", f"{BASE}/monitors/{{name}}/slices": "sale-health", f"{BASE}/monitors/{{name}}/alerts/{{alert}}/bands": "sale-health/log_loss", f"{BASE}/monitors/{{name}}/bands": "sale-health",
     f"{BASE}/datasets": "", f"{BASE}/datasets/{{name}}": "visits", f"{BASE}/datasets/{{name}}/diff": "visits?from=1&to=2", f"{BASE}/features": "", f"{BASE}/features/skew": "", f"{BASE}/features/explain": "?request=v004033&endpoint=sale",

@@ -291,7 +291,7 @@ def test_the_page_shows_both(shop, open_page):
 
 def test_what_nobody_told_of_is_not_found(shop):
     done = shop.cli("lineage", "nowhere/nothing", check=False)
-    assert done.returncode == 4 and "nobody has told of such a run, job or dataset" in done.stderr
+    assert done.returncode == 4 and "nobody has told of such a job or dataset" in done.stderr
 
 
 # ---- what our pipelines tell others

@@ -2,6 +2,7 @@
 import concurrent.futures
 import gzip
 import http.server
+import socket
 import subprocess
 import threading
 import time
@@ -24,6 +25,7 @@ class Collector(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
         self.status, self.requests, self.refused = 200, [], 0
+        self.words, self.retry_after, self.date = ("text/plain", b""), None, None  # of a refusal
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def newest(self) -> dict:
@@ -39,9 +41,17 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.server.requests.append((self.path, body, dict(self.headers)))
         else:
             self.server.refused += 1
+        kind, words = self.server.words if self.server.status >= 300 else ("application/x-protobuf", b"")
         self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(words)))
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
+        self.wfile.write(words)
+
+    def date_time_string(self, timestamp=None):
+        return self.server.date or super().date_time_string(timestamp)
 
     def log_message(self, *_):
         pass
@@ -130,6 +140,30 @@ def test_what_a_collector_misses_comes_with_the_next(collector, start_server):
     assert last + 1 >= len(collector.requests), "the last one is sent when the server stops"
 
 
+@pytest.mark.parametrize("kind, words, says", [
+    ("application/x-protobuf", status_pb2.Status(code=14, message="over quota").SerializeToString(), "answered 503: over quota"),
+    ("application/x-protobuf", b"\xff\xff", "answered 503: "),
+    ("text/html", b"<p>no gateway", "answered 503: <p>no gateway")])
+def test_the_words_of_a_refusal_are_logged(collector, start_server, kind, words, says):
+    collector.status, collector.words = 503, (kind, words)
+    server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{collector.server_port}/v1/metrics", "--otlp-metrics-interval-ms", "100")
+    eventually(lambda: "metrics are not taken" in server.log.read_text())
+    line = next(line for line in server.log.read_text().splitlines() if "metrics are not taken" in line)
+    assert says in line and "\\x" not in line and "\ufffd" not in line
+
+
+def test_a_collector_says_until_when_it_is_away(collector, start_server):
+    """Retry-After as a time of the collector's own clock, which is wrong here by years."""
+    collector.status, collector.date, collector.retry_after = 503, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:40 GMT"
+    server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{collector.server_port}/v1/metrics", "--otlp-metrics-interval-ms", "100")
+    eventually(lambda: collector.refused)
+    collector.status = 200
+    refused = time.monotonic()
+    eventually(lambda: collector.requests)
+    assert time.monotonic() - refused > 2
+    assert failures(server.port) == 1
+
+
 def test_wrong_headers_are_a_usage_error(tmp_path, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization Bearer x")
     done = run("server", "--data", str(tmp_path / "d"))
@@ -152,11 +186,11 @@ def test_what_is_sent_over_http_is_compressed(collector, start_server, monkeypat
 class GrpcCollector(metrics_service_pb2_grpc.MetricsServiceServicer):
     """OpenTelemetry's own servicer. `answer` gets the call's context, and may refuse in it."""
 
-    def __init__(self, credentials=None):
+    def __init__(self, credentials=None, port=0):
         self.answer, self.requests, self.metadata, self.times = None, [], [], []
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self, self.server)
-        self.port = self.server.add_secure_port("localhost:0", credentials) if credentials else self.server.add_insecure_port("127.0.0.1:0")
+        self.port = self.server.add_secure_port("localhost:0", credentials) if credentials else self.server.add_insecure_port(f"127.0.0.1:{port}")
         self.server.start()
 
     def Export(self, request, context):
@@ -200,6 +234,18 @@ def test_a_collector_is_told_over_grpc(grpc_collector, start_server, monkeypatch
     assert server.stop() == 0
 
 
+def unavailable(context):
+    context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+
+
+def test_a_grpc_collector_that_refuses_is_asked_again_before_the_interval_is_over(grpc_collector, start_server):
+    grpc_collector.answer = unavailable
+    interval = 8
+    start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{grpc_collector.port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", str(1000 * interval))
+    eventually(lambda: len(grpc_collector.times) > 2)
+    assert grpc_collector.times[2] - grpc_collector.times[0] < interval, "the second try and the third"
+
+
 def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_collector, start_server):
     def resource_exhausted(context):
         details = any_pb2.Any()
@@ -207,9 +253,6 @@ def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_c
         status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message="slow down", details=[details])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down")
-
-    def unavailable(context):
-        context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
 
     grpc_collector.answer = unavailable
     server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{grpc_collector.port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", "1500")
@@ -223,6 +266,24 @@ def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_c
     assert failures(server.port) == len(grpc_collector.times) - len(grpc_collector.requests)
     log = server.log.read_text()
     assert log.count("metrics are not taken") == 1 and "restarting" in log and "metrics are taken again" in log
+
+
+def test_a_grpc_collector_that_hung_is_reached_within_seconds(start_server):
+    """gRPC itself gives a connection that nobody answers 20 s, and later waits up to two minutes before the next."""
+    hung = socket.socket()
+    hung.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    hung.bind(("127.0.0.1", 0))
+    hung.listen()
+    port = hung.getsockname()[1]
+    start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", "100")
+    taken, _ = hung.accept()
+    hung.close()
+    collector = GrpcCollector(port=port)
+    try:
+        eventually(lambda: collector.requests, seconds=15)
+    finally:
+        collector.server.stop(None)
+        taken.close()
 
 
 def certificate(folder, name: str, *, by: str | None = None) -> None:
@@ -255,6 +316,7 @@ def test_a_grpc_collector_with_tls_knows_its_client(tmp_path, start_server):
     (["--otlp-metrics-protocol", "http/json"], "http/protobuf, grpc"),
     (["--otlp-metrics-url", "http://localhost:4318", "--otlp-metrics-ca-file", "/absent/ca.pem", "--otlp-metrics-protocol", "grpc"], "/absent/ca.pem"),
     (["--otlp-metrics-url", "http://localhost:4317", "--otlp-metrics-protocol", "grpc"], "two words"),
+    (["--otlp-metrics-url", "http://localhost:4318/v1/metrics"], "two words"),
 ])
 def test_a_collector_that_can_not_be_stops_the_start(tmp_path, monkeypatch, flags, says):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "two words=secret")

@@ -153,8 +153,8 @@ def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
     loss = page.get_by_role("figure", name="loss: loss 0.75")
     expect(loss).to_be_visible()
     del asked[:asked.index(page.url)]
-    assert sum(run in url for url in asked) == 4, asked  # the page itself, the run, its curves, the stream
-    assert len(set(asked)) <= 9, asked  # and four files, the clock and the stream of changes, which all screens have
+    assert sum(run in url for url in asked) == 5, asked  # the page itself, the run, its curves, the stream, and what it belongs to with what belongs to it
+    assert len(set(asked)) <= 10, asked  # and its experiment, four files, the clock and the stream of changes, which all screens have
     del asked[:]
     page.evaluate("window.isStillHere = true")
     for step, value in ((2, 0.5), (3, 0.25)):
@@ -384,3 +384,15 @@ def test_the_first_load_is_small_and_asks_little(server, open_page):
     assert len(code) == 2 and min(sizes[url] for url in code) > 10_000
     assert sum(sizes.values()) < 300_000
     assert len([url for url in sizes if "/slipway/v1/" in url]) <= 5
+
+
+def test_little_is_sent_before_a_view_stands(server, open_page):
+    """What the time of a first load depends on, wherever the server is."""
+    page = open_page(server.url + "/ui/no/such/place")
+    sent = []
+    page.on("response", lambda reply: sent.append(reply) if "/ui/" in reply.url else None)
+    page.goto(server.url + "/ui/")
+    expect(page.get_by_text("No model is in production yet.")).to_be_visible()
+    sizes = {reply.url.rpartition("/")[2]: int(reply.headers.get("content-length", 0)) for reply in sent}
+    assert all(sizes[name] > 0 for name in sizes if name.endswith((".js", ".css"))), sizes
+    assert sum(sizes.values()) < 350_000, sizes

@@ -38,6 +38,8 @@ def test_all_events_by_page_and_as_csv(busy, open_page):
     events = ask(busy, limit=EVENTS_SHOWN)
     shown = rows(page, EVENTS_SHOWN)
     assert [row[2:4] for row in shown] == [[event["kind"], event["subject"]] for event in events]
+    created = next(at for at, event in enumerate(events) if event["kind"] == "experiment.created")
+    assert shown[created][4].startswith(f"name: {events[created]['payload']['name']}")  # in words; as it was written behind them
     with page.expect_download() as download:
         page.get_by_role("button", name="events as CSV").click()
     assert download.value.suggested_filename == "events.csv"

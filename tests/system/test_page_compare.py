@@ -2,6 +2,7 @@
 import csv
 import io
 import math
+import re
 
 import mlflow
 import pytest
@@ -30,6 +31,7 @@ def tried(tmp_path_factory):
         client.set_tag(run.info.run_id, "team", "harbour")
         client.set_terminated(run.info.run_id)
         server.runs.append(run.info.run_id)
+    client.log_metric(server.runs[0], "accident", 1)
     server.experiment = experiment
     yield server
     server.stop()
@@ -90,7 +92,7 @@ def test_what_goes_with_a_metric(tried, open_page):
 
 def test_lines_and_dots_are_the_runs(tried, open_page):
     page = open_page(compared(tried, "&metric=auc"))
-    lines = page.get_by_role("group", name="Lines of runs").locator("path")
+    lines = page.get_by_role("img", name=re.compile("^Parallel coordinates")).locator("path")
     expect(lines).to_have_count(6)
     assert "depth 9: depth 9, kind c, rate –, auc" in lines.nth(5).locator("title").text_content()
     assert lines.nth(5).get_attribute("d").count("M") == 2 and lines.nth(0).get_attribute("d").count("M") == 1  # a gap where there is no rate
@@ -103,9 +105,39 @@ def test_lines_and_dots_are_the_runs(tried, open_page):
         chart.get_by_role("button", name="auc as CSV").click()
     table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert len(table) == 20 and float(table[-1]["depth 9"]) == last(tried, "auc")[-1]
-    assert page.get_by_role("group", name="Lines of runs").get_by_text("(log)").count() == 1  # the rate goes over decades
+    assert page.get_by_role("img", name=re.compile("^Parallel coordinates")).get_by_text("(log)").count() == 1  # the rate goes over decades
     call = requests.get(tried.url + chart.get_by_role("link", name="auc: the call of the API").get_attribute("href"), timeout=10)
     assert len(call.json()["metrics"]) == 120
+
+
+def test_the_metric_that_most_have_is_looked_at_first(tried, open_page):
+    page = open_page(compared(tried, "&smooth=0.9&y=log"))
+    expect(page.get_by_label("Looked at by")).to_have_value("auc")  # and not the one of a single run
+    chart = page.get_by_role("figure", name="auc")
+    with page.expect_download() as download:
+        chart.get_by_role("button", name="auc as CSV").click()
+    table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert float(table[0]["depth 9 smoothed"]) == pytest.approx(0.5) and float(table[-1]["depth 9 smoothed"]) < float(table[-1]["depth 9"])
+    page.goto(f"{tried.url}/ui/experiments/{tried.experiment}?group=params.kind&charts=")
+    expect(page.get_by_role("status").filter(has_text="No run is seen or chosen: open a group")).to_be_visible()
+
+
+def test_twenty_runs_can_be_read(tried, open_page):
+    client = mlflow.MlflowClient(tried.url)
+    runs = [client.create_run(tried.experiment, run_name=f"wide {number}").info.run_id for number in range(20)]
+    for number, run in enumerate(runs):
+        client.log_param(run, "a_parameter_with_a_long_name", number)
+        client.log_metric(run, "auc", 0.5 + 0.0123 * number)
+    page = open_page(f"{tried.url}/ui/compare?{'&'.join(f'runs={run}' for run in runs)}")
+    name = page.get_by_role("rowheader", name="a_parameter_with_a_long_name")
+    expect(name).to_be_visible()
+    assert name.bounding_box()["width"] >= 200 and name.bounding_box()["height"] < 60
+    scatter = page.locator(".scatter")
+    expect(scatter.get_by_text("auc", exact=True)).to_be_visible()  # beside the upright axis
+    edge = scatter.bounding_box()
+    for text in scatter.locator("text").all():
+        box = text.bounding_box()
+        assert box["x"] >= edge["x"] - 1 and box["x"] + box["width"] <= edge["x"] + edge["width"] + 1, text.text_content()
 
 
 def test_what_is_not_there_is_told(tried, open_page):

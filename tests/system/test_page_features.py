@@ -41,7 +41,7 @@ def test_training_and_serving_stand_beside_each_other(shop, open_page):  # noqa:
     shops = next(one for one in drawn if one["column"] == "shop")
     table = section.get_by_role("figure", name="shop").get_by_role("table")
     for label, training, serving in zip(shops["histogram"]["labels"], shops["histogram"]["reference"], shops["histogram"]["current"]):
-        expect(table.get_by_role("row", name=label)).to_contain_text(f"{round(training * 100, 1):g} %, {round(serving * 100, 1):g} %")
+        expect(table.get_by_role("row", name=label)).to_contain_text(f"{round(training * 100, 1):g} % → {round(serving * 100, 1):g} %")
     pages = next(one for one in drawn if one["column"] == "pages")
     with page.expect_download() as download:
         page.get_by_role("button", name="Training and serving of pages as CSV").click()

@@ -14,24 +14,57 @@ AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
-ASKS = """\
+MORE = """\
   asks:
     steps:
       - {name: first, run: 'exit 1', retry: {times: 1, after: 20ms}}
       - {name: ask, approve: 'Is it good?'}
       - {name: last, run: 'true', after: [ask]}
+  tune:
+    steps:
+      - name: fit
+        run: python3 fit.py --rate {rate} --l2 {l2} --with-shop {with_shop}
+        code: [fit.py]
+        search:
+          {method: tpe, trials: 8, parallel: 2, metric: log_loss, goal: minimize, seed: 3,
+           space: {rate: {low: 0.01, high: 3.0, log: true}, l2: {low: 1e-4, high: 0.3, log: true}, with_shop: {choices: ["yes", "no"]}}}
 """
+
+# A logistic regression by steps downhill; without a client, so that eight of them take little time.
+FIT = '''
+import argparse, json, os, time, urllib.request
+import numpy as np, pyarrow.parquet as parquet
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--rate", type=float), parser.add_argument("--l2", type=float), parser.add_argument("--with-shop")
+args = parser.parse_args()
+rows = parquet.read_table("visits.parquet", columns=["pages", "shop", "sold"]).slice(10, 4000)
+pages, shop, sold = (rows[name].to_numpy() for name in ("pages", "shop", "sold"))
+x = np.column_stack([np.ones(len(pages)), (pages - 15) / 8, (shop == "north") * (args.with_shop == "yes")])
+weights, points = np.zeros(3), []
+answer = lambda rows: np.clip(1 / (1 + np.exp(-rows @ weights)), 1e-6, 1 - 1e-6)
+for step in range(30):
+    weights -= args.rate * (x[:3000].T @ (answer(x[:3000]) - sold[:3000]) / 3000 + args.l2 * weights)
+    held, label = answer(x[3000:]), sold[3000:]
+    for key, value in (("log_loss", -np.mean(np.where(label > 0, np.log(held), np.log(1 - held)))), ("accuracy", np.mean((held > 0.5) == (label > 0)))):
+        points.append({"key": key, "value": float(value), "step": step, "timestamp": int(time.time() * 1000)})
+body = json.dumps({"run_id": os.environ["MLFLOW_RUN_ID"], "metrics": points}).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-batch", body, {"Content-Type": "application/json"}), timeout=30)
+'''
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A model in charge after a retraining, an open alert, an incident, and runs that went well and badly."""
+    """A model in charge after a retraining, an open alert, an incident, a search of parameters, and runs that went well and badly."""
     folder = tmp_path_factory.mktemp("shop")
     server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
     file = small_project.write(folder)
-    file.write_text(file.read_text().replace("pipelines:\n", "pipelines:\n" + ASKS))
+    file.write_text(file.read_text().replace("pipelines:\n", "pipelines:\n" + MORE))
+    (folder / "fit.py").write_text(FIT)
     server.file = file
+    server.folder = folder
     server.cli("apply", str(file))
+    tuned = json.loads(server.cli("--json", "run", "tune", "--detach").stdout)["id"]
     server.cli("data", "ingest", "visits")
     server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
     server.cli("run", "train")
@@ -48,8 +81,10 @@ def shop(tmp_path_factory):
     server.asks = json.loads(server.cli("--json", "run", "asks", "--detach").stdout)["id"]
     eventually(lambda: {step["state"] for step in requests.get(f"{server.url}/slipway/v1/pipeline-runs/{server.asks}", timeout=10).json()["steps"]} == {"failed", "waiting", "pending"})
     server.trained = requests.get(server.url + "/slipway/v1/pipelines/train/runs", timeout=10).json()["runs"][0]["id"]
+    server.tuned = eventually(lambda: (run := requests.get(f"{server.url}/slipway/v1/pipeline-runs/{tuned}", timeout=10).json())["state"] == "succeeded" and run)
+    server.trials = "&".join(f"runs={trial['tracked_run']}" for trial in server.tuned["steps"][0]["items"])
     found = requests.post(server.url + "/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=10).json()["experiments"]
-    server.experiment = next(one["experiment_id"] for one in found if one["name"] == "sale")
+    server.experiment, server.tried = (next(one["experiment_id"] for one in found if one["name"] == name) for name in ("sale", "tune"))
     server.runs = [run["info"]["run_id"] for run in requests.post(server.url + "/api/2.0/mlflow/runs/search", json={"experiment_ids": [server.experiment]}, timeout=10).json()["runs"]]
     server.run = server.runs[0]
     yield server
@@ -59,7 +94,7 @@ def shop(tmp_path_factory):
 def screens(server):
     return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/monitoring?at=2024-02-05T00:00:00Z", "endpoints/sale/features", "features", "features/shop_recent", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
             "experiments", f"experiments/{server.experiment}", f"experiments/{server.experiment}?group=attributes.status&charts=", f"runs/{server.run}", f"runs/{server.run}?view=files", f"runs/{server.run}?view=console", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
-            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "cost", "cost?of=sale", "searches", "models", "models/sale", "policies", "compare?" + "&".join(f"runs={run}" for run in server.runs), "no/such/place"]
+            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", f"pipeline-runs/{server.tuned['id']}?step=fit", f"experiments/{server.tried}", f"compare?{server.trials}&metric=log_loss", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "cost", "cost?of=sale", "searches", "models", "models/sale", "policies", "compare?" + "&".join(f"runs={run}" for run in server.runs), "no/such/place"]
 
 
 def ready(page):
@@ -118,6 +153,42 @@ def test_axe_finds_nothing_on_any_screen(shop, open_page):
     assert problems == []
 
 
+def test_a_wide_table_says_so_and_is_scrolled_by_keyboard(shop, open_page):
+    page = open_page(f"{shop.url}/ui/endpoints/sale")
+    ready(page)
+    ledger = page.get_by_role("table", name="Ledger")
+    edges = page.locator(".side-edges").filter(has=ledger)
+    shades = lambda: edges.evaluate("one => ['::before', '::after'].map(edge => getComputedStyle(one, edge).opacity)")  # noqa: E731
+    page.emulate_media(reduced_motion="reduce")
+    expect(page.get_by_role("group", name="Ledger, scrolls")).to_have_count(0)  # all of it is seen: no stop for the tab key
+    assert shades() == ["0", "0"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    region = page.get_by_role("group", name="Ledger, scrolls")
+    expect(region).to_be_visible()
+    expect(edges).to_have_attribute("data-right", "true")
+    eventually(lambda: shades() == ["0", "1"])
+    tab_to(page, "Ledger, scrolls")
+    page.keyboard.press("ArrowRight")
+    expect(edges).to_have_attribute("data-left", "true")
+    eventually(lambda: shades() == ["1", "1"])
+    region.evaluate("one => one.scrollLeft = one.scrollWidth")
+    expect(edges).not_to_have_attribute("data-right", "true")
+    assert ledger.locator("th").last.bounding_box()["x"] < 390
+    assert ledger.locator("tbody td").first.bounding_box()["x"] >= 0  # which revision it is stays in sight
+    region.evaluate("one => one.scrollLeft = 0")
+    expect(edges.get_by_text("more →")).to_be_visible()
+    region.evaluate("one => one.scrollLeft = one.scrollWidth")
+    expect(edges.get_by_text("more →")).to_be_hidden()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(region).to_have_count(0)
+    runs = page.locator(".run-grid-edges")
+    page.goto(f"{shop.url}/ui/experiments/{shop.experiment}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(runs).to_have_attribute("data-right", "true")
+    page.get_by_role("table", name="Runs").evaluate("one => one.scrollLeft = one.scrollWidth")
+    expect(runs).not_to_have_attribute("data-right", "true")
+
+
 def test_a_picture_without_a_name_is_found(shop, open_page):
     """What the test above relies on."""
     page = open_page(shop.url + "/ui/")
@@ -136,8 +207,8 @@ def test_empty_screens_say_what_would_change_that(server, open_page, screen):
     assert violations(page) == []
 
 
-ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
-         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines?*", "features": "features", "features/shop_recent": "features", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "models/sale/aliases", "policies": "alarm-budget"}
+ASKED = {"": "overview", "endpoints/sale": "batch?*", "endpoints/sale/monitoring": "batch?*", "endpoints/sale/features": "batch?*", "endpoints/sale/plain": "batch?*",
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines?*", "features": "features", "features/shop_recent": "features", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "batch?*", "policies": "batch?*"}
 
 
 @pytest.mark.expects_errors  # a refused request is an error in the browser's console

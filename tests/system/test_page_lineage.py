@@ -6,7 +6,7 @@ import sys
 import pytest
 import requests
 import small_project
-from conftest import Server
+from conftest import Server, eventually
 from playwright.sync_api import expect
 
 
@@ -41,7 +41,7 @@ def test_a_prediction_leads_back_as_the_command_says(shop, open_page):
     told = json.loads(shop.cli("--json", "lineage", "asked-for").stdout)["lineage"]
     page = open_page(shop.url + "/ui/lineage")
     expect(page.get_by_text("Of what?")).to_be_visible()
-    page.get_by_label("Id").focus()
+    page.get_by_role("textbox", name="Lineage of").focus()
     page.keyboard.type("asked-for")
     page.keyboard.press("Enter")
     expect(page).to_have_url(shop.url + "/ui/lineage?of=asked-for")
@@ -95,6 +95,38 @@ def test_a_column_leads_to_every_model_that_answers_with_it(shop, open_page):
     expect(page.get_by_role("table", name="Lineage").get_by_text("shop_recent__visits_24h").first).to_be_visible()
     page.goto(f"{shop.url}/ui/lineage?of=feature:pages")
     assert ["model version", "sale 1", "feature pages"] in [row[:3] for row in table(page)]
+
+
+@pytest.mark.expects_errors  # it is no request's id
+def test_a_column_is_found_by_its_name(shop, open_page):
+    page = open_page(f"{shop.url}/ui/lineage")
+    ask = page.get_by_role("textbox", name="Lineage of")
+    ask.fill("sale_share")
+    page.get_by_role("option", name="feature:shop_recent__sale_share_24h").click()
+    expect(page).to_have_url(f"{shop.url}/ui/lineage?of=feature%3Ashop_recent__sale_share_24h")
+    eventually(lambda: ["model version", "sale 1"] in [row[:2] for row in table(page)])
+    ask.fill("sale_share_24h")  # as people type it
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shop.url}/ui/lineage?of=sale_share_24h")
+    eventually(lambda: ["model version", "sale 1"] in [row[:2] for row in table(page)])
+    call = page.get_by_role("link", name="lineage: the call of the API").get_attribute("href")
+    assert requests.get(shop.url + call, timeout=10).json()["views"]
+
+
+def test_on_a_telephone_it_is_a_list(shop, open_page):
+    page = open_page(f"{shop.url}/ui/lineage?of=models:/sale/1")
+    wide = table(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    cards = page.get_by_role("region", name="Lineage, from first to last").get_by_role("listitem")
+    expect(cards).to_have_count(len(wide))
+    expect(page.get_by_label("Graph")).to_have_count(0)
+    seen = [[line for line in card.inner_text().split("\n") if line][:2] for card in cards.all()]
+    assert sorted(map(tuple, seen)) == sorted((row[0], row[1]) for row in wide)
+    assert seen.index(["dataset", "visits"]) < seen.index(["model version", "sale 1"]) < [kind for kind, _ in seen].index("revision")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cards.get_by_role("link", name="lineage of dataset visits").click()
+    expect(page).to_have_url(f"{shop.url}/ui/lineage?of=dataset%3Avisits")
 
 
 @pytest.mark.expects_errors  # what isn't found is an error in the browser's console

@@ -1,4 +1,6 @@
 """The monitoring screen: health over time as the server's verdicts say it, one window of it, and several monitors of one endpoint."""
+import re
+
 import pytest
 import requests
 import small_project
@@ -117,6 +119,27 @@ def test_a_window_is_chosen_with_the_keyboard_and_in_the_address(shop, open_page
     expect(page.get_by_role("region", name="The chosen window")).to_have_count(0)
     page.goto(f"{shop.url}/ui/endpoints/sale/monitoring?at=1999-01-01T00:00:00Z")
     expect(page.get_by_text("No day is kept that begins at 1999-01-01T00:00:00Z.")).to_be_visible()
+
+
+def test_the_part_of_a_chart_that_one_sees_is_in_the_address(shop, open_page):
+    page = open_page(f"{shop.url}/ui/endpoints/sale/monitoring?window=day")
+    ready(page)
+    values = page.get_by_role("slider", name="Values of ")
+    expect(values.nth(1)).to_be_visible()
+    zoomed = re.compile(r"[?]window=day&zoom=monitoring%3A2024-0[^&]+Z%2F2024-0[^&]+Z$")
+    values.first.press("+")
+    expect(page).to_have_url(zoomed)
+    once = page.url
+    values.nth(1).press("+")  # charts of one screen go together: a half, and its half
+    expect(page).not_to_have_url(once)
+    expect(page).to_have_url(zoomed)
+    twice = page.url
+    page.goto(once)  # as a colleague has it: what is nearer begins at the same place
+    ready(page)
+    values.first.press("+")
+    expect(page).to_have_url(twice)
+    values.first.press("0")
+    expect(page).to_have_url(re.compile(r"[?]window=day$"))
 
 
 def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import requests
-from conftest import BINARY, Server, eventually
+from conftest import BINARY, Server, eventually, read_stream
 from playwright.sync_api import expect
 
 YAML = """\
@@ -136,6 +136,67 @@ def test_a_step_tells_why_it_ran_its_tries_and_its_log(drawn, runs, open_page):
     expect(panel.get_by_role("region", name="Log of rows")).to_contain_text("counted")
     page.goto(f"{drawn.url}/ui/pipeline-runs/{runs[1]}?step=train")
     expect(page.get_by_role("region", name="Step train", exact=True)).to_contain_text(f"nothing it depends on has changed since run {runs[0]}")
+
+
+SAYS = """\
+project: drawn
+pipelines:
+  speak:
+    steps:
+      - {name: say, run: 'for i in $(seq 40); do echo "number $i"; done; printf "\\033[31mred\\033[0m caf\\303"; until test -f more; do sleep 0.05; done; printf "\\251 Error: one\\n"; until test -f last; do sleep 0.05; done; echo "error: two"'}
+"""
+
+
+def test_a_log_is_followed_and_looked_through(drawn, tmp_path, open_page):
+    (tmp_path / "slipway.yaml").write_text(SAYS)
+    subprocess.run([BINARY, "--url", drawn.url, "apply"], cwd=tmp_path, check=True, capture_output=True)
+    run = json.loads(drawn.cli("--json", "run", "speak", "--detach").stdout)["id"]
+    page = open_page(f"{drawn.url}/ui/pipeline-runs/{run}?step=say")
+    log = page.locator(".log")
+    at_end = lambda: log.evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight < 2")  # noqa: E731
+    expect(log).to_contain_text("number 40\nred caf")
+    eventually(at_end)
+    # Pushed: nothing is asked for while it comes. Half a character waits for its other half.
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/log") else None)
+    (tmp_path / "more").touch()
+    expect(log).to_contain_text("red café Error: one")
+    eventually(at_end)
+    assert asked == []
+    # Who reads elsewhere stays there.
+    follow = page.get_by_role("switch", name="Follow")
+    expect(follow).to_be_checked()
+    log.evaluate("log => log.scrollTo(0, 0)")
+    expect(follow).not_to_be_checked()
+    find = page.get_by_role("searchbox", name="Search in the log")
+    find.fill("ERROR")
+    expect(page.get_by_role("status", name="Matches")).to_have_text("1 of 1 match")
+    (tmp_path / "last").touch()
+    expect(page.get_by_role("status", name="Matches")).to_have_text("1 of 2 matches")
+    expect(follow).to_have_count(0)  # it is over
+    find.press("Enter")
+    expect(page.get_by_role("status", name="Matches")).to_have_text("2 of 2 matches")
+    expect(log.locator("mark[data-current]")).to_have_text("error")
+    assert page.url.endswith("?step=say&find=ERROR")  # somebody can be sent there
+    find.press("Escape")
+    expect(log.locator("mark")).to_have_count(0)
+    expect(page.get_by_role("region", name="Step say", exact=True)).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    whole = get_log(drawn, run)
+    assert download.value.path().read_bytes() == whole.encode() and download.value.suggested_filename == f"{run}-say.log"
+    # The same for any client, from any byte on.
+    url = f"{drawn.url}/slipway/v1/pipeline-runs/{run}/steps/say/log/stream"
+    told = list(read_stream(url))
+    assert "".join(data["text"] for event, _, data in told if event == "text") == whole and told[-1][0] == "over"
+    assert [data["text"] for event, _, data in read_stream(f"{url}?after={len(whole.encode()) - 4}") if event == "text"] == ["two\n"]
+    assert [event for event, _, _ in read_stream(url, last=told[-1][1])] == ["over"]
+    assert requests.get(url.replace("say", "none"), timeout=10).status_code == 404
+    assert requests.get(f"{url}?after=-1", timeout=10).status_code == 400
+
+
+def get_log(server, run):
+    return requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run}/steps/say/log", timeout=10).content.decode()
 
 
 def test_over_time_each_try_is_where_it_was(drawn, runs, open_page):

@@ -27,7 +27,7 @@ def test_what_is_laid_down_is_shown(server, open_page, tmp_path):
         expect(found.first).to_be_visible()
         return [row.locator("td").all_inner_texts() for row in found.all()]
 
-    assert rows("Releases") == [["sale", "models:/sale@champion", "20 %, 100 %", "6h", "error rate over 0.05; from 3 requests and 30 labels on", "empty"]]
+    assert rows("Releases") == [["sale", "models:/sale@champion", "20 %, 100 %", "6 h", "error rate over 0.05; from 3 requests and 30 labels on", "empty"]]
     assert rows("Who may move an alias") == [["sale", "@champion", "a gate's verdict"]]
     assert sorted(rows("Alerts and what they do")) == [["sale-health", "log_loss", "log_loss_ratio over 1, by day", "warning", "retrain", "ops"], ["sale-health", "quiet", "requests unusually low, by day", "warning", "–", "–"]]
     expect(page.get_by_text("At most 2 false pages a week")).to_be_visible()
@@ -41,9 +41,9 @@ def test_what_is_laid_down_is_shown(server, open_page, tmp_path):
 def test_what_cannot_be_read_is_told(server, open_page, tmp_path):
     server.cli("apply", str(small_project.write(tmp_path)))
     page = open_page(server.url + "/ui/audit")
-    page.route("**/models/sale/aliases", lambda route: route.fulfill(status=503, json={"error": {"message": "the server is full"}}))
+    page.route("**/slipway/v1/batch?*aliases*", lambda route: route.fulfill(status=503, json={"error": {"message": "the server is full"}}))
     page.get_by_role("link", name="Policies").click()
     expect(page.get_by_role("alert").filter(has_text="the server is full")).to_contain_text("Trying again every few seconds.")
-    page.unroute("**/models/sale/aliases")
+    page.unroute("**/slipway/v1/batch?*aliases*")
     expect(page.get_by_role("region", name="Who may move an alias")).to_be_visible(timeout=30_000)  # it was tried again
     expect(page.get_by_role("alert")).to_have_count(0)

@@ -46,7 +46,7 @@ def test_models_are_found_by_name_and_paged(registry, open_page):
     expect(rows).to_have_count(100)
     page.get_by_role("button", name="Show more").click()
     expect(rows).to_have_count(121)
-    name = page.get_by_label("Name has in it")
+    name = page.get_by_label("Part of the name")
     name.focus()
     page.keyboard.type("PC")
     page.keyboard.press("ArrowLeft")

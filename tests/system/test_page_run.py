@@ -65,7 +65,16 @@ def harbour(tmp_path_factory):
             client.log_metric(run, f"metric {number:02}", number, step=step)
     for step in range(3):
         client.log_metric(run, "system/cpu_utilization_percentage", 10.0 * step, step=step, timestamp=1_700_000_000_000 + step)
-    server.run = run
+    many = client.create_run("0", run_name="many curves").info.run_id
+    for number in range(39):
+        for step in range(3):
+            client.log_metric(many, f"train/m{number:02}", number, step=step)
+    for step in range(21):
+        client.log_metric(many, "val/loss", 10.0 ** -step, step=step, timestamp=1_700_000_000_000 + 60_000 * step)
+    server.run, server.many = run, many
+    server.parent = client.create_run("0", run_name="the whole search").info.run_id
+    server.children = [client.create_run("0", run_name=f"try {number}", tags={"mlflow.parentRunId": server.parent}).info.run_id for number in range(3)]
+    client.set_tag(server.parent, "mlflow.note.content", "# Tides\n\nThe **higher** the better.\n")
     server.piped = json.loads(server.cli("--json", "run", "tides").stdout)["id"]
     made = client.search_runs([client.get_experiment_by_name("tides").experiment_id])[0]
     server.made = made.info.run_id
@@ -79,7 +88,7 @@ def go(page, name):
 
 def test_files_are_listed_looked_at_and_downloaded(harbour, open_page):
     page = open_page(f"{harbour.url}/ui/runs/{harbour.run}")
-    go(page, "Files")
+    go(page, "Artifacts")
     table = page.get_by_role("table", name="Files", exact=True)
     listed = requests.get(f"{harbour.url}/api/2.0/mlflow/artifacts/list", params={"run_id": harbour.run}, timeout=10).json()["files"]
     expect(table.locator("tbody tr")).to_have_count(len(listed))
@@ -170,9 +179,113 @@ def test_what_a_step_writes_after_its_run_comes_too(harbour, open_page):
 def test_how_it_is_made_again(harbour, open_page):
     page = open_page(f"{harbour.url}/ui/runs/{harbour.made}")
     ready(page)
-    tab_to(page, "Make it again")
+    tab_to(page, "Reproduce")
     page.keyboard.press("Enter")
     expect(page.get_by_text(f"slipway --url {harbour.url} runs reproduce {harbour.made}", exact=True)).to_be_visible()
     page.goto(f"{harbour.url}/ui/runs/{harbour.run}?view=reproduce")
     expect(page.get_by_text(f"runs reproduce {harbour.run} --repository FOLDER")).to_be_visible()
     expect(page.get_by_text("No commit was logged")).to_be_visible()
+
+
+def titles(page):
+    return [figure.locator("figcaption > span").first.inner_text() for figure in page.get_by_role("region", name="Curves").get_by_role("figure").all()]
+
+
+def test_every_metric_is_found_and_drawn(harbour, open_page):
+    page = open_page(f"{harbour.url}/ui/runs/{harbour.many}")
+    curves = page.get_by_role("region", name="Curves")
+    expect(curves.get_by_role("figure")).to_have_count(24)
+    expect(curves.get_by_text("Metrics 1 to 24 of 40")).to_be_visible()
+    curves.get_by_role("button", name="Next").click()
+    expect(curves.get_by_role("figure")).to_have_count(16)
+    assert page.url.endswith("?page=2") and titles(page)[-1] == "val/loss"
+    expect(curves.get_by_role("heading")).to_have_text(["train/", "val/"])
+    curves.get_by_role("button", name="val/ 1").click()
+    expect(curves.get_by_role("figure")).to_have_count(1)
+    assert page.url.endswith("?metrics=val%2F")
+    curves.get_by_role("textbox").fill("LOSS, m07")
+    expect(curves.get_by_role("figure")).to_have_count(2)
+    page.reload()  # the address says it
+    expect(curves.get_by_role("figure")).to_have_count(2)
+    assert titles(page) == ["train/m07", "val/loss"]
+    call = curves.get_by_role("link", name="the call of the API").first.get_attribute("href")
+    answer = requests.get(harbour.url + call, timeout=10).json()["curves"]
+    assert [(curve[0]["key"], len(curve)) for curve in answer] == [("train/m07", 3), ("val/loss", 21)]
+    curves.get_by_role("textbox").fill("nothing")
+    expect(curves.get_by_text("No metric has a name like this.")).to_be_visible()
+    assert violations(page) == []
+    over = requests.get(f"{harbour.url}/slipway/v1/runs/{harbour.many}/metrics/curves", params={"key": ["x"] * 101}, timeout=10)
+    assert over.status_code == 400 and "at most 100 metrics" in over.text
+
+
+def test_curves_are_smoothed_and_stretched_as_the_address_says(harbour, open_page):
+    page = open_page(f"{harbour.url}/ui/runs/{harbour.many}?metrics=val/&smooth=0.5&y=log&x=time")
+    chart = page.get_by_role("figure", name="val/loss: val/loss")
+    expect(chart).to_be_visible()
+    expect(page.get_by_role("slider", name="Smoothing")).to_have_value("0.5")
+    expect(page.get_by_role("checkbox", name="logarithmic")).to_be_checked()
+    with page.expect_download() as download:
+        chart.get_by_role("button", name="val/loss as CSV").click()
+    rows = [line.split(",") for line in download.value.path().read_text().splitlines()]
+    assert rows[0] == ["time", "val/loss", "val/loss smoothed"] and rows[1][0] == "2023-11-14T22:13:20.000Z"
+    total = weight = 0.0
+    for step, (_, raw, smooth) in enumerate(rows[1:]):
+        total, weight = total / 2 + 10.0**-step / 2, weight / 2 + 0.5
+        assert float(raw) == pytest.approx(10.0**-step) and float(smooth) == pytest.approx(total / weight)
+    assert violations(page) == []
+    page.get_by_label("Curves over").select_option("relative")
+    page.get_by_role("checkbox", name="logarithmic").click()
+    page.get_by_role("slider", name="Smoothing").fill("0")
+    expect(page).to_have_url(f"{harbour.url}/ui/runs/{harbour.many}?metrics=val%2F&x=relative")
+
+
+def test_a_chart_is_read_by_keyboard(harbour, open_page):
+    page = open_page(f"{harbour.url}/ui/runs/{harbour.many}?metrics=val/loss,m07")
+    ready(page)
+    chart = page.get_by_role("slider", name="Values of val/loss")
+    chart.focus()
+    expect(chart).to_have_attribute("aria-valuetext", "val/loss 1.00e-20")  # the last
+    for key, words in (("ArrowRight", "step 0, val/loss  1"), ("ArrowRight", "step 1, val/loss  0.1"), ("End", "step 20, val/loss  1.00e-20"), ("ArrowLeft", "step 19, val/loss  1.00e-19"), ("PageDown", "step 9, val/loss  1.00e-9"), ("Home", "step 0, val/loss  1")):
+        page.keyboard.press(key)
+        expect(chart).to_have_attribute("aria-valuetext", words)
+    page.evaluate("for (let turn = 0; turn < 3; ++turn) document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }))")
+    expect(chart).to_have_attribute("aria-valuetext", "step 3, val/loss  0.001")  # faster than anything is drawn
+    assert violations(page) == []
+
+    def drawn():
+        return chart.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+    whole = drawn()
+    page.keyboard.press("Home")
+    page.keyboard.press("+")
+    eventually(lambda: drawn() != whole)
+    page.keyboard.press("End")  # what is beyond the edge is moved to
+    expect(chart).to_have_attribute("aria-valuetext", "step 20, val/loss  1.00e-20")
+    box, over = chart.locator(".chart-tip"), chart.locator(".u-over")
+    expect(box).to_be_visible()
+    inside = lambda: over.bounding_box()["x"] - 1 <= box.evaluate("box => parseFloat(box.style.left) + box.parentElement.getBoundingClientRect().left") <= over.bounding_box()["x"] + over.bounding_box()["width"] + 1
+    eventually(inside)
+    page.keyboard.press("0")
+    page.keyboard.press("Home")
+    page.keyboard.press("Tab")  # and away
+    expect(box).to_be_hidden()
+    eventually(lambda: drawn() == whole)
+
+
+def test_what_people_wrote_and_which_runs_belong_together(harbour, open_page):
+    page = open_page(f"{harbour.url}/ui/runs/{harbour.parent}")
+    ready(page)
+    note = page.get_by_role("region", name="Description")
+    expect(note.get_by_role("heading", name="Tides")).to_be_visible()
+    expect(note.locator("strong")).to_have_text("higher")
+    assert page.get_by_role("table", name="Tags").get_by_text("mlflow.note.content").count() == 0
+    children = page.get_by_role("region", name="Child runs")
+    expect(children.get_by_role("heading")).to_have_text("3 child runs")
+    assert violations(page) == []
+    children.get_by_role("link", name="In the table").click()
+    for number in range(3):
+        expect(page.get_by_role("link", name=f"try {number}")).to_be_visible()
+    expect(page.get_by_role("link", name="many curves")).to_have_count(0)
+    page.goto(f"{harbour.url}/ui/runs/{harbour.children[0]}")
+    page.get_by_role("link", name="the whole search").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("the whole search")

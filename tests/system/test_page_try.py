@@ -42,7 +42,7 @@ def body_of(server):
 def test_what_goes_on_is_shown_while_it_goes_on(shop, open_page):  # noqa: F811
     page = open_page(shop.url + "/ui/endpoints/sale")
     now = page.get_by_role("region", name="Now", exact=True)
-    expect(now).to_contain_text("Requests a second0", timeout=20_000)
+    expect(now).to_contain_text("Requests per second0", timeout=20_000)
     body, stop = body_of(shop), threading.Event()
 
     def ask():
@@ -53,8 +53,17 @@ def test_what_goes_on_is_shown_while_it_goes_on(shop, open_page):  # noqa: F811
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        expect(now).to_contain_text(re.compile(r"Requests a second[1-9].*on average[\d.]+ ms"), timeout=20_000)
-        expect(now.locator("canvas")).to_have_count(3, timeout=20_000)
+        expect(now).to_contain_text(re.compile(r"Requests per second[1-9].*Half take at most[\d.]+ m?s95 of 100[\d.]+ m?s99 of 100[\d.]+ m?s"), timeout=20_000)
+        expect(now.get_by_role("figure", name=re.compile(r"Latency in ms: p50 [\d.]+, p95 [\d.]+, p99 [\d.]+"))).to_be_visible()
+        expect(now.locator("canvas")).to_have_count(3)
+        if folder := os.environ.get("SCREENSHOTS"):
+            for look in looks(page):
+                page.screenshot(path=f"{folder}/now {look}.png")
     finally:
         stop.set()
         asking.join()
+    minutes = requests.get(shop.url + "/slipway/v1/endpoints/sale/traffic", timeout=10).json()["minutes"]
+    assert len(minutes) == 60
+    for asked in (minute for minute in minutes if minute["latency_ms_p50"] is not None):
+        assert asked["requests"] > asked["errors"] >= 0
+        assert 0 < asked["latency_ms_p50"] <= asked["latency_ms_p95"] <= asked["latency_ms_p99"]

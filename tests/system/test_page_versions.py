@@ -138,7 +138,7 @@ def test_what_is_different_between_two_commits(flights, open_page):
 def test_a_version_is_found_in_the_search_box_by_keyboard(flights, open_page):
     page = open_page(flights.url + "/ui/")
     expect(page.get_by_role("heading", name="Models in production")).to_be_visible()
-    for typed, kind, address in (("flights", "folder", "/ui/data/flights"), ("flights v1", "version", "/ui/data/flights?ref=v1"), ("folders of", "screen", "/ui/data")):
+    for typed, kind, address in (("flights", "folder", "/ui/data/flights"), ("flights v1", "version", "/ui/data/flights?ref=v1"), ("folders", "screen", "/ui/data")):
         page.keyboard.press("Control+k")
         expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
         page.keyboard.type(typed)

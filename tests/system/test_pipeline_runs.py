@@ -132,6 +132,7 @@ def test_a_run_is_explained_before_it_is_started(project):
     assert first["ask"] == ("depends", "its condition reads {score/auc}")
     assert first["agreed"] == ("depends", "it needs ask, which may be skipped")
     assert first["effect"] == ("runs", "it declares no outputs, so it runs for its effect")
+    assert "told" in project.cli("pipelines", "list").stdout == project.cli("pipelines").stdout
     assert json.loads(project.cli("--json", "pipelines", "runs", "told").stdout)["runs"] == []  # nothing ran
 
     run = json.loads(project.cli("--json", "run", "told").stdout)
@@ -153,6 +154,11 @@ def test_a_run_is_explained_before_it_is_started(project):
     assert table.split()[:3] == ["STEP", "VERDICT", "WHY"] and "code/train.py" not in table
     nobody = subprocess.run([BINARY, "--url", project.url, "run", "nobody", "--explain"], capture_output=True, text=True)
     assert nobody.returncode == 4
+    assert explain()["train"] != explain("--no-cache")["train"] == ("runs", "the run takes nothing from the cache")
+    again = json.loads(project.cli("--json", "run", "told", "--no-cache").stdout)
+    assert again["no_cache"] and "cached" not in [step["state"] for step in again["steps"]]
+    cached = json.loads(project.cli("--json", "run", "told").stdout)
+    assert [step["state"] for step in cached["steps"][:3]] == ["cached"] * 3
 
 
 def test_the_page_tries_again(project, open_page):

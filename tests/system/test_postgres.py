@@ -204,6 +204,9 @@ def test_a_server_that_does_not_lead_passes_on(start_server, postgres, tmp_path,
     assert len(names) == len(set(names)), names
     assert through.head(f"{api}pipeline-runs/{run}").status_code == 200
     assert through.get(api + "no-such-thing").status_code == 404
+    both = through.get(api + "batch", params={"path": [f"/slipway/v1/pipeline-runs/{run}", "/slipway/v1/me"]}).json()["replies"]
+    assert [reply["status"] for reply in both] == [200, 200] and both[0]["body"]["state"] == "succeeded"
+    assert requests.get(api + "batch", params={"path": f"/slipway/v1/pipeline-runs/{run}"}).status_code == 401
     assert requests.get(f"{api}pipeline-runs/{run}").status_code == 401
     assert requests.get(f"{api}pipeline-runs/{run}", auth=("nobody", "knows")).status_code == 401
     first.kill()

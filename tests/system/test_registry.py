@@ -5,6 +5,7 @@ import base64
 import http.server
 import json
 import queue
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -70,6 +71,7 @@ def two_versions(server, name):
 def test_the_history_of_an_alias(server):
     client = two_versions(server, "history")
     client.set_registered_model_alias("history", "champion", "1")
+    assert re.search(r"^history +\d+ +@champion is 1 ", server.cli("models", "list").stdout, re.M)
     server.cli("models", "move", "history", "champion", "--version", "2", "--reason", "fewer false alarms")
     client.delete_model_version("history", "2")
     moves = json.loads(server.cli("models", "history", "history", "--json").stdout)["moves"]

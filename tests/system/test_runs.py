@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
@@ -63,7 +64,7 @@ def test_a_script_run_is_made_again_from_its_commit(server, script_run):
     assert done.returncode == 0, done.stderr + done.stdout
     report = json.loads(done.stdout)
     assert report["equal"] and report["run"] == run
-    assert [(m["key"], m["points"], m["state"]) for m in report["metrics"]] == [("loss", 20, "equal")]
+    assert [(m["key"], m["points"], m["state"]) for m in report["metrics"]] == [("loss", 20, "bit-equal")]
     assert {a["path"]: a["state"] for a in report["artifacts"]} == {"model/weights.txt": "bit-equal", "model/requirements.txt": "bit-equal"}
     assert {r["what"] for r in report["restored"]} == {"code", "command", "environment"}
     new = MlflowClient(server.url).get_run(report["reproduction"])
@@ -75,10 +76,12 @@ def test_a_difference_is_told_and_the_tolerance_is_relative(server, script_run):
     project, marker, run = script_run
     marker.touch()
     done = runs(server, "reproduce", run, "--json", cwd=project)
-    assert done.returncode == 1
+    assert done.returncode == 3
     report = json.loads(done.stdout)
-    assert report["metrics"][0]["state"] == "different"
-    assert {a["path"]: a["state"] for a in report["artifacts"]}["model/weights.txt"] == "different"
+    loss = report["metrics"][0]
+    assert (loss["state"], loss["where"], loss["before"], loss["now"]) == ("different", "step 0", 1, 1.5)
+    weights = next(a for a in report["artifacts"] if a["path"] == "model/weights.txt")
+    assert (weights["state"], weights["where"], weights["before"], weights["now"]) == ("different", "line 1", "weights 0.0", "weights 0.5")
     report = json.loads(runs(server, "reproduce", run, "--json", "--tolerance", "0.95", cwd=project).stdout)
     assert report["metrics"][0]["state"] == "within tolerance"
 
@@ -126,10 +129,17 @@ def test_a_pipelines_training_is_made_again_bit_for_bit(start_server, tmp_path):
     assert len(client.search_model_versions("")) == versions  # a reproduction is no new version
 
     # Data that is no more is named, and nothing runs.
+    dataset = requests.get(f"{server.url}/slipway/v1/datasets/visits", timeout=20).json()["latest"]
     for rows in (server.data_dir / "pipelines").rglob("*.parquet"):
         rows.unlink()
+    small_project.visits().iloc[1:].to_parquet(folder / "visits.parquet", index=False)
+    server.cli("data", "ingest", "visits")
+    for blob in (server.data_dir / "blobs").rglob(f"*{dataset['digest'][8:]}*"):
+        blob.unlink()
+    before = len(client.search_runs(["1"]))
     done = runs(server, "reproduce", trained)
-    assert done.returncode == 1 and "can't be restored: the data" in done.stderr
+    assert done.returncode == 1 and "can't be restored: the data: dataset visits" in done.stderr, done.stderr
+    assert len(client.search_runs(["1"])) == before
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ datasets:
     event_time: at
     arrival_time: known_at
     columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"], pattern: "^[a-z0-9 ]+$"}, n: {type: int64}, b: {type: bool}}
+    rules: {positive: "x > 0 or b"}
     on_violation: reject
+    checks: {rows: {min: 1, max: 1000, change_max: 0.5}, quarantined_max: 0.1, missing_max: {x: 0.2}, unique: [x, [s, n]], age_max: 26h, drift_max: {s: 0.2}, on_failed: flag}
   files: {path: rows, format: csv, csv: {delimiter: ";", missing: [NA, "-"]}}
   table: {postgres: {url: "${WAREHOUSE_URL}", table: shop.rides}}
   query: {postgres: {url: "postgresql://h/d", query: "SELECT 1 AS x"}}
@@ -110,6 +112,7 @@ pipelines:
   train:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
     priority: 5
+    notify: {failed: [post, chat], refused: chat, succeeded: chat, waiting: chat, late: post}
     executor: local
     image: "trainer:1"
     node_selector: {disk: ssd}
@@ -161,7 +164,8 @@ monitors:
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
     slices: [dist, {name: far, when: dist > 10}]
-    alerts: {a: {metric: auc, window: week, slice: far, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
+    datasets: [rows]
+    alerts: {a: {metric: auc, window: week, slice: far, under: 0.5, min_rows: 10, action: [again, page], route: pager}, i: {metric: missing_rate, window: day, input: dist, over: 0.1}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
              c: {metric: requests, window: day, under: 10, unusual: low}}
     detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, action: again, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
@@ -196,7 +200,9 @@ streams:
 
 
 def every_key() -> sw.Project:
-    rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", columns={
+    rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", rules={"positive": "x > 0 or b"},
+        checks=sw.Checks(rows=sw.RowCount(min=1, max=1000, change_max=0.5), quarantined_max=0.1, missing_max={"x": 0.2}, unique=["x", ["s", "n"]],
+                         age_max=dt.timedelta(hours=26), drift_max={"s": 0.2}, on_failed="flag"), columns={
         "x": sw.Column(type="double", min=-1.5, max=10, required=True), "s": sw.Column(type="string", one_of=["a b", "no", "10"], pattern="^[a-z0-9 ]+$"),
         "n": sw.Column(type="int64"), "b": sw.Column(type="bool")})
     source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
@@ -225,7 +231,7 @@ def every_key() -> sw.Project:
         sw.Step("x", wait_for=sw.WaitFor(model="m", alias="champion", soft_fail=True)), sw.Step("y", wait_for=sw.WaitFor(file="s3://bucket/{word}", poke_interval="1m")),
         sw.Step("z", wait_for=sw.WaitFor(time="06:30", time_zone="Europe/Berlin")), sw.Step("later", wait_for=sw.WaitFor(delay=dt.timedelta(minutes=30))),
         sw.Step("d", pipeline=sw.Pipeline("inner", steps=[sw.Step("a", "echo {p}")], params={"p": 1}), parameters={"p": "{rounds}"}, retry=1),
-        sw.Step("b", "cat {a}/a", after=["a"], unless_failed=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
+        sw.Step("b", "cat {a}/a", after=["a"], unless_failed=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5, notify={"failed": ["post", "chat"], "refused": "chat", "succeeded": "chat", "waiting": "chat", "late": "post"})
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
             error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),
@@ -244,8 +250,9 @@ def every_key() -> sw.Project:
                        multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500),
                        embeddings={"v": sw.Embedding(columns=["dist", "n"], method="ratio", threshold=0.3)}, associations=True),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
-        slices=["dist", sw.Slice(name="far", when="dist > 10")],
+        slices=["dist", sw.Slice(name="far", when="dist > 10")], datasets=[rows],
         alerts={"a": sw.Alert(metric="auc", window="week", slice="far", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
+                "i": sw.Alert(metric="missing_rate", window="day", input="dist", over=0.1),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat]),
                 "c": sw.Alert(metric="requests", window="day", under=10, unusual="low")},
         detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", action="again", severity="info", route="pager"),

@@ -76,7 +76,7 @@ FILES = {
         from rows import make, split
         from score import choose, evaluate, tell
 
-        @sw.pipeline(name="train-it", priority=3)
+        @sw.pipeline(name="train-it", priority=3, notify={"refused": sw.Route(name="team", webhook="https://example.org/hook")})
         def train_it(count: int = 10, words: str = "it's {x}", rates: list[float] = [0.5, 0.1], as_of: str = sw.NOW):
             first, second = split(make(count))
             models = fit.map(first, sw.each(rates))
@@ -98,6 +98,7 @@ pipelines:
   train-it:
     params: {count: 10, words: "it's {x}", rates: "[0.5, 0.1]", as_of: "{now}"}
     priority: 3
+    notify: {refused: team}
     steps:
       - name: make
         run: python3 -m slipway.run_step rows.py:make {out} count={count}
@@ -128,6 +129,8 @@ pipelines:
         when: "{choose/result_0.json} < 3"
 schedules:
   nightly: {pipeline: train-it, cron: "0 2 * * *"}
+routes:
+  team: {webhook: "https://example.org/hook"}
 """
 
 

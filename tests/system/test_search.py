@@ -142,7 +142,7 @@ def test_trials_are_runs_of_the_mlflow_client_and_the_best_one_stays(project, op
     page.get_by_role("link", name="fit").click()
     page.get_by_role("link", name="Compare 4 trials").click()
     expect(page.get_by_role("heading", name="4 runs compared")).to_be_visible()
-    expect(page.get_by_role("group", name="Lines of runs").locator("path")).to_have_count(4)
+    expect(page.get_by_role("img", name=re.compile("^Parallel coordinates")).locator("path")).to_have_count(4)
     compared = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in page.get_by_role("table", name="Values").locator("tbody tr").all()}
     assert [float(value) for value in compared["auc"]] == [pytest.approx(score, rel=1e-3) for score in scores] and len(compared["alpha"]) == 4
 
@@ -215,3 +215,11 @@ def test_trials_that_report_bad_values_are_stopped_early(project):
     assert again["state"] == "cached" and [trial["state"] for trial in again["items"]] == ["cached", "stopped", "stopped"]
     assert again["items"][1]["tries"] == 0 and again["items"][1]["reason"] == f"stopped early as in run {run['id']}"
     assert client.get_run(again["items"][1]["tracked_run"]).data.metrics["auc"] == fit["items"][1]["score"]
+
+    # What was stopped while its code was changed says nothing of the code as it was.
+    code = project.folder / "train.py"
+    changing = "open(__file__, 'a').write('#\\n')\n" + code.read_text()
+    for _ in range(2):
+        code.write_text(changing)
+        fit = json.loads(project.cli("--json", "run", "early").stdout)["steps"][0]
+        assert [(trial["state"], trial["tries"]) for trial in fit["items"]] == [("succeeded", 1), ("stopped", 1), ("stopped", 1)]

@@ -1,14 +1,20 @@
 """Servers of one PostgreSQL that share the steps of pipelines: a real database, real processes, and kills."""
 import collections
 import json
+import os
+import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import time
+import uuid
 
+import conftest
 import pytest
 import requests
 from conftest import BINARY, eventually, free_port
+from test_access import ADMIN
 from test_loop import cli_json
 from test_postgres import leads, psql
 
@@ -19,8 +25,8 @@ LEASE = 6  # seconds
 def start_two(start_server, postgres, tmp_path):
     """The first leads."""
 
-    def start(*more: str, places: int = 3):
-        flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE), "--pipeline-steps-max", str(places), *more]
+    def start(*more: str, places: int = 3, lease: int = LEASE):
+        flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(lease), "--pipeline-steps-max", str(places), *more]
         servers = [start_server("one", *flags, "--server-name", "one")]
         servers.append(start_server("two", *flags, "--server-name", "two"))
         eventually(lambda: len(cli_json(servers[0], "servers")["servers"]) == 2)
@@ -41,6 +47,20 @@ def run_of(server, run: str) -> dict:
 
 def begin(server) -> str:
     return cli_json(server, "run", "shared", "--detach")["id"]
+
+
+def state_of(servers, run: str) -> str:
+    """As the first of them that answers has it; "?": none does."""
+    for server in servers:
+        try:
+            return run_of(server, run)["state"]
+        except (requests.RequestException, KeyError, ValueError):
+            continue
+    return "?"
+
+
+def text_of(file) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def test_steps_run_on_both_and_are_read_through_either(start_two, tmp_path):
@@ -148,16 +168,8 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
     run = begin(servers[0])
     kills = 0
 
-    def state():
-        for server in servers:
-            try:
-                return run_of(server, run)["state"]
-            except (requests.RequestException, KeyError, ValueError):
-                continue
-        return "?"
-
     deadline = time.monotonic() + 240
-    while state() in ("queued", "running", "?"):
+    while state_of(servers, run) in ("queued", "running", "?"):
         assert time.monotonic() < deadline, "the run never ends"
         time.sleep(dice.uniform(0.5, 3))
         victim = dice.choice(servers)
@@ -167,8 +179,8 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
             time.sleep(dice.uniform(0, 1.5 * LEASE))  # the others hear of it by its silence
         victim.start()
         # Both must be able to do something before the next.
-        lines = (folder / "lines").read_text().count("\n") if (folder / "lines").exists() else 0
-        eventually(lambda: state() not in ("queued", "running", "?") or (folder / "lines").exists() and (folder / "lines").read_text().count("\n") > lines)
+        lines = text_of(folder / "lines").count("\n")
+        eventually(lambda: state_of(servers, run) not in ("queued", "running", "?") or text_of(folder / "lines").count("\n") > lines)
     done = run_of(servers[0], run)
     assert done["state"] == "succeeded", [(s["name"], s["state"], s["reason"]) for s in done["steps"] if s["state"] != "succeeded"]
     assert kills >= 2
@@ -200,6 +212,160 @@ def test_a_step_goes_on_while_the_leader_is_replaced(start_server, postgres, tmp
     other = "three" if leader is two else "two"
     eventually(lambda: run_of(leader, run)["state"] == "succeeded")
     assert (folder / on[other]).read_text() == f"{other}\nend\n"
+
+
+def test_a_server_that_goes_costs_its_steps_one_try(start_two, tmp_path):
+    """Its steps were lost ten times within seconds, because they were given to the server that had gone until the leader's next beat."""
+    one, two = start_two(places=1, lease=60)
+    folder = tmp_path / "project"
+    declare(one, folder, [{"name": n, "run": f"echo $SLIPWAY_SERVER >> {n}; until [ -e go ]; do sleep 0.1; done"} for n in ("a", "b")])
+    run = begin(one)
+    eventually(lambda: text_of(folder / "a") == "one\n" and text_of(folder / "b") == "two\n")
+    for times, how in enumerate((signal.SIGTERM, signal.SIGKILL, signal.SIGKILL), start=2):
+        two.stop(how)
+        two.start()
+        eventually(lambda times=times: text_of(folder / "b") == "two\n" * times)
+    (folder / "go").touch()
+    eventually(lambda: run_of(one, run)["state"] == "succeeded")
+    a, b = run_of(one, run)["steps"]
+    assert b["tries"] == 1 and [earlier["reason"] for earlier in b["earlier_tries"]] == ["it was lost with its server two"] * 3
+    assert a["tries"] == 1 and a["earlier_tries"] == []
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_runs_go_on_when_the_database_is_back(start_server, start_two, postgres, tmp_path, shared):
+    """What ends meanwhile is kept, what comes after it begins then. Who leads afterwards may be another one, which begins anew what ran on it."""
+    servers = start_two(places=1, lease=60) if shared else [start_server("one", *postgres.fresh())]
+    folder = tmp_path / "project"
+    steps = [{"name": n, "run": f"echo begin {n} >> lines; until [ -e go ]; do sleep 0.1; done; echo end {n} >> lines"} for n in "ab"[: len(servers)]]
+    declare(servers[0], folder, [*steps, {"name": "z", "run": "echo z >> lines", "after": [step["name"] for step in steps]}])
+    run = begin(servers[0])
+    eventually(lambda: text_of(folder / "lines").count("begin") == len(steps))
+    postgres.stop()
+    try:
+        (folder / "go").touch()
+        eventually(lambda: text_of(folder / "lines").count("end") == len(steps))
+        eventually(lambda: "runs wait: " in servers[0].log.read_text())
+    finally:
+        postgres.start()
+    eventually(lambda: state_of(servers, run) not in ("queued", "running", "?"))
+    done = eventually(lambda: next((run_of(server, run) for server in servers if state_of([server], run) != "?"), None))
+    assert done["state"] == "succeeded", done
+    assert {earlier["reason"][:23] for step in done["steps"] for earlier in step["earlier_tries"]} <= {"it was lost with its se"}
+    if not shared:
+        assert text_of(folder / "lines") == "begin a\nend a\nz\n" and [step["tries"] for step in done["steps"]] == [1, 1]
+    assert text_of(folder / "lines").count("z\n") == 1
+
+
+def test_a_leader_without_run_steps_follows_those_of_others(start_server, postgres, tmp_path):
+    """It began them anew, beside those that still ran."""
+    flags = [*postgres.fresh(), "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "60", "--pipeline-steps-max", "1"]
+    one, two = [start_server(name, *flags, "--run-steps", "--server-name", name) for name in ("one", "two")]
+    three = start_server("three", *flags, "--server-name", "three")
+    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 3)
+    folder = tmp_path / "project"
+    declare(one, folder, [{"name": n, "run": f"echo begin >> {n}; until [ -e go ]; do sleep 0.1; done; echo end >> {n}"} for n in ("a", "b")])
+    run = begin(one)
+    eventually(lambda: text_of(folder / "a") and text_of(folder / "b"))
+    assert [step["server"] for step in run_of(one, run)["steps"]] == ["one", "two"]
+    two.process.send_signal(signal.SIGSTOP)  # so that it isn't the next to lead
+    try:
+        one.stop()
+        eventually(lambda: leads(three))
+    finally:
+        two.process.send_signal(signal.SIGCONT)
+    eventually(lambda: text_of(folder / "a") == "begin\nbegin\n")
+    (folder / "go").touch()
+    eventually(lambda: run_of(three, run)["state"] == "succeeded")
+    assert text_of(folder / "b") == "begin\nend\n"
+
+
+def test_steps_stay_signed_in_while_another_server_takes_the_lead(start_server, postgres, tmp_path, monkeypatch):
+    """The next leader knew their tokens only once it had taken up their run."""
+    monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", ADMIN[1])
+    flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "20", "--pipeline-steps-max", "1", "--app-name", "basic-auth", "--host", "127.0.0.1"]
+    servers = {name: start_server(name, *flags, "--server-name", name) for name in ("one", "two", "three")}
+
+    def ask(server, path, **body):
+        reply = requests.request("POST" if body else "GET", f"{server.url}/slipway/v1/{path}", json=body or None, auth=ADMIN, timeout=20)
+        reply.raise_for_status()
+        return reply.json()
+
+    def leader():
+        try:
+            return next((s["name"] for s in ask(servers["two"], "servers")["servers"] if s["leads"] and s["name"] != "one"), None)
+        except requests.RequestException:  # it is starting again
+            return None
+
+    eventually(lambda: len(ask(servers["one"], "servers")["servers"]) == 3)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    call = "curl -s -o /dev/null -w '%{{http_code}}\\n' -H \"Authorization: Bearer $SLIPWAY_TOKEN\" $SLIPWAY_URL/slipway/v1/endpoints >> codes-$SLIPWAY_SERVER"
+    steps = [{"name": n, "run": f"until [ -e go ]; do {call}; sleep 0.05; done"} for n in "abc"]
+    ask(servers["one"], "pipelines", dir=str(folder), yaml=json.dumps({"pipelines": {"shared": {"steps": steps}}}))
+    run = ask(servers["one"], "pipelines/shared/runs", actor="x")["id"]
+    eventually(lambda: all("200" in text_of(folder / f"codes-{name}") for name in servers))
+    servers["one"].kill()
+    third = {"two": "three", "three": "two"}[eventually(leader)]
+    codes = folder / f"codes-{third}"
+    eventually(lambda: text_of(codes).rstrip().endswith("200") and "503" in text_of(codes) or text_of(codes).split()[-50:] == ["200"] * 50)
+    eventually(lambda: ask(servers[third], f"pipeline-runs/{run}")["state"] == "running")
+    assert "401" not in text_of(codes).split()
+    (folder / "go").touch()
+    eventually(lambda: ask(servers[third], f"pipeline-runs/{run}")["state"] == "succeeded")
+    assert "401" not in text_of(codes).split()
+
+
+def test_of_two_with_one_name_the_one_started_last_stays(start_server, postgres, tmp_path):
+    """Both came back in turn, and each took the other's steps for its own."""
+    flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE), "--pipeline-steps-max", "1"]
+    one, two = [start_server(name, *flags, "--server-name", name) for name in ("one", "two")]
+    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 2)
+    folder = tmp_path / "project"
+    declare(one, folder, [{"name": n, "run": f"echo begin >> {n}; until [ -e go ]; do sleep 0.1; done; echo end >> {n}"} for n in ("a", "b")])
+    run = begin(one)
+    eventually(lambda: text_of(folder / "a") and text_of(folder / "b"))
+    twin = start_server("twin", *flags, "--server-name", "two")
+    eventually(lambda: "has this one's name" in two.log.read_text())
+    eventually(lambda: text_of(folder / "b") == "begin\nbegin\n")
+    (folder / "go").touch()
+    eventually(lambda: run_of(one, run)["state"] == "succeeded")
+    assert text_of(folder / "a") == "begin\nend\n" and text_of(folder / "b") == "begin\nbegin\nend\n"
+    assert {s["name"]: s["url"] for s in cli_json(one, "servers")["servers"]} == {"one": one.url, "two": twin.url}
+
+
+def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_path, monkeypatch):
+    """After an upgrade, which puts another program at its path, there was none."""
+    program = tmp_path / "slipway"
+    shutil.copy(BINARY, program)
+    monkeypatch.setattr(conftest, "BINARY", program)
+    server = start_server("one", *postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE))
+
+    def guard():
+        found = [pid for file in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/children") for pid in file.read_text().split()]
+        return next((int(pid) for pid in found if b"step-guard" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")), None)
+
+    first = eventually(guard)
+    program.unlink()
+    os.kill(first, signal.SIGKILL)
+    assert eventually(lambda: (pid := guard()) != first and pid)
+
+
+def test_the_guard_looks_again_until_it_is_fed(tmp_path):
+    """What was just being started lived for another two thirds of the lease."""
+    name, value = "SLIPWAY_PROCESS_OF_SERVER", f"test#{uuid.uuid4().hex}"
+    marked = {"env": {**os.environ, name: value}, "cwd": tmp_path}
+    guard = subprocess.Popen([BINARY, "step-guard", f"{name}={value}", "4"], stdin=subprocess.PIPE)
+    try:
+        assert subprocess.Popen(["sleep", "600"], **marked).wait(timeout=60) == -signal.SIGKILL
+        assert subprocess.Popen(["sh", "-c", "sleep 3; touch survived"], **marked).wait(timeout=60) == -signal.SIGKILL
+        assert not (tmp_path / "survived").exists()
+        guard.stdin.write(b".")
+        guard.stdin.flush()
+        eventually(lambda: subprocess.Popen(["true"], **marked).wait(timeout=60) == 0)
+    finally:
+        guard.stdin.close()
+        guard.wait(timeout=60)
 
 
 def test_what_is_missing_is_said(postgres, tmp_path, start_server):

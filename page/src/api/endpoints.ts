@@ -19,11 +19,8 @@ export interface InferenceReply {
   outputs: { name: string; data: (number | string | boolean | null)[] }[];
 }
 
-export interface InferenceStats {
-  version: string;
-  inference_stats: Record<"success" | "fail", { count: number; ns: number }>; // since the server's start
-}
-
+// How an endpoint has answered in a minute of the wall clock.
+export type Minute = Schemas["EndpointTraffic"]["minutes"][number];
 export type Rollback = Schemas["Rollback"];
 export type ReleasePolicy = Schemas["ReleasePolicy"];
 export type LoggedRequest = Schemas["LoggedRequest"];
@@ -41,15 +38,16 @@ export const endpointsApi = {
   inferPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/infer`,
   infer: (name: string, request: object) => post<InferenceReply>(endpointsApi.inferPath(name), request),
   signature: (name: string, s?: AbortSignal) => get<{ inputs: InferenceInput[] }>(`/v2/models/${encodeURIComponent(name)}`, s),
-  inferenceStatsPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/stats`,
-  inferenceStats: async (name: string, s?: AbortSignal) => (await get<{ model_stats: InferenceStats[] }>(endpointsApi.inferenceStatsPath(name), s)).model_stats,
+  trafficPath: (name: string) => own("endpoints", name, "traffic"),
+  traffic: async (name: string, s?: AbortSignal) => (await get<Schemas["EndpointTraffic"]>(endpointsApi.trafficPath(name), s)).minutes,
   endpointInputsPath: (name: string) => own("endpoints", name, "inputs"),
   endpointInputs: (name: string, s?: AbortSignal) => get<EndpointInputs>(endpointsApi.endpointInputsPath(name), s),
   rollBack: (name: string, reason: string, actor: string) =>
     post<Rollback>(own("endpoints", name, "rollback"), { reason, actor } satisfies Schemas["Deed"]),
   follow: (name: string, reason: string, actor: string) =>
     post<Schemas["RevisionNumber"]>(own("endpoints", name, "follow"), { reason, actor } satisfies Schemas["Deed"]),
-  request: (endpoint: string, id: string, s?: AbortSignal) => get<LoggedRequest>(own("endpoints", endpoint, "requests", id), s),
+  requestPath: (endpoint: string, id: string) => own("endpoints", endpoint, "requests", id),
+  request: (endpoint: string, id: string, s?: AbortSignal) => get<LoggedRequest>(endpointsApi.requestPath(endpoint, id), s),
   revisionOf: async (endpoint: string, number: number, s?: AbortSignal) =>
     (await get<Schemas["Revisions"]>(`${own("endpoints", endpoint, "revisions")}?limit=1&before=${number + 1}`, s)).revisions[0],
 };

@@ -27,6 +27,7 @@ const kExperimentsOfPage = 1000;
 const kTableRowsMax = 1000; // of one answer
 
 export const experimentsApi = {
+  experimentsCall: { path: mlflow + "experiments/search", body: { max_results: kExperimentsOfPage } },
   experiments: async (s?: AbortSignal) => {
     const all: Experiment[] = [];
     let token: string | undefined;

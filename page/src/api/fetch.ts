@@ -1,4 +1,6 @@
 // The only place that fetches, and errors turned into sentences.
+import { wholeCharacters } from "../lib/log_text";
+import type { Schemas } from "./schemas";
 
 const kTimeoutMs = 15_000;
 
@@ -49,18 +51,61 @@ export async function answer(path: string, init: RequestInit, signal?: AbortSign
   throw new ApiError(sentenceOf(response.status, await response.json().catch(() => null)), response.status);
 }
 
+interface Question {
+  path: string;
+  answer: (body: unknown) => void;
+  refuse: (problem: unknown) => void;
+}
+
+const kQuestionsMax = 64; // of one batch
+
+let gathering: Question[] | null = null;
+
+// Whatever `ask` gets before it first waits is asked for in one request; each answer is, or fails, as if it came alone.
+export function together<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const questions: Question[] = [];
+  gathering = questions;
+  try {
+    return ask();
+  } finally {
+    gathering = null;
+    for (let from = 0; from < questions.length; from += kQuestionsMax) void askAll(questions.slice(from, from + kQuestionsMax), signal);
+  }
+}
+
+export const batchPath = (paths: string[]) => `${own("batch")}?${new URLSearchParams(paths.map((path) => ["path", path]))}`;
+
+async function askAll(questions: Question[], signal?: AbortSignal) {
+  try {
+    const { replies } = await get<Schemas["Replies"]>(batchPath(questions.map(({ path }) => path)), signal);
+    for (const [at, { answer, refuse }] of questions.entries()) {
+      const reply = replies[at];
+      if (reply && reply.status < 400) answer(reply.body);
+      else refuse(new ApiError(sentenceOf(reply?.status ?? 0, reply?.body), reply?.status ?? 0));
+    }
+  } catch (problem) {
+    for (const { refuse } of questions) refuse(problem);
+  }
+}
+
 export async function get<T>(path: string, signal?: AbortSignal, timeoutMs = kTimeoutMs): Promise<T> {
+  if (gathering) {
+    const questions = gathering;
+    return new Promise<unknown>((answer, refuse) => questions.push({ path, answer, refuse })) as Promise<T>;
+  }
   return (await (await answer(path, {}, signal, timeoutMs)).json()) as T;
 }
 
-// A part of a file, as text; whether there is more of it.
-export async function part(path: string, range: string, signal?: AbortSignal): Promise<{ text: string; isCut: boolean }> {
+// A part of a file as text, where it begins and ends, and how long the file is, in bytes. A character that is cut off is left out.
+export async function part(path: string, range: string, signal?: AbortSignal): Promise<{ text: string; from: number; end: number; size: number }> {
   const reply = await answer(path, { headers: { Range: range } }, signal).catch((problem: unknown) => {
     if (problem instanceof ApiError && problem.status === 416) return null; // it is empty
     throw problem;
   });
-  const [, from, to, all] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.map(Number) ?? [0, 0, 0, 0];
-  return { text: (await reply?.text()) ?? "", isCut: (to ?? 0) - (from ?? 0) + 1 < (all ?? 0) };
+  const [, from = 0, to = -1, size = 0] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.map(Number) ?? [];
+  const content = new Uint8Array((await reply?.arrayBuffer()) ?? []);
+  const whole = wholeCharacters(content);
+  return { text: new TextDecoder().decode(content.subarray(0, whole)), from, end: to + 1 - (content.length - whole), size };
 }
 
 export async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {

@@ -18,7 +18,7 @@ import { registryApi } from "./registry";
 import { runsApi } from "./runs";
 import { versionsApi } from "./versions";
 
-export { ApiError, ifAbsent } from "./fetch";
+export { ApiError, batchPath, ifAbsent, together } from "./fetch";
 export * from "./access";
 export * from "./alerts";
 export * from "./costs";

@@ -10,6 +10,7 @@ export interface ToldDataset {
 }
 
 export const lineageApi = {
-  toldGraph: (of: string, s?: AbortSignal) => get<ToldGraph>(`${own("lineage", "graph")}?${new URLSearchParams({ of })}`, s),
+  toldGraphPath: (of: string) => `${own("lineage", "graph")}?${new URLSearchParams({ of })}`,
+  toldGraph: (of: string, s?: AbortSignal) => get<ToldGraph>(lineageApi.toldGraphPath(of), s),
   toldDataset: (namespace: string, name: string, s?: AbortSignal) => get<ToldDataset>(`${own("lineage", "dataset")}?${new URLSearchParams({ namespace, name })}`, s),
 };

@@ -16,6 +16,22 @@ export type Schedule = Schemas["Schedule"];
 
 export type Backfill = Schemas["Backfill"];
 
+// Of a step's log: bytes up to `end` of `size`.
+export interface LogPart {
+  text: string;
+  isCut: boolean; // its beginning
+  end: number;
+  size: number;
+}
+
+// What a server pushes of a step's log.
+export interface LogReader {
+  open: () => void;
+  text: (text: string, from: number, end: number) => void; // from 0: the log has begun anew
+  over: () => void;
+  refused: () => void; // the browser does not come back by itself
+}
+
 export const pipelinesApi = {
   // With the newest `runs` of each.
   pipelines: async (s?: AbortSignal, runs = 0) => (await get<Schemas["Pipelines"]>(`${own("pipelines")}${runs > 0 ? `?runs=${runs}` : ""}`, s)).pipelines,
@@ -48,9 +64,25 @@ export const pipelinesApi = {
   cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),
   stepWhy: async (id: string, step: string, s?: AbortSignal) =>
     (await get<Schemas["StepWhy"]>(own("pipeline-runs", id, "steps", step, "why"), s)).why,
+  stepLogPath: (id: string, step: string) => own("pipeline-runs", id, "steps", step, "log"),
   // At most so many bytes of its end, from the beginning of a line on.
-  stepLogEnd: async (id: string, step: string, most: number, s?: AbortSignal): Promise<{ text: string; isCut: boolean }> => {
-    const { text, isCut } = await part(own("pipeline-runs", id, "steps", step, "log"), `bytes=-${most}`, s);
-    return { text: isCut ? text.slice(text.indexOf("\n") + 1) : text, isCut };
+  stepLogEnd: async (id: string, step: string, most: number, s?: AbortSignal): Promise<LogPart> => {
+    const { text, from, end, size } = await part(pipelinesApi.stepLogPath(id, step), `bytes=-${most}`, s);
+    return { text: from > 0 ? text.slice(text.indexOf("\n") + 1) : text, isCut: from > 0, end, size };
+  },
+  // What it writes from this byte on, until it is over. Returns what ends it.
+  followStepLog: (id: string, step: string, after: number, reader: LogReader): (() => void) => {
+    const source = new EventSource(`${pipelinesApi.stepLogPath(id, step)}/stream?after=${after}`);
+    source.addEventListener("text", ({ data, lastEventId }: MessageEvent<string>) => {
+      const { from, text } = JSON.parse(data) as { from: number; text: string };
+      reader.text(text, from, Number(lastEventId));
+    });
+    source.addEventListener("over", () => {
+      source.close();
+      reader.over();
+    });
+    source.onopen = () => reader.open();
+    source.onerror = () => (source.readyState === EventSource.CLOSED ? reader.refused() : undefined);
+    return () => source.close();
   },
 };

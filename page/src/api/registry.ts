@@ -53,8 +53,9 @@ export const registryApi = {
   aliasMoves: async (model: string, s?: AbortSignal) => (await get<Schemas["AliasMoves"]>(registryApi.movesPath(model), s)).moves,
   approveAlias: (model: string, alias: string, version: number, reason: string, actor: string) =>
     post<Schemas["ModelAliases"]>(own("models", model, "aliases", alias, "approve"), { version, reason, actor } satisfies Schemas["AliasApproval"]),
+  modelVersionPath: (name: string, version: string) => `${mlflow}model-versions/get?${new URLSearchParams({ name, version })}`,
   modelVersion: async (name: string, version: string, s?: AbortSignal) =>
-    (await get<{ model_version: ModelVersion }>(`${mlflow}model-versions/get?${new URLSearchParams({ name, version })}`, s)).model_version,
+    (await get<{ model_version: ModelVersion }>(registryApi.modelVersionPath(name, version), s)).model_version,
   versionsOfRun: async (run: string, s?: AbortSignal) =>
     (await get<{ model_versions?: ModelVersion[] }>(`${mlflow}model-versions/search?${new URLSearchParams({ filter: `run_id = '${run}'` })}`, s)).model_versions ?? [],
   registeredModels: async (s?: AbortSignal) =>

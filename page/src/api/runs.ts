@@ -26,6 +26,7 @@ export interface Run {
   };
   data: { metrics?: Metric[]; params?: KeyValue[]; tags?: KeyValue[] };
   inputs: { dataset_inputs?: { dataset: { name: string; digest: string } }[] };
+  outputs?: { model_outputs?: { model_id: string }[] }; // older clients have a tag instead
 }
 
 export interface RunFile {
@@ -34,7 +35,7 @@ export interface RunFile {
   file_size?: number;
 }
 
-// A run with the histories of its first metrics by name, each of at most 2500 points.
+// A run with the histories of those of its metrics that are drawn, each of at most 2500 points.
 export interface RunAndCurves {
   run: Run;
   curves: Metric[][];
@@ -54,7 +55,6 @@ export interface RunWatcher {
 const kPointsOfRun = 320;
 const kPointsOfRunMin = 40;
 const kPointsOfAll = 5000;
-export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
 const kFilesListed = 2000; // of a folder
 
@@ -82,6 +82,10 @@ export const runsApi = {
     const run = await ifAbsent(runsApi.run(plain, s), undefined);
     return run ? [run, ...named] : named;
   },
+  runsOfParentFilter: (id: string) => `tags."mlflow.parentRunId" = "${id}"`,
+  // The newest that say that this one is their parent, in its experiment, where MLflow's client makes them: names and states.
+  runsOfParent: (id: string, experiment: string, most: number, s?: AbortSignal) =>
+    experimentsApi.runTable({ experiment, filter: runsApi.runsOfParentFilter(id), order: null, columns: ["attributes.run_name", "attributes.status"], group: undefined }, 0, most, null, s),
   // What of them is asked for when they are shown together.
   runsCall: (runs: Run[]) => ({ path: mlflow + "runs/search", body: byId([...new Set(runs.map(({ info }) => info.experiment_id))], runs.map(({ info }) => info.run_id)) }),
   runsById: async (ids: string[], s?: AbortSignal): Promise<Run[]> => {
@@ -98,13 +102,12 @@ export const runsApi = {
     const { metrics = [] } = await get<{ metrics?: (Metric & { run_id: string })[] }>(runsApi.historiesPath(ids, metric), s);
     return ids.map((id) => metrics.filter(({ run_id }) => run_id === id));
   },
-  curvesPath: (run: string) => `${own("runs", run, "metrics", "curves")}?limit=${kCurvesMax}`,
-  runAndCurves: async (id: string, s?: AbortSignal): Promise<RunAndCurves> => {
-    const [{ run }, { curves }] = await Promise.all([
-      get<{ run: Run }>(runsApi.runPath(id), s),
-      get<{ curves: Metric[][] }>(runsApi.curvesPath(id), s),
-    ]);
-    return { run, curves };
+  curvesPath: (run: string, metrics: string[]) => `${own("runs", run, "metrics", "curves")}?${new URLSearchParams(metrics.map((name) => ["key", name]))}`,
+  // `names` of all that the run has are drawn.
+  runAndCurves: async (id: string, names: (all: string[]) => string[], s?: AbortSignal): Promise<RunAndCurves> => {
+    const run = await runsApi.run(id, s);
+    const drawn = names((run.data.metrics ?? []).map(({ key }) => key));
+    return { run, curves: drawn.length > 0 ? (await get<{ curves: Metric[][] }>(runsApi.curvesPath(id, drawn), s)).curves : [] };
   },
   runFilesPath: (run: string, folder: string) => `${mlflow}artifacts/list?${new URLSearchParams({ run_id: run, ...(folder && { path: folder }) })}`,
   // A folder of a run's files.
@@ -121,7 +124,10 @@ export const runsApi = {
   },
   runFilePath: (run: string, path: string) => `/get-artifact?${new URLSearchParams({ run_id: run, path })}`,
   // At most so many bytes of it, as text.
-  runFileBeginning: (run: string, path: string, most: number, s?: AbortSignal) => part(runsApi.runFilePath(run, path), `bytes=0-${most - 1}`, s),
+  runFileBeginning: async (run: string, path: string, most: number, s?: AbortSignal) => {
+    const { text, end, size } = await part(runsApi.runFilePath(run, path), `bytes=0-${most - 1}`, s);
+    return { text, isCut: end < size };
+  },
   // Returns what ends it.
   watchRun: (id: string, watcher: RunWatcher): (() => void) => {
     const source = new EventSource(own("runs", id, "metrics", "stream"));

@@ -71,12 +71,19 @@ export interface components {
             name: string;
             url: string;
             leads: boolean;
-            steps_max: number;
+            steps_max: number | null;
             /** Format: date-time */
             started: string;
         };
         Servers: {
             servers: components["schemas"]["Server"][];
+        };
+        Reply: {
+            status: number;
+            body: unknown;
+        };
+        Replies: {
+            replies: components["schemas"]["Reply"][];
         };
         Me: {
             user: string;
@@ -560,6 +567,18 @@ export interface components {
         Endpoints: {
             endpoints: components["schemas"]["Endpoint"][];
         };
+        EndpointTraffic: {
+            endpoint: string;
+            minutes: {
+                /** Format: date-time */
+                start: string;
+                requests: number;
+                errors: number;
+                latency_ms_p50: number | null;
+                latency_ms_p95: number | null;
+                latency_ms_p99: number | null;
+            }[];
+        };
         Deed: {
             reason?: string;
             actor?: string;
@@ -590,6 +609,29 @@ export interface components {
                 arrival_time: string;
                 event_time: string | null;
             }[];
+        };
+        AskedRequest: {
+            id: string;
+            /** Format: date-time */
+            event_time: string;
+            traffic: string;
+            error: string | null;
+            prediction: number | null;
+            features: {
+                [key: string]: components["schemas"]["TableValue"];
+            };
+            request: {
+                [key: string]: components["schemas"]["TableValue"];
+            };
+            label: {
+                /** Format: date-time */
+                arrival_time: string;
+                value: components["schemas"]["TableValue"];
+            } | null;
+        };
+        AskedRequests: {
+            requests: components["schemas"]["AskedRequest"][];
+            next: string | null;
         };
         /** @enum {string} */
         OnViolation: "reject" | "quarantine" | "flag";
@@ -671,6 +713,7 @@ export interface components {
             metric: string;
             window: components["schemas"]["WindowKind"];
             slice?: string;
+            input?: string;
             over?: number;
             under?: number;
             abs_over?: number;
@@ -1070,7 +1113,13 @@ export interface components {
             columns?: {
                 [key: string]: components["schemas"]["ColumnRule"];
             };
+            rules?: {
+                [key: string]: string;
+            };
             on_violation: string;
+            checks?: {
+                [key: string]: unknown;
+            };
         } & {
             [key: string]: unknown;
         };
@@ -1088,6 +1137,13 @@ export interface components {
                 [key: string]: number;
             };
             notes: string[];
+            checks: {
+                check: string;
+                columns: string;
+                value: number | null;
+                limit: number;
+                holds: boolean;
+            }[];
             source: string;
             source_digest: string;
             /** Format: date-time */
@@ -1125,6 +1181,13 @@ export interface components {
                 [key: string]: number;
             };
             notes: string[];
+            checks: {
+                check: string;
+                columns: string;
+                value: number | null;
+                limit: number;
+                holds: boolean;
+            }[];
             source: string;
             source_digest: string;
             /** Format: date-time */
@@ -1530,6 +1593,7 @@ export interface components {
                 [key: string]: string;
             };
             priority: number;
+            no_cache: boolean;
             source: {
                 commit?: string;
                 dirty?: boolean;
@@ -1557,6 +1621,7 @@ export interface components {
                 [key: string]: string;
             };
             priority: number;
+            no_cache: boolean;
             source: {
                 commit?: string;
                 dirty?: boolean;
@@ -1588,6 +1653,7 @@ export interface components {
                 [key: string]: string;
             };
             priority: number;
+            no_cache: boolean;
             source: {
                 commit?: string;
                 dirty?: boolean;
@@ -1651,6 +1717,7 @@ export interface components {
             actor?: string;
             trigger_id?: string;
             priority?: number;
+            no_cache?: boolean;
         };
         StepForecast: {
             step: string;

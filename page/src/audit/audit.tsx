@@ -1,5 +1,5 @@
 import { Alert, Anchor, Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, Fragment, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, ApiError, type Event, type EventFilter } from "../api";
 import { useLive } from "../components/live";
@@ -7,6 +7,7 @@ import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
+import { eventWords } from "../lib/event_words";
 import { number } from "../lib/format";
 import { screenOf } from "../lib/links";
 import { told } from "../lib/problem";
@@ -18,7 +19,7 @@ const kNames = ["sequence", "arrival_time", "event_time", "actor", "kind", "subj
 const kFields = [
   ["actor", "Who", "ada"],
   ["kind", "What", "endpoint.rolled_back"],
-  ["subject", "On what", "endpoints/ or models/churn"],
+  ["subject", "On what", "models/churn"],
   ["from", "Since (UTC)", "2026-11-28"],
   ["until", "Before (UTC)", "2026-11-29T12:00:00Z"],
 ] as const;
@@ -26,8 +27,9 @@ const kFields = [
 // Who did what to what, and when: every change that this server has made. The address says which are shown.
 export function AuditPage() {
   const [query, setQuery] = useSearchParams();
-  const filter: EventFilter = { ...Object.fromEntries(query), limit: String(kEventsShown) };
-  const events = useLive((signal) => api.events(filter, signal), query.toString(), query.has("before") || query.has("until") ? Infinity : kAgainSeconds, [""]);
+  const asked = [...kFields.map(([name]) => name), "before"].flatMap((name) => (query.get(name) ? [[name, query.get(name) ?? ""]] : []));
+  const filter: EventFilter = { ...Object.fromEntries(asked), limit: String(kEventsShown) };
+  const events = useLive((signal) => api.events(filter, signal), JSON.stringify(filter), query.has("before") || query.has("until") ? Infinity : kAgainSeconds, [""]);
   return (
     <>
       <Head title="Audit">
@@ -41,7 +43,7 @@ export function AuditPage() {
       </Head>
       <Stack gap="md">
         <Filter key={kFields.map(([name]) => query.get(name)).join(" ")} query={query} choose={setQuery} />
-        <Loaded from={events}>{(found) => (found.length === 0 ? <None isAll={query.size === 0} /> : <Events events={found} filter={filter} query={query} />)}</Loaded>
+        <Loaded from={events}>{(found) => (found.length === 0 ? <None isAll={asked.length === 0} /> : <Events events={found} filter={filter} query={query} />)}</Loaded>
       </Stack>
     </>
   );
@@ -88,15 +90,15 @@ function Events({ events, filter, query }: { events: Event[]; filter: EventFilte
     <Stack gap="xs">
       <PlainTable
         name="Events"
-        minWidth={720}
+        minWidth={900}
         rows={events}
         keyOf={({ sequence }) => sequence}
         columns={[
           { title: "When", cell: (event) => <When event={event} />, value: ["arrival_time", ({ arrival_time }) => arrival_time] },
           { title: "Who", cell: ({ actor }) => actor || "–", kind: "break", value: ["actor", ({ actor }) => actor] },
-          { title: "What", cell: ({ kind }) => kind, kind: "break", value: ["kind", ({ kind }) => kind] },
+          { title: "What", cell: ({ kind }) => kind, kind: "nowrap", value: ["kind", ({ kind }) => kind] },
           { title: "On what", cell: ({ subject }) => <Subject of={subject} />, kind: "break", value: ["subject", ({ subject }) => subject] },
-          { title: "What it says", cell: ({ payload }) => <Payload of={payload} /> },
+          { title: "What it says", cell: (event) => <Payload of={event} /> },
         ]}
       />
       <Group gap="md">
@@ -131,19 +133,30 @@ function When({ event }: { event: Event }) {
 
 function Subject({ of }: { of: string }) {
   const screen = screenOf(of);
-  if (!screen) return <>{of}</>;
+  const words = of.split("/").map((part, at) => (
+    <Fragment key={at}>
+      {at > 0 && (
+        <>
+          /<wbr />
+        </>
+      )}
+      {part}
+    </Fragment>
+  ));
+  if (!screen) return <>{words}</>;
   return (
-    <Anchor component={Link} to={screen}>
-      {of}
+    <Anchor component={Link} to={screen} underline="always">
+      {words}
     </Anchor>
   );
 }
 
-function Payload({ of }: { of: unknown }) {
+// In words; as it was written behind them.
+function Payload({ of }: { of: Event }) {
   return (
     <details>
-      <summary className="event-summary">{JSON.stringify(of)}</summary>
-      <Command>{JSON.stringify(of, null, 2)}</Command>
+      <summary className="event-summary">{eventWords(of) || "nothing more"}</summary>
+      <Command>{JSON.stringify(of.payload, null, 2)}</Command>
     </details>
   );
 }

@@ -1,14 +1,12 @@
 import { Anchor, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { type AlarmBudget, type AlertRoute, type AlertRule, api, type Endpoint, ifAbsent, type ModelAlias, type Monitor, type Quiet, type ReleasePolicy } from "../api";
+import { type AlarmBudget, type AlertRoute, type AlertRule, api, batchPath, type Endpoint, ifAbsent, type ModelAlias, type Monitor, type Quiet, type ReleasePolicy, together } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { type Column, PlainTable, type PlainTableProps } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { number } from "../lib/format";
-
-const kModelsMax = 50; // whose aliases are asked for
 
 interface Facts {
   endpoints: Endpoint[];
@@ -20,10 +18,14 @@ interface Facts {
 }
 
 async function factsOf(signal: AbortSignal): Promise<Facts> {
-  const [endpoints, monitors, budget, routes, quiet] = await Promise.all([api.endpoints(signal), api.monitors(signal), api.alarmBudget(signal), api.routes(signal), api.quiet(signal)]);
-  const models = [...new Set(endpoints.map(({ definition }) => /^models:\/([^@/]+)/.exec(definition.model)?.[1] ?? "").filter(Boolean))].slice(0, kModelsMax);
+  const [endpoints, monitors, budget, routes, quiet] = await together(
+    () => Promise.all([api.endpoints(), api.monitors(), api.alarmBudget(), api.routes(), api.quiet()]),
+    signal,
+  );
+  const models = [...new Set(endpoints.map(({ definition }) => /^models:\/([^@/]+)/.exec(definition.model)?.[1] ?? "").filter(Boolean))];
   // A model that endpoints wait for may not be there yet.
-  const aliases = await Promise.all(models.map(async (model) => (await ifAbsent(api.aliases(model, signal), [])).map((alias) => ({ model, alias }))));
+  const aliasesOf = async (model: string) => (await ifAbsent(api.aliases(model), [])).map((alias) => ({ model, alias }));
+  const aliases = await together(() => Promise.all(models.map(aliasesOf)), signal);
   return { endpoints, monitors, budget, routes, quiet, aliases: aliases.flat().filter(({ alias }) => alias.gated || (alias.approvers ?? []).length > 0) };
 }
 
@@ -78,6 +80,7 @@ function guardWords({ guard }: ReleasePolicy): string {
   return parts.length === 0 ? "nothing" : `${parts.join(", ")}; from ${guard.min_requests} requests and ${guard.min_labels} labels on`;
 }
 
+const spaced = (written: string | undefined) => written?.replace(/(\d)([a-z])/g, "$1 $2").replace(/([a-z])(\d)/g, "$1 $2"); // "1h30m" as people write it
 const stepsOf = ({ definition }: Endpoint) => (definition.release?.steps ?? []).map((step) => `${step} %`).join(", ");
 const guardOf = ({ definition }: Endpoint) => (definition.release?.guard ? guardWords(definition.release as ReleasePolicy) : "");
 const stateOf = ({ rollout }: Endpoint) => (rollout.held ? "held" : rollout.phase);
@@ -102,8 +105,8 @@ function Releases({ endpoints }: { endpoints: Endpoint[] }) {
         },
         { title: "Follows", kind: "break", cell: ({ definition }) => definition.model, value: ["follows", ({ definition }) => definition.model] },
         { title: "Steps", cell: (endpoint) => stepsOf(endpoint) || "–", value: ["steps", stepsOf] },
-        { title: "A step takes", cell: ({ definition }) => definition.release?.hold ?? "–", value: ["a step takes", ({ definition }) => definition.release?.hold] },
-        { title: "Taken away by", kind: "break", cell: (endpoint) => guardOf(endpoint) || "–", value: ["taken away by", guardOf] },
+        { title: "A step takes", cell: ({ definition }) => spaced(definition.release?.hold) ?? "–", value: ["a step takes", ({ definition }) => definition.release?.hold] },
+        { title: "Taken back on", kind: "break", cell: (endpoint) => guardOf(endpoint) || "–", value: ["taken back on", guardOf] },
         { title: "Now", cell: (endpoint) => <Word of={stateOf(endpoint)} />, value: ["now", stateOf] },
       ]}
       file={{ of: "releases", call: api.endpointsPath }}
@@ -134,7 +137,7 @@ function Protection({ aliases }: { aliases: Facts["aliases"] }) {
         { title: "Alias", kind: "nowrap", cell: ({ alias }) => `@${alias.alias}`, value: ["alias", ({ alias }) => alias.alias] },
         { title: "Moved by", kind: "break", cell: moverOf, value: ["moved by", moverOf] },
       ]}
-      file={{ of: "who may move an alias" }}
+      file={{ of: "who may move an alias", call: batchPath([...new Set(aliases.map(({ model }) => model))].map(api.aliasesPath)) }}
     />
   );
 }
@@ -169,7 +172,7 @@ function Rules({ monitors, budget }: { monitors: Monitor[]; budget: AlarmBudget 
           ),
         },
         said("Alert", ({ alert }) => alert),
-        said("When", ({ rule }) => `${conditionWords(rule)}${rule.slice ? ` in ${rule.slice}` : ""}, by ${rule.window}`),
+        said("When", ({ rule }) => `${conditionWords(rule)}${rule.input ? ` of ${rule.input}` : ""}${rule.slice ? ` in ${rule.slice}` : ""}, by ${rule.window}`),
         said("Severity", ({ rule }) => rule.severity ?? ""),
         said("Does", ({ rule }) => listed(rule.action).join(", ")),
         said("Tells", ({ rule }) => listed(rule.route).join(", ")),

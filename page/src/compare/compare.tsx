@@ -5,7 +5,7 @@ import { api, isFinal, type Run } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
-import { type Attribute, attributes, colourOf, isDifferent, kRunsCompared } from "../lib/compare";
+import { type Attribute, attributes, colourOf, isDifferent, kRunsCompared, lookedAt } from "../lib/compare";
 import { plural } from "../lib/format";
 import { Curves, labelsOf } from "./curves";
 import { Differences } from "./differences";
@@ -26,7 +26,7 @@ export function ComparePage() {
       {ids.length === 0 ? (
         <Empty title="No run was chosen.">
           <Text size="sm">
-            Choose runs in the table of an <Link to="/experiments">experiment</Link>, or the trials of a search.
+            Choose runs in the table of an <Anchor component={Link} to="/experiments" underline="always">experiment</Anchor>, or the trials of a search.
           </Text>
         </Empty>
       ) : (
@@ -70,7 +70,7 @@ function Compared({ runs, isOver }: { runs: Run[]; isOver: boolean }) {
   const all = attributes(runs);
   const different = all.filter(isDifferent);
   const [parameters, metrics] = (["parameter", "metric"] as const).map((group) => different.filter((one) => one.group === group)) as [Attribute[], Attribute[]];
-  const metric = metrics.find(({ name }) => name === query.get("metric")) ?? metrics[0];
+  const metric = lookedAt(metrics, query.get("metric"));
   const change = (name: string, value: string) => {
     const next = new URLSearchParams(query);
     next.set(name, value);
@@ -87,7 +87,7 @@ function Compared({ runs, isOver }: { runs: Run[]; isOver: boolean }) {
       {metric && <Parallel labels={labels} attributes={[...parameters, metric]} call={call} />}
       {metric && parameters.length > 0 && (
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
-          <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} call={call} choose={(name) => change("x", name)} />
+          <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("across") ?? ""} call={call} choose={(name) => change("across", name)} />
           <ImportanceTable parameters={parameters} metric={metric} call={call} />
         </SimpleGrid>
       )}

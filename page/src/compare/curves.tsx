@@ -1,11 +1,12 @@
 // The curves of several runs over each other, a chart for each metric.
-import { SimpleGrid, Title } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { Group, SimpleGrid, Title } from "@mantine/core";
 import { api, type Metric, type Run } from "../api";
 import { Chart } from "../components/chart";
-import { useLive } from "../components/live";
+import { useLive, useOnceMore } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { colourOf, overlay } from "../lib/compare";
+import { looked } from "../lib/curve_look";
+import { CurveControls, kZone, useCurveLook } from "./curve_controls";
 
 const kCurvesShown = 6;
 const kShortId = 8;
@@ -42,19 +43,14 @@ interface CurvesProps {
 export function Curves({ runs, labels, first, isOver, isNarrow = false }: CurvesProps) {
   const ids = runs.map(({ info }) => info.run_id);
   const names = drawn(runs, first);
+  const look = useCurveLook();
   const asked = [...names].sort();
   const histories = useLive(
     async (signal) => Promise.all(asked.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name, signal)])),
     `${ids.join(" ")} ${asked.join(" ")}`,
     isOver ? Infinity : kAgainSeconds,
   );
-  // What came since the last time, when the last run ends.
-  const wasOver = useRef(isOver);
-  const { reload } = histories;
-  useEffect(() => {
-    if (isOver && !wasOver.current) reload();
-    wasOver.current = isOver;
-  }, [isOver, reload]);
+  useOnceMore(isOver, histories.reload);
   return (
     <Loaded from={histories}>
       {(found) => {
@@ -62,13 +58,16 @@ export function Curves({ runs, labels, first, isOver, isNarrow = false }: Curves
         if (curves.length === 0) return null;
         return (
           <section aria-label="Curves">
-            <Title order={2} size="h4" mb="xs">
-              Curves
-            </Title>
+            <Group justify="space-between" mb="xs">
+              <Title order={2} size="h4">
+                Curves
+              </Title>
+              <CurveControls />
+            </Group>
             <SimpleGrid cols={isNarrow ? 1 : { base: 1, md: 2 }} spacing="md">
               {curves.map(([name, points]) => {
-                const { axis, ...table } = overlay(points, labels, ids.map((_, at) => colourOf(at)));
-                return <Chart key={name} title={name} table={table} xLabel={axis} height={200} sync="compare" call={api.historiesPath(ids, name)} isSparse hasKey={ids.length <= 4} />;
+                const { axis, ...table } = overlay(points, labels, ids.map((_, at) => colourOf(at)), look.x);
+                return <Chart key={name} title={name} table={looked(table, look)} {...(axis === "time" ? { time: kZone } : { xLabel: axis })} isLog={look.isLog} height={200} sync="compare" call={api.historiesPath(ids, name)} isSparse hasKey={ids.length <= 4} />;
               })}
             </SimpleGrid>
           </section>

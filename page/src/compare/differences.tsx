@@ -2,8 +2,9 @@ import { Button, Group, Table, Text, Title } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import type { Run } from "../api";
 import { type Call, Numbers } from "../components/numbers";
+import { SideScroll } from "../components/side_scroll";
 import { type Attribute, colourOf, isDifferent } from "../lib/compare";
-import { number } from "../lib/format";
+import { number, parameter } from "../lib/format";
 
 const kRowsAtFirst = 100;
 const kGroups = ["parameter", "metric", "tag"] as const;
@@ -40,7 +41,7 @@ export function Differences({ runs, labels, attributes, call, children }: Differ
       {attributes.length === 0 ? (
         <Text size="sm">These runs say the same.</Text>
       ) : (
-        <Table.ScrollContainer minWidth={200 + 110 * runs.length}>
+        <SideScroll name="Values" minWidth={200 + 110 * runs.length}>
           <Table verticalSpacing={4} aria-label="Values">
             <Table.Thead>
               <Table.Tr>
@@ -70,8 +71,8 @@ export function Differences({ runs, labels, attributes, call, children }: Differ
                         {row.name}
                       </Table.Th>
                       {row.values.map((value, at) => (
-                        <Table.Td key={runs[at]?.info.run_id} ta="right" className="figures break" title={typeof value === "number" ? String(value) : undefined}>
-                          {number(value)}
+                        <Table.Td key={runs[at]?.info.run_id} ta="right" className="figures break" title={value === null ? undefined : String(value)}>
+                          {typeof value === "string" ? parameter(value) : number(value)}
                         </Table.Td>
                       ))}
                     </Table.Tr>
@@ -80,7 +81,7 @@ export function Differences({ runs, labels, attributes, call, children }: Differ
               );
             })}
           </Table>
-        </Table.ScrollContainer>
+        </SideScroll>
       )}
     </section>
   );

@@ -1,6 +1,7 @@
 import { Group, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { type Call, Numbers } from "../components/numbers";
+import { SideScroll } from "../components/side_scroll";
 import { type Attribute, axis, colourOf, kColours } from "../lib/compare";
 import { number } from "../lib/format";
 
@@ -51,7 +52,7 @@ export function Parallel({ labels, attributes, call }: { labels: string[]; attri
         </Title>
         <Numbers of="parallel coordinates" call={call} names={["run", ...axes.map(({ of }) => of.name)]} rows={() => labels.map((label, run) => [label, ...axes.map(({ of }) => of.values[run])])} />
       </Group>
-      <div className="wide" tabIndex={0} role="group" aria-label="Lines of runs">
+      <SideScroll name="Lines of runs">
         <svg width={width} height={kHeight} role="img" aria-label={`Parallel coordinates of ${labels.length} runs over ${axes.map(({ of }) => of.name).join(", ")}; the same numbers are in the table of values`}>
           {labels.map((label, run) => (
             <path
@@ -74,10 +75,10 @@ export function Parallel({ labels, attributes, call }: { labels: string[]; attri
               <line x1={x(index)} x2={x(index)} y1={y(1)} y2={y(0)} />
               <text x={x(index)} y={12} textAnchor="middle" fontWeight={600}>
                 {of.name.length > 20 ? `${of.name.slice(0, 19)}…` : of.name}
+                {isLogarithmic && " (log)"}
               </text>
               <text x={x(index)} y={y(1) - 6} textAnchor="middle">
                 {ticks.length > kTicksShown || ticks.length === 0 ? short(ends[1]) : ""}
-                {isLogarithmic && " (log)"}
               </text>
               <text x={x(index)} y={y(0) + 16} textAnchor="middle">
                 {ticks.length > kTicksShown || ticks.length === 0 ? short(ends[0]) : ""}
@@ -91,7 +92,7 @@ export function Parallel({ labels, attributes, call }: { labels: string[]; attri
             </g>
           ))}
         </svg>
-      </div>
+      </SideScroll>
       {attributes.length > kAxesShown && (
         <Text size="xs" c="dimmed">
           The first {kAxesShown - 1} of {attributes.length - 1} parameters that are different; all are in the table of values.

@@ -5,9 +5,11 @@ import { number } from "../lib/format";
 
 const kWidth = 440;
 const kHeight = 260;
-const kLeft = 56;
+const kLeft = 68;
+const kNameLetters = 34; // of what stands beside the upright axis
 const kBottom = 36;
 const kAir = 12;
+const kPlaceOfEnd = 0.95; // from there on a label ends where its dot is
 
 interface ScatterProps {
   labels: string[];
@@ -46,13 +48,17 @@ export function Scatter({ labels, choices, metric, x, call, choose }: ScatterPro
           {up.ends[0]}
         </text>
         {(across.ticks.length > 0 ? across.ticks.slice(0, 8) : [0, 1].map((place) => ({ text: across.ends[place] ?? "", place }))).map(({ text, place }) => (
-          <text key={`${text} ${place}`} x={left(place)} y={kHeight - kBottom + 16} textAnchor="middle">
+          <text key={`${text} ${place}`} x={left(place)} y={kHeight - kBottom + 16} textAnchor={place > kPlaceOfEnd ? "end" : "middle"}>
             {text}
           </text>
         ))}
         <text x={(kLeft + kWidth) / 2} y={kHeight - 4} textAnchor="middle" fontWeight={600}>
           {chosen.name}
           {across.isLogarithmic && " (logarithmic)"}
+        </text>
+        <text transform={`translate(12 ${(kHeight - kBottom + kAir) / 2}) rotate(-90)`} textAnchor="middle" fontWeight={600}>
+          {metric.name.length > kNameLetters ? `${metric.name.slice(0, kNameLetters - 1)}…` : metric.name}
+          {up.isLogarithmic && " (logarithmic)"}
         </text>
         {labels.map((label, run) => {
           const [a, b] = [across.places[run], up.places[run]];

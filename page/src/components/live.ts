@@ -78,6 +78,15 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
   return { data: current?.data, error: current?.error, isRetried: Number.isFinite(pause), reload };
 }
 
+// Once more when what was followed, `isOver` unknown before, is over: what came since the last time.
+export function useOnceMore(isOver: boolean | undefined, reload: () => void) {
+  const was = useRef(isOver);
+  useEffect(() => {
+    if (isOver && was.current === false) reload();
+    was.current = isOver;
+  }, [isOver, reload]);
+}
+
 // The same, with what another key had given until this one gives something.
 export function useKept<T>(live: Live<T>): Live<T> {
   const last = useRef<T>();

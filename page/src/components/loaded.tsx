@@ -1,17 +1,19 @@
 import { Alert, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
+import { ApiError } from "../api";
 import type { Live } from "./live";
 
 // What has been loaded, or why it isn't there: the waiting and the failing of every screen.
 export function Loaded<T>({ from, children }: { from: Live<T>; children: (data: T) => ReactNode }) {
   const { data, error, isRetried, reload } = from;
+  const isAbsent = error instanceof ApiError && error.status === 404; // a name that was mistyped, or is gone
   return (
     <Stack gap="md">
       {error && (
-        <Alert color="red" variant="light" role="alert" title={error.message}>
+        <Alert color={isAbsent ? "gray" : "red"} variant="light" role="alert" title={error.message}>
           <Group justify="space-between">
             <Text size="sm">
-              {isRetried && "Trying again every few seconds. "}
+              {isRetried && !isAbsent && "Trying again every few seconds. "}
               {data !== undefined && "Below is what was there before."}
             </Text>
             <Button size="xs" variant="default" onClick={reload}>
@@ -25,7 +27,7 @@ export function Loaded<T>({ from, children }: { from: Live<T>; children: (data: 
   );
 }
 
-function Waiting() {
+export function Waiting() {
   return (
     <Stack gap="sm" aria-busy="true" aria-label="Loading" role="status">
       <Skeleton height={28} width="30%" />

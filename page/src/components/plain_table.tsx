@@ -1,7 +1,10 @@
 import { Table, Text, UnstyledButton } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
+import { useSearchParams } from "react-router";
+import { nextOrder, readOrder, withOrder } from "../lib/order_address";
 import { sorted } from "../lib/sorted";
 import { type Call, Numbers } from "./numbers";
+import { SideScroll } from "./side_scroll";
 import "./plain_table.css";
 
 export interface Column<T> {
@@ -29,17 +32,10 @@ export interface PlainTableProps<T> {
   file?: { of: string; call?: Call }; // of the columns that have a value; the call of the API that gave them
 }
 
-interface Order {
-  column: string; // its title
-  isDown: boolean;
-}
-
-// Up, down, as the rows came.
-const next = (column: string, now: Order | undefined): Order | undefined => (now?.column !== column ? { column, isDown: false } : now.isDown ? undefined : { column, isDown: true });
-
-// A table that is shown as a whole: a line for each row, in the order of a column that the reader chooses.
+// A table that is shown as a whole: a line for each row, in the order of a column that the reader chooses and the address keeps.
 export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, minWidth = 640, maxHeight, file }: PlainTableProps<T>) {
-  const [order, setOrder] = useState<Order>();
+  const [query, setQuery] = useSearchParams();
+  const order = readOrder(query, name);
   if (none && rows.length === 0) {
     return (
       <Text size="sm" c="dimmed">
@@ -49,21 +45,21 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
   }
   const values = columns.flatMap(({ value, also = [] }) => (value ? [value, ...also] : also));
   const drawn = columns.filter(({ isOnlyInFile }) => !isOnlyInFile);
-  const ordered = drawn.find(({ title }) => title === order?.column);
+  const ordered = drawn.find(({ value }) => value && value[0] === order?.column);
   const by = ordered?.sortBy ?? ordered?.value?.[1];
-  const shown = order && by ? sorted(rows, by, order.isDown) : rows;
+  const shown = order && ordered && by ? sorted(rows, by, order.isDown) : rows;
   return (
     <div>
-      <Table.ScrollContainer minWidth={minWidth} {...(maxHeight && { mah: maxHeight })}>
-        <Table verticalSpacing="xs" aria-label={name}>
+      <SideScroll name={name} minWidth={minWidth} maxHeight={maxHeight}>
+        <Table verticalSpacing="xs" aria-label={name} className="plain-table">
           <Table.Thead>
             <Table.Tr>
               {drawn.map(({ title, isRight, value }, at) => {
-                const way = order?.column === title ? (order.isDown ? "descending" : "ascending") : "none";
+                const way = order && value?.[0] === order.column ? (order.isDown ? "descending" : "ascending") : "none";
                 return (
                   <Table.Th key={at} {...(isRight && { ta: "right" })} {...(value && { "aria-sort": way })}>
                     {value ? (
-                      <UnstyledButton className="plain-sort" onClick={() => setOrder(next(title, order))}>
+                      <UnstyledButton className="plain-sort" onClick={() => setQuery((before) => withOrder(before, name, nextOrder(value[0], order)), { replace: true })}>
                         {title}
                         {way !== "none" && <span aria-hidden>{way === "ascending" ? "↑" : "↓"}</span>}
                       </UnstyledButton>
@@ -87,7 +83,7 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </SideScroll>
       {file && <Numbers {...file} names={values.map(([title]) => title)} rows={() => shown.map((row) => values.map(([, of]) => of(row)))} />}
     </div>
   );

@@ -1,9 +1,10 @@
 // Small things that several screens say: states in colour and word, times, titles.
-import { Anchor, Badge, Breadcrumbs, Code, Group, Text, Title } from "@mantine/core";
+import { Anchor, Badge, Breadcrumbs, Group, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useEffect } from "react";
 import { Link } from "react-router";
 import { time } from "../lib/format";
+import { Copied } from "./copied";
 
 const kColors: Record<string, string> = {
   healthy: "teal",
@@ -90,7 +91,7 @@ export function Head({
   return (
     <div className="head">
       {trail.length > 0 && (
-        <Breadcrumbs separator="/" mb={4}>
+        <Breadcrumbs separator="/" mb={4} className="trail">
           {trail.map(([text, to]) => (
             <Anchor key={to} component={Link} to={to} size="sm">
               {text}
@@ -111,6 +112,15 @@ export function Head({
   );
 }
 
+// Of one thing, in as many rows as there is room for.
+export function Facts({ children }: { children: ReactNode }) {
+  return (
+    <Group gap="8px 32px" align="flex-start">
+      {children}
+    </Group>
+  );
+}
+
 export function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div>
@@ -126,8 +136,6 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
 
 export function Command({ children }: { children: string }) {
   return (
-    <Code block className="command" tabIndex={0}>
-      {children}
-    </Code>
+    <Copied text={children} isBlock />
   );
 }

@@ -59,12 +59,12 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
             value: ["endpoint", ({ model }) => model.endpoint],
           },
           { title: "Version", cell: ({ model, week }) => week?.measured.version ?? model.version ?? "–", value: ["version", ({ model, week }) => week?.measured.version ?? model.version] },
-          { title: "Predictions a week", cell: ({ week }) => number(week?.predictions), kind: "figures", isRight: true, value: ["predictions_a_week", ({ week }) => week?.predictions] },
-          { title: "Processor for 1,000", cell: ({ week }) => duration(week?.measured.cpu_seconds_per_1000), kind: "figures", isRight: true, value: ["cpu_seconds_per_1000", ({ week }) => week?.measured.cpu_seconds_per_1000] },
-          { title: "Cost of 1,000,000 predictions", cell: ({ week }) => money(week?.measured.cost_per_1000, week?.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ week }) => week?.measured.cost_per_1000] },
+          { title: "Predictions per week", cell: ({ week }) => number(week?.predictions), kind: "figures", isRight: true, value: ["predictions_a_week", ({ week }) => week?.predictions] },
+          { title: "CPU per 1,000", cell: ({ week }) => duration(week?.measured.cpu_seconds_per_1000), kind: "figures", isRight: true, value: ["cpu_seconds_per_1000", ({ week }) => week?.measured.cpu_seconds_per_1000] },
+          { title: "Cost of 1,000,000", isOnlyInFile: !isPriced, cell: ({ week }) => money(week?.measured.cost_per_1000, week?.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ week }) => week?.measured.cost_per_1000] },
           { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", isRight: true, value: ["cost_per_week", ({ week }) => week?.cost] },
           { title: "Currency", cell: () => currency || "–", isOnlyInFile: !isPriced, value: ["currency", () => currency] },
-          { title: "Share", cell: ({ week }) => (week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"), kind: "figures", value: ["share", ({ week }) => (week?.cpuSeconds && all > 0 ? week.cpuSeconds / all : null)] },
+          { title: "Share", cell: ({ week }) => (week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"), kind: "figures", isRight: true, value: ["share", ({ week }) => (week?.cpuSeconds && all > 0 ? week.cpuSeconds / all : null)] },
           {
             title: "Capacity",
             cell: ({ model }) => (
@@ -91,14 +91,14 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
 const kTargets = [
   ["latency_ms", "Answers within, ms"],
   ["percentile", "of this share"],
-  ["rate", "at requests a second"],
+  ["rate", "at requests per second"],
 ] as const;
 
 // How an endpoint is best served, for what is wanted; what is left empty is as it was measured.
 function Capacity({ of }: { of: string }) {
   const [query, setQuery] = useSearchParams();
   const target = Object.fromEntries(kTargets.flatMap(([name]) => (query.get(name) ? [[name, query.get(name) ?? ""]] : [])));
-  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity, [], Infinity); // it asks the model itself, so not again and again
+  const advice = useLive((signal) => api.advice(of, target, signal), `${of} ${JSON.stringify(target)}`, Infinity, [], Infinity); // it asks the model itself, so not again and again
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
@@ -109,7 +109,7 @@ function Capacity({ of }: { of: string }) {
       <Title order={2} size="h4" mb="xs">
         How {of} is best served
       </Title>
-      <form onSubmit={apply} key={query.toString()}>
+      <form onSubmit={apply} key={JSON.stringify(target)}>
         <Group align="flex-end" gap="xs" mb="md">
           {kTargets.map(([name, label]) => (
             <TextInput key={name} size="xs" name={name} label={label} inputMode="decimal" defaultValue={query.get(name) ?? ""} placeholder={name === "rate" ? "as measured" : String(advice.data?.target[name] ?? "")} />
@@ -144,7 +144,7 @@ function Options({ advice, call }: { advice: Advice; call: string }) {
               <>
                 {mode}
                 {max_rows > 1 && `, up to ${number(max_rows)} rows together`}
-                {max_wait_ms > 0 && `, waiting ${number(max_wait_ms)} ms`}
+                {max_wait_ms > 0 && `, waiting ${duration(max_wait_ms / 1000)}`}
               </>
             ),
             value: ["mode", ({ mode }) => mode],
@@ -157,7 +157,7 @@ function Options({ advice, call }: { advice: Advice; call: string }) {
           { title: "Cores", cell: (option) => number(coresOf(option)), kind: "figures", isRight: true, value: ["cores", coresOf] },
           { title: "Busy", cell: ({ replicas, load }) => (replicas > 0 ? percent(load) : "–"), kind: "figures", isRight: true, value: ["load", ({ replicas, load }) => (replicas > 0 ? load : null)], also: [["replicas", ({ replicas }) => replicas]] },
           { title: `${percent(target.percentile)} within`, cell: (option) => duration(secondsOf(option)), kind: "figures", isRight: true, value: ["seconds", secondsOf] },
-          { title: "Cost of 1,000,000 requests", cell: ({ cost_per_1000 }) => money(cost_per_1000, cost.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ cost_per_1000 }) => cost_per_1000] },
+          { title: "Cost of 1,000,000", isOnlyInFile: options.every(({ cost_per_1000 }) => cost_per_1000 === null), cell: ({ cost_per_1000 }) => money(cost_per_1000, cost.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ cost_per_1000 }) => cost_per_1000] },
         ]}
       />
     </Stack>

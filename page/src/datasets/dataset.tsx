@@ -8,6 +8,7 @@ import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 import { Difference } from "./difference";
 import { Profile } from "./profile";
+import { CheckWords, Checks } from "./checks";
 
 // Versions of a dataset, and what is different between the two that the address names: `from`, `to`.
 export function DatasetPage() {
@@ -25,6 +26,7 @@ export function DatasetPage() {
           ) : (
             <Stack gap="lg">
               <Versions name={name} versions={versions} />
+              {latest && latest.checks.length > 0 && <Checks name={name} version={latest} rejects={definition.checks?.on_failed !== "flag"} call={api.datasetPath(name)} />}
               {latest && <Profile name={name} definition={definition} version={latest} columns={latest.profile} violations={latest.violations} call={api.datasetPath(name)} />}
               <Compared name={name} versions={versions} />
             </Stack>
@@ -46,10 +48,12 @@ function Versions({ name, versions }: { name: string; versions: DatasetVersion[]
         { title: "Version", kind: "figures", cell: ({ version }) => version, value: ["version", ({ version }) => version] },
         { title: "Rows", kind: "figures", cell: ({ rows }) => number(rows), value: ["rows", ({ rows }) => rows] },
         { title: "Put aside", kind: "figures", cell: ({ quarantined }) => number(quarantined), value: ["put aside", ({ quarantined }) => quarantined] },
+        { title: "Checks", isOnlyInFile: versions.every(({ checks }) => checks.length === 0), cell: ({ checks }) => <CheckWords checks={checks} />, value: ["failed checks", ({ checks }) => checks.filter((check) => !check.holds).length] },
         { title: "Came in", cell: ({ arrival_time }) => <Time at={arrival_time} />, value: ["came in", ({ arrival_time }) => arrival_time] },
         { title: "Digest", cell: ({ digest }) => digest.slice(0, 12), hint: ({ digest }) => digest, value: ["digest", ({ digest }) => digest] },
         {
           title: "Compared",
+          isOnlyInFile: versions.length < 2,
           cell: ({ version }) =>
             version > 1 && (
               <Anchor component={Link} size="sm" to={`?from=${version - 1}&to=${version}`}>

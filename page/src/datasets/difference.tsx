@@ -1,10 +1,10 @@
-import { Alert, Group, Stack, Text, Title } from "@mantine/core";
+import { Alert, Stack, Text, Title } from "@mantine/core";
 import { useRef } from "react";
 import { api, type ColumnDifference, type ColumnSummary, type TableCell, type TableDiff } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { type Column, PlainTable } from "../components/plain_table";
-import { Fact } from "../components/words";
+import { Fact, Facts } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 
 // What is different between two versions. They never change: what was told once is not asked for again.
@@ -28,7 +28,7 @@ function Told({ diff, call }: { diff: TableDiff; call: string }) {
           {note}
         </Alert>
       ))}
-      <Group gap="xl">
+      <Facts>
         <Fact name={diff.key.length > 0 ? `Rows, by ${diff.key.join(", ")}` : "Rows, by all their cells"}>
           {number(rows.before)} → {number(rows.after)}
         </Fact>
@@ -37,7 +37,7 @@ function Told({ diff, call }: { diff: TableDiff; call: string }) {
         <Fact name="Changed">{number(rows.changed)}</Fact>
         <Fact name="Unchanged">{number(rows.unchanged)}</Fact>
         {rows.duplicate_keys > 0 && <Fact name="Keys more than once">{number(rows.duplicate_keys)}</Fact>}
-      </Group>
+      </Facts>
       {diff.same && <Empty title="The two versions are the same, but for the order of their rows." />}
       <Schema diff={diff} />
       <Columns columns={diff.columns} call={call} />
@@ -83,9 +83,9 @@ function Columns({ columns, call }: { columns: ColumnDifference[]; call: string 
         { title: "Cells changed", cell: (each) => number(each.changed_cells), kind: "figures", value: ["changed_cells", (each) => each.changed_cells] },
         both("Missing", "missing_share", (side) => percent(side.missing_share)),
         both("About distinct", "distinct", (side) => number(side.distinct)),
-        both("Least", "min", (side) => number(side.min)),
+        both("Min", "min", (side) => number(side.min)),
         both("Mean", "mean", (side) => number(side.mean)),
-        both("Greatest", "max", (side) => number(side.max)),
+        both("Max", "max", (side) => number(side.max)),
         { title: "Drift, 0 to 1", cell: ({ drift }) => number(drift?.value), kind: "figures", hint: ({ drift }) => drift?.measure.replace("_", " "), value: ["drift", ({ drift }) => drift?.value] },
       ]}
     />

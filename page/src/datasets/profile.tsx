@@ -1,20 +1,14 @@
-import { Group, Stack, Text, Title } from "@mantine/core";
-import type { ColumnProfile, ColumnRule, DatasetDefinition, DatasetVersion } from "../api";
+import { Stack, Text, Title } from "@mantine/core";
+import type { ColumnProfile, DatasetDefinition, DatasetVersion } from "../api";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
-import { Fact } from "../components/words";
-import { number, percent, plural } from "../lib/format";
+import { Fact, Facts } from "../components/words";
+import { number, percent, plural, readable } from "../lib/format";
+import { brokenWords, rulesWords } from "../lib/input_rules";
 
-// What a column must be, as slipway.yaml says.
-export function ruleWords(rule: ColumnRule | undefined): string {
-  if (!rule) return "";
-  const range = rule.min !== undefined && rule.max !== undefined ? `${rule.min} to ${rule.max}` : rule.min !== undefined ? `at least ${rule.min}` : rule.max !== undefined ? `at most ${rule.max}` : "";
-  return [rule.required ? "required" : "", rule.type ?? "", range, rule.in ? `one of ${rule.in.join(", ")}` : "", rule.pattern !== undefined ? `like ${rule.pattern}` : ""].filter(Boolean).join(", ");
-}
-
-const commonOf = ({ top = [] }: ColumnProfile) => top.slice(0, 3).map(({ value, rows }) => `${value} (${number(rows)})`).join(", ");
+const commonOf = ({ top = [], distinct, rows, missing }: ColumnProfile) => (distinct === rows - missing && top.length > 0 ? "all different" : top.slice(0, 3).map(({ value, rows }) => `${value} (${number(rows)})`).join(", "));
 const rangeOf = ({ min, p05, p50, p95, max }: ColumnProfile) =>
-  min === undefined || min === null ? "" : p50 === undefined ? `${number(min)} … ${number(max)}` : `${number(min)} · ${number(p05)} · ${number(p50)} · ${number(p95)} · ${number(max)}`;
+  min === undefined || min === null ? "" : p50 === undefined ? `${readable(number(min))} … ${readable(number(max))}` : `${number(min)} · ${number(p05)} · ${number(p50)} · ${number(p95)} · ${number(max)}`;
 
 interface ProfileProps {
   name: string;
@@ -27,7 +21,7 @@ interface ProfileProps {
 
 // The newest version: its columns, what is in them and what they must be.
 export function Profile({ name, definition, version, columns, violations, call }: ProfileProps) {
-  const mustBe = (each: ColumnProfile) => ruleWords(definition.columns?.[each.name]);
+  const mustBe = (each: ColumnProfile) => rulesWords(definition.columns?.[each.name]);
   const broken = Object.entries(violations);
   const rows = () =>
     columns.map((each) => [each.name, each.type, each.missing, each.distinct ?? "", each.min ?? "", each.p05 ?? "", each.p50 ?? "", each.p95 ?? "", each.max ?? "", each.mean ?? "", each.stddev ?? "", commonOf(each), mustBe(each)]);
@@ -37,16 +31,16 @@ export function Profile({ name, definition, version, columns, violations, call }
         <Title order={2} size="h4">
           Columns of version {version.version}
         </Title>
-        <Group gap="xl">
+        <Facts>
           <Fact name="From">{definition.path ?? (definition.postgres ? `PostgreSQL ${definition.postgres.table ?? "query"}` : "–")}</Fact>
           <Fact name="Key">{definition.key?.join(", ") || "–"}</Fact>
           <Fact name="Event time">{definition.event_time ?? "–"}</Fact>
           <Fact name="Arrival time">{definition.arrival_time ?? "–"}</Fact>
           <Fact name="Rows that break a rule">{definition.on_violation ?? "–"}</Fact>
-        </Group>
+        </Facts>
         {broken.length > 0 && (
           <Text size="sm">
-            {plural(version.quarantined, "row")} put aside: {broken.map(([rule, count]) => `${rule}: ${number(count)}`).join("; ")}
+            {plural(version.quarantined, "row")} put aside. Rules broken: {broken.map(([rule, count]) => `${brokenWords(definition, rule)} (${number(count)})`).join("; ")}
           </Text>
         )}
         <PlainTable
@@ -59,7 +53,7 @@ export function Profile({ name, definition, version, columns, violations, call }
             { title: "Type", cell: ({ type }) => type, value: ["type", ({ type }) => type] },
             { title: "Missing", cell: ({ missing, rows }) => (missing === 0 ? "none" : percent(missing / rows)), kind: "figures", isRight: true, hint: ({ missing }) => number(missing), value: ["missing", ({ missing }) => missing] },
             { title: "Distinct", cell: ({ distinct }) => (distinct === null ? "over 100,000" : number(distinct)), kind: "figures", isRight: true, value: ["distinct", ({ distinct }) => (distinct === null ? Infinity : distinct)] },
-            { title: "Least · 5 % · half · 95 % · most", cell: rangeOf, kind: "figures", value: ["p50", ({ p50 }) => p50], also: [["min", ({ min }) => min], ["p05", ({ p05 }) => p05], ["p95", ({ p95 }) => p95], ["max", ({ max }) => max]] },
+            { title: "Min · 5 % · median · 95 % · max", cell: rangeOf, kind: "figures", value: ["p50", ({ p50 }) => p50], also: [["min", ({ min }) => min], ["p05", ({ p05 }) => p05], ["p95", ({ p95 }) => p95], ["max", ({ max }) => max]] },
             { title: "Mean", cell: ({ mean }) => (mean === undefined ? "" : number(mean)), kind: "figures", isRight: true, value: ["mean", ({ mean }) => mean] },
             { title: "Most common", cell: commonOf, kind: "break", value: ["most common", commonOf] },
             { title: "Must be", cell: mustBe, kind: "break", value: ["must be", mustBe] },

@@ -1,14 +1,15 @@
 // How would we know if it breaks? What drills have found: which monitor noticed which fault, and what nobody would notice.
-import { Anchor, Button, Code, Group, Stack, Text, Title } from "@mantine/core";
-import { useState } from "react";
+import { Anchor, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type DrillReport, type DrillSummary, type DrillVerdict, type KeptDrill } from "../api";
 import { Chart } from "../components/chart";
+import { Copied } from "../components/copied";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
-import { Command, Fact, Head, Time } from "../components/words";
+import { SideScroll } from "../components/side_scroll";
+import { Command, Fact, Facts, Head, Time } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 import { alertYaml, changes, delay, noticedAfter, watchers, worstFirst } from "../lib/drill";
 import { StepIcon } from "../pipelines/step_icon";
@@ -79,17 +80,14 @@ function Body({ endpoint, all, shown, before }: { endpoint: string; all: DrillSu
           <Text fw={600}>
             {number(report.caught)} of {plural(report.faults_played, "fault")} noticed, {plural(report.false_pages, "false page")} over {plural(report.controls.length, "control")}
           </Text>
-          <Group gap="xl" mt={6}>
+          <Facts>
             <Fact name="Played">
               <Time at={shown.time} />, by {shown.actor}
             </Fact>
-            <Fact name="Faults from">
-              <Time at={report.start} />
+            <Fact name="Traffic replayed">
+              <Time at={report.start} /> to <Time at={report.until} />
             </Fact>
-            <Fact name="to">
-              <Time at={report.until} />
-            </Fact>
-          </Group>
+          </Facts>
         </div>
       </Group>
       {all.length > 1 && <Trend endpoint={endpoint} all={all} shown={shown.id} />}
@@ -110,7 +108,7 @@ function Trend({ endpoint, all, shown }: { endpoint: string; all: DrillSummary[]
         Over {plural(all.length, "drill")}
       </Title>
       <div className="drill-trend">
-        <Chart title="Share of faults noticed, by drill" xLabel="drill" call={api.drillsPath(endpoint)} table={{ x: oldest.map(({ id }) => id), series: [{ label: "noticed", kind: "live", values: oldest.map(share) }] }} />
+        <Chart title="Faults noticed, %" xLabel="drill" call={api.drillsPath(endpoint)} table={{ x: oldest.map(({ id }) => id), series: [{ label: "noticed", kind: "live", values: oldest.map((drill) => 100 * share(drill)) }] }} />
         <PlainTable
           name="Drills"
           minWidth={380}
@@ -193,7 +191,7 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
       <Title order={2} size="h4" mb="xs">
         Who notices what
       </Title>
-      <div className="grid-scroll" tabIndex={0} role="group" aria-label="Faults by monitor">
+      <SideScroll name="Faults by monitor">
         <table className="drill-matrix" aria-label="Faults by monitor">
           <thead>
             <tr>
@@ -211,7 +209,7 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
           <tbody>{worstFirst(report.faults).map((verdict) => row(verdict, false))}</tbody>
           <tbody className="drill-controls">{report.controls.map((verdict) => row(verdict, true))}</tbody>
         </table>
-      </div>
+      </SideScroll>
       <Group justify="space-between" mt={6} align="start">
         <Text size="xs" c="dimmed" flex={1} miw={240}>
           In each cell how long it took in event time, the first to notice in bold. The last {plural(report.controls.length, "row")} are controls: nothing is broken there, and whoever pages cries wolf.
@@ -264,29 +262,6 @@ function NotCovered({ missed }: { missed: DrillVerdict[] }) {
         ))}
       </Stack>
     </section>
-  );
-}
-
-function Copied({ text }: { text: string }) {
-  const [said, setSaid] = useState("");
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setSaid("Copied");
-    } catch {
-      setSaid("The browser does not allow it: select the text");
-    }
-  };
-  return (
-    <Group gap="xs" align="center" mt={4} wrap="nowrap">
-      <Code className="break-all">{text}</Code>
-      <Button size="compact-xs" variant="default" flex="none" onClick={() => void copy()}>
-        Copy
-      </Button>
-      <span role="status" className="dim">
-        {said}
-      </span>
-    </Group>
   );
 }
 

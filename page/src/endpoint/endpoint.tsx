@@ -1,11 +1,12 @@
 import { Alert, Anchor, Button, Card, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
-import { api, type Endpoint, type Gate, type Revision } from "../api";
+import { api, type Endpoint, type Gate, type ModelOverview, type Revision, together } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Verdicts } from "../components/verdicts";
-import { Command, Fact, Head, Time, Word } from "../components/words";
+import { Command, Fact, Facts, Head, Time, Word } from "../components/words";
+import { plural, readable } from "../lib/format";
 import { FollowDialog } from "./follow";
 import { Inputs } from "./inputs";
 import { Ledger } from "./ledger";
@@ -19,17 +20,18 @@ interface EndpointFacts {
   revisions: Revision[];
   gates: Gate[];
   lastGood: Revision | undefined; // what a rollback goes back to
+  model: ModelOverview | undefined; // how it is
 }
 
 async function load(name: string, signal: AbortSignal): Promise<EndpointFacts> {
-  const [endpoint, revisions] = await Promise.all([api.endpoint(name, signal), api.revisions(name, signal)]);
-  const model = endpoint.revision?.variants.find((variant) => variant.role === "live")?.model;
+  const [endpoint, revisions, { models }] = await together(() => Promise.all([api.endpoint(name), api.revisions(name), api.overview()]), signal);
+  const live = endpoint.revision?.variants.find((variant) => variant.role === "live")?.model;
   // It may be older than what is listed.
   const [gates, lastGood] = await Promise.all([
-    model ? api.gates(model, signal) : [],
+    live ? api.gates(live, signal) : [],
     endpoint.last_good === null ? undefined : (revisions.find(({ number }) => number === endpoint.last_good) ?? api.revisionOf(name, endpoint.last_good, signal)),
   ]);
-  return { endpoint, revisions, gates, lastGood };
+  return { endpoint, revisions, gates, lastGood, model: models.find((each) => each.endpoint === name) };
 }
 
 export function EndpointPage() {
@@ -109,10 +111,21 @@ export function EndpointPage() {
   );
 }
 
-function Body({ endpoint, revisions, gates }: EndpointFacts) {
+function Body({ endpoint, revisions, gates, model }: EndpointFacts) {
   const { definition, revision, rollout } = endpoint;
   return (
     <Stack gap="lg">
+      {model && (
+        <Group gap="xs" role="group" aria-label="Health">
+          <Word of={model.health} />
+          <Text size="sm">{readable(model.health_reason)}</Text>
+          {model.open_alerts > 0 && (
+            <Anchor component={Link} to={`/endpoints/${encodeURIComponent(endpoint.name)}/monitoring`} size="sm" underline="always">
+              {plural(model.open_alerts, "open alert")}
+            </Anchor>
+          )}
+        </Group>
+      )}
       {rollout.held && (
         <Alert color="yellow" variant="light" title="Held: this endpoint does not follow its alias.">
           {rollout.held_reason}
@@ -133,7 +146,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
       ) : (
         <Card withBorder padding="md">
           <Stack gap="md">
-            <Group gap="xl">
+            <Facts>
               <Fact name="Revision">{revision.number}</Fact>
               <Fact name="Since">
                 <Time at={revision.time} />
@@ -143,7 +156,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
               </Fact>
               <Fact name="Features">{revision.features || "sent with the request"}</Fact>
               <Fact name="Last good">{endpoint.last_good === null ? "none yet" : `revision ${endpoint.last_good}`}</Fact>
-            </Group>
+            </Facts>
             <TrafficSplit variants={revision.variants} />
             {rollout.canary && (
               <Steps
@@ -156,7 +169,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
           </Stack>
         </Card>
       )}
-      {revision !== null && <LiveTraffic key={endpoint.name} endpoint={endpoint.name} />}
+      {revision !== null && <LiveTraffic key={endpoint.name} endpoint={endpoint.name} revisions={revisions} />}
       {revision !== null && <Inputs key={`inputs ${endpoint.name}`} endpoint={endpoint.name} />}
       {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} />}
       <section aria-label="Ledger of revisions">

@@ -16,7 +16,7 @@ export function Inputs({ endpoint }: { endpoint: string }) {
   return (
     <section aria-label="Inputs">
       <Title order={2} size="h4" mb="xs">
-        Inputs refused, put aside, flagged
+        Checks of inputs
       </Title>
       <Loaded from={found}>{(inputs) => <Broken of={inputs} endpoint={endpoint} />}</Loaded>
     </section>
@@ -29,7 +29,7 @@ function Broken({ of, endpoint }: { of: EndpointInputs; endpoint: string }) {
     return (
       <>
         <Text size="sm" c="dimmed">
-          Nothing is checked but types: the endpoint declares no rules for its inputs. Some that its training rows hold:
+          Only types are checked: the endpoint declares no rules for its inputs. This makes rules that fit its training rows:
         </Text>
         <Command>{`slipway endpoints inputs infer ${endpoint}`}</Command>
       </>

@@ -1,4 +1,6 @@
 import { Badge, Group, Text } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import { useSearchParams } from "react-router";
 import type { Gate, Revision } from "../api";
 import { Time, Word } from "../components/words";
 import { percent, readable } from "../lib/format";
@@ -25,23 +27,29 @@ function verdictOn(revision: Revision, gates: Gate[]): Gate | undefined {
   return gates.find((gate) => gate.promoted_version === newest);
 }
 
-// What answered, since when, by whom and why; newest first.
+// What answered, since when, by whom and why; newest first. The address may name one.
 export function Ledger({ revisions, gates, current, lastGood, call }: LedgerProps) {
+  const [query] = useSearchParams();
+  const asked = Number(query.get("revision"));
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: "center" });
+  }, [asked]);
   return (
     <PlainTable
       name="Ledger"
       minWidth={900}
       rows={revisions.map((revision) => ({ revision, gate: verdictOn(revision, gates) }))}
       keyOf={({ revision }) => revision.number}
-      isCurrent={({ revision }) => revision.number === current}
+      isCurrent={({ revision }) => revision.number === (asked || current)}
       file={{ of: "ledger", call }}
       columns={[
         {
           title: "Revision",
           cell: ({ revision }) => (
             <Group gap={6} wrap="nowrap">
-              <b>{revision.number}</b>
-              {revision.number === current && <Badge size="xs">now</Badge>}
+              <b ref={revision.number === asked ? place : undefined}>{revision.number}</b>
+              {revision.number === current && <Badge size="xs" tt="none">now</Badge>}
               {revision.number === lastGood && (
                 <Badge size="xs" color="teal" variant="light" className="word">
                   last good

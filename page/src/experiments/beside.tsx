@@ -6,13 +6,13 @@ import { Curves, labelsOf } from "../compare/curves";
 import { Scatter } from "../compare/scatter";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
-import { type Attribute, attributes, isDifferent } from "../lib/compare";
+import { type Attribute, attributes, isDifferent, lookedAt } from "../lib/compare";
 import { plural } from "../lib/format";
 import "./beside.css";
 
 const kAgainSeconds = 10;
 
-// The address says by which metric (`metric`), and what lies across (`x`).
+// The address says by which metric (`metric`), and what lies across (`across`).
 export function Beside({ ids, isChosen }: { ids: string[]; isChosen: boolean }) {
   const [query, setQuery] = useSearchParams();
   const runs = useLive((signal) => (ids.length > 0 ? api.runsById(ids, signal) : Promise.resolve([])), [...ids].sort().join(" "), kAgainSeconds);
@@ -27,15 +27,15 @@ export function Beside({ ids, isChosen }: { ids: string[]; isChosen: boolean }) 
         {(found) => {
           const different = attributes(found).filter(isDifferent);
           const [parameters, metrics] = (["parameter", "metric"] as const).map((group) => different.filter((one) => one.group === group)) as [Attribute[], Attribute[]];
-          const metric = metrics.find(({ name }) => name === query.get("metric")) ?? metrics[0];
+          const metric = lookedAt(metrics, query.get("metric"));
           const labels = labelsOf(found);
           return (
             <Stack gap="md">
               <Text size="sm" c="dimmed" role="status">
-                {isChosen ? `The ${plural(found.length, "run")} that are chosen.` : `The ${plural(found.length, "run")} that are seen in the table; choose some to have those.`}
+                {found.length === 0 ? "No run is seen or chosen: open a group, or choose runs." : isChosen ? `The ${plural(found.length, "run")} that are chosen.` : `The ${plural(found.length, "run")} that are seen in the table; choose some to have those.`}
               </Text>
               {metric && <NativeSelect size="xs" label="Looked at by" data={metrics.map(({ name }) => name)} value={metric.name} onChange={(event) => change("metric", event.currentTarget.value)} />}
-              {metric && parameters.length + metrics.length > 1 && <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} call={api.runsCall(found)} choose={(name) => change("x", name)} />}
+              {metric && parameters.length + metrics.length > 1 && <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("across") ?? ""} call={api.runsCall(found)} choose={(name) => change("across", name)} />}
               {found.length > 0 && <Curves runs={found} labels={labels} first={metric?.name} isOver={found.every(({ info }) => isFinal(info.status))} isNarrow />}
             </Stack>
           );

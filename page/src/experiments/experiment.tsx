@@ -1,7 +1,7 @@
 import { Button, Checkbox, Group, NativeSelect, Text } from "@mantine/core";
 import { useCallback, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { api, type RunGroups, type TableQuery } from "../api";
+import { api, type RunGroups, type TableQuery, together } from "../api";
 import { type Live, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
@@ -38,15 +38,15 @@ function OneExperiment({ id }: { id: string }) {
   const look = readLook(query);
   const change = (part: Partial<TableLook>) => {
     const next = writeLook({ ...look, ...part });
-    for (const name of ["metric", "x"]) if (query.has(name)) next.set(name, query.get(name) ?? "");
+    for (const name of ["metric", "across", "smooth", "y", "x"]) if (query.has(name)) next.set(name, query.get(name) ?? "");
     setQuery(next, { replace: part.filter === undefined });
   };
   const experiment = useLive((signal) => api.experiment(id, signal), id, kNameAgainSeconds, [`experiments/${id}`]);
   const name = experiment.data?.name ?? `Experiment ${id}`;
   const known = useLive(
     async (signal) => {
-      const of = async (prefix: string) => (await api.runColumns(id, prefix, "", kColumnsAsked, signal)).columns.map((column) => column.name);
-      const [metrics, params, tags] = await Promise.all(["metrics.", "params.", "tags."].map(of));
+      const of = async (prefix: string) => (await api.runColumns(id, prefix, "", kColumnsAsked)).columns.map((column) => column.name);
+      const [metrics, params, tags] = await together(() => Promise.all(["metrics.", "params.", "tags."].map(of)), signal);
       return { metrics: metrics ?? [], params: params ?? [], tags: tags ?? [] };
     },
     id,

@@ -1,19 +1,27 @@
-import { Anchor, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
-import { useMemo } from "react";
+import { Anchor, Code, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { lazy, Suspense, useMemo } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { api, kCurvesMax, type Run, type RunAndCurves } from "../api";
-import { Chart } from "../components/chart";
+import { api, isFinal, type Run, type RunAndCurves, type RunTable, together } from "../api";
+import { useLive, useOnceMore } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Pairs } from "../components/pairs";
-import { Command, Fact, Head, Time, Word } from "../components/words";
+import { Command, Fact, Facts, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
-import { curve } from "../lib/series";
+import { chosen, readMetricChoice } from "../lib/metric_choice";
+import { modelPath } from "../registry/models";
 import { isSystem, RunConsole, SystemMetrics, systemMetrics } from "./run_console";
+import { RunCurves } from "./run_curves";
+import { ChildRuns, kChildrenShown, ParentRun } from "./run_family";
 import { RunFiles } from "./run_files";
 import { useWatchedRun } from "./watched_run";
 
-const kViews = { "": "What it logged", files: "Files", console: "Console", system: "System metrics", reproduce: "Make it again" };
+const kViews = { "": "Overview", files: "Artifacts", console: "Console", system: "System metrics", reproduce: "Reproduce" };
+const kAroundSeconds = 15; // for its child runs, while it goes on
 type View = keyof typeof kViews;
+const kNote = "mlflow.note.content"; // what people wrote of it
+
+const AsTyped = ({ text }: { text: string }) => <Text style={{ whiteSpace: "pre-wrap" }}>{text}</Text>;
+const Written = lazy(() => import("../registry/markdown").catch(() => ({ default: AsTyped })));
 
 export function RunPage() {
   const { id = "" } = useParams();
@@ -21,10 +29,22 @@ export function RunPage() {
 }
 
 function OneRun({ id }: { id: string }) {
-  const loaded = useWatchedRun(id);
+  const choice = readMetricChoice(useSearchParams()[0]);
+  const loaded = useWatchedRun(id, `${choice.page} ${choice.asked}`, (all) => chosen(all.filter((name) => !isSystem(name)), choice).names);
   const info = loaded.data?.run.info;
+  const experiment = info?.experiment_id ?? "";
+  const around = useLive(
+    async (signal) => {
+      if (!experiment) return null;
+      const [of, children] = await together(() => Promise.all([api.experiment(experiment, signal), api.runsOfParent(id, experiment, kChildrenShown, signal)]), signal);
+      return { name: of.name, children };
+    },
+    experiment,
+    info && !isFinal(info.status) ? kAroundSeconds : Infinity,
+  );
+  useOnceMore(info && isFinal(info.status), around.reload);
   const trail: [string, string][] = [["Experiments", "/experiments"]];
-  if (info) trail.push(["Runs", `/experiments/${encodeURIComponent(info.experiment_id)}`]);
+  if (info) trail.push([around.data?.name ?? `Experiment ${info.experiment_id}`, `/experiments/${encodeURIComponent(info.experiment_id)}`]);
   return (
     <>
       <Head title={info?.run_name || id} trail={trail} words={info && <Word of={info.status} />}>
@@ -32,13 +52,13 @@ function OneRun({ id }: { id: string }) {
           Lineage
         </Anchor>
       </Head>
-      <Loaded from={loaded}>{(data) => <Views {...data} />}</Loaded>
+      <Loaded from={loaded}>{(data) => <Views {...data} childRuns={around.data?.children} />}</Loaded>
     </>
   );
 }
 
 // The address says which part of the run is looked at: `view`.
-function Views(data: RunAndCurves) {
+function Views(data: RunAndCurves & { childRuns: RunTable | undefined }) {
   const [query] = useSearchParams();
   const asked = query.get("view") ?? "";
   const view = (Object.hasOwn(kViews, asked) ? asked : "") as View;
@@ -75,16 +95,18 @@ function Reproduce({ run }: { run: Run }) {
   );
 }
 
-function RunBody({ run, curves }: RunAndCurves) {
+function RunBody({ run, curves, childRuns }: RunAndCurves & { childRuns: RunTable | undefined }) {
   const { info, data, inputs } = run;
   const metrics = useMemo(() => data.metrics ?? [], [data.metrics]);
   const params = useMemo(() => data.params ?? [], [data.params]);
-  const tags = useMemo(() => (data.tags ?? []).filter((tag) => tag.value.length < 2000), [data.tags]);
+  const tags = useMemo(() => (data.tags ?? []).filter((tag) => tag.key !== kNote && tag.value.length < 2000), [data.tags]);
+  const note = data.tags?.find(({ key }) => key === kNote)?.value;
+  const hasModel = (run.outputs?.model_outputs ?? []).length > 0 || (data.tags ?? []).some(({ key }) => key === "mlflow.log-model.history");
+  const versions = useLive((signal) => (hasModel ? api.versionsOfRun(info.run_id, signal) : Promise.resolve([])), `${info.run_id} ${hasModel}`, Infinity, hasModel ? ["models"] : []);
   const call = api.runPath(info.run_id);
-  const drawn = curves.filter((points) => points.length > 1 && !isSystem(points[0]?.key));
   return (
     <Stack gap="lg">
-      <Group gap="xl">
+      <Facts>
         <Fact name="Started">
           <Time at={info.start_time} />
         </Fact>
@@ -93,24 +115,33 @@ function RunBody({ run, curves }: RunAndCurves) {
         <Fact name="Data">
           {(inputs.dataset_inputs ?? []).map(({ dataset }) => `${dataset.name} (${dataset.digest})`).join(", ") || "–"}
         </Fact>
+        {(versions.data ?? []).length > 0 && (
+          <Fact name="Registered as">
+            {versions.data?.map(({ name, version }) => (
+              <Anchor key={`${name} ${version}`} component={Link} to={modelPath(name, version)} mr={8}>
+                {name} {version}
+              </Anchor>
+            ))}
+          </Fact>
+        )}
         <Fact name="Id">
           <Code>{info.run_id}</Code>
         </Fact>
-      </Group>
+      </Facts>
+      {note && (
+        <section aria-label="Description">
+          <Title order={2} size="h5" mb={6}>
+            Description
+          </Title>
+          <Suspense fallback={<AsTyped text={note} />}>
+            <Written text={note} />
+          </Suspense>
+        </section>
+      )}
+      <ParentRun run={run} />
+      {childRuns && childRuns.total > 0 && <ChildRuns run={run} table={childRuns} />}
       {metrics.length === 0 && <Empty title="No metric has been logged." />}
-      {drawn.length > 0 && (
-        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
-          {drawn.map((points) => {
-            const { axis, ...table } = curve(points);
-            return <Chart key={points[0]?.key} title={points[0]?.key ?? ""} table={table} xLabel={axis} height={170} call={api.curvesPath(info.run_id)} />;
-          })}
-        </SimpleGrid>
-      )}
-      {metrics.length > kCurvesMax && (
-        <Text size="sm" c="dimmed">
-          The first {kCurvesMax} of {metrics.length} metrics are drawn; the table has the last value of each.
-        </Text>
-      )}
+      <RunCurves run={info.run_id} names={metrics.map(({ key }) => key).filter((name) => !isSystem(name))} curves={curves} />
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
         <Pairs title="Metrics" pairs={metrics} call={call} />
         <Pairs title="Parameters" pairs={params} call={call} />

@@ -1,7 +1,7 @@
 // What a table of runs says in a cell.
 import type { ReactNode } from "react";
 import { Time, Word } from "../components/words";
-import { duration, number } from "../lib/format";
+import { duration, number, parameter } from "../lib/format";
 import type { Row } from "../lib/rows";
 import { kDuration, kindOf } from "../lib/run_table";
 import type { TableValue } from "../api";
@@ -28,7 +28,7 @@ export function cell(column: string, row: Row): ReactNode {
   if (kindOf(column) === "metrics") return <span title={value === null ? undefined : String(value)}>{number(value)}</span>;
   return (
     <span className="run-grid-text" title={value === null ? undefined : String(value)}>
-      {value ?? "–"}
+      {kindOf(column) === "params" && typeof value === "string" ? parameter(value) : (value ?? "–")}
     </span>
   );
 }

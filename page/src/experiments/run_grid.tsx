@@ -9,6 +9,7 @@ import { number, plural } from "../lib/format";
 import type { Row } from "../lib/rows";
 import { cell } from "./run_cells";
 import type { Line } from "./run_rows";
+import "../components/side_scroll.css";
 import "./run_grid.css";
 
 const kRowPixels = 34;
@@ -16,6 +17,10 @@ const kHeadPixels = 46;
 const kRowsAround = 6; // drawn beyond what is seen, for the next step
 const kColumnsAround = 300; // pixels
 const kNarrow = 600;
+const kNameNarrow = 170;
+const kNameMin = 270;
+const kNameUsual = 420;
+const kNameMost = 640;
 const kWidths = { metrics: 130, params: 130, tags: 150, attributes: 150, computed: 120 };
 
 export interface GridGroup {
@@ -40,7 +45,13 @@ export interface RunGridProps {
   look: (from: Line, to: Line, ids: string[]) => void; // what is seen
 }
 
-const widthOf = (column: string, isNarrow: boolean) => (column === kName ? (isNarrow ? 170 : 270) : kWidths[kindOf(column)]);
+const kNameShare = 0.28; // of the table's width, however many columns there are
+
+// Names take what the other columns leave, and no less than their share of a wide table.
+function nameWidth(view: number, others: number): number {
+  if (view < kNarrow) return kNameNarrow;
+  return Math.round(Math.max(kNameMin, Math.min(kNameMost, view - others), Math.min(kNameUsual, view * kNameShare)));
+}
 const isFigure = (column: string) => kindOf(column) === "metrics";
 
 export function RunGrid(props: RunGridProps) {
@@ -86,10 +97,12 @@ export function RunGrid(props: RunGridProps) {
     if (from && to) look(from, to, ids ? ids.split(" ") : []);
   }, [from?.stretch, from?.row, to?.stretch, to?.row, ids, look]);
 
+  const others = columns.reduce((sum, column) => sum + (column === kName ? 0 : kWidths[kindOf(column)]), 0);
+  const widthOf = (column: string) => (column === kName ? nameWidth(view.width, others) : kWidths[kindOf(column)]);
   const pinned = columns.filter((column) => pins.includes(column) || column === kName);
   const free = columns.filter((column) => !pinned.includes(column));
-  const widths = free.map((column) => widthOf(column, isNarrow));
-  const pinnedPixels = pinned.reduce((sum, column) => sum + widthOf(column, isNarrow), 0);
+  const widths = free.map((column) => widthOf(column));
+  const pinnedPixels = pinned.reduce((sum, column) => sum + widthOf(column), 0);
   const shown = seenColumns(widths, left - kColumnsAround, left + view.width - Math.min(pinnedPixels, view.width) + kColumnsAround);
   const total = pinnedPixels + widths.reduce((sum, width) => sum + width, 0);
 
@@ -99,12 +112,12 @@ export function RunGrid(props: RunGridProps) {
     return (
       <>
         {pinned.map((column, index) => {
-          const width = widthOf(column, isNarrow);
+          const width = widthOf(column);
           pinnedLeft += width;
           return render(column, index, { width, left: isNarrow && index > 0 ? undefined : pinnedLeft - width }, !isNarrow || index === 0);
         })}
         {shown.before > 0 && <div style={{ width: shown.before, flex: "none" }} role="presentation" />}
-        {free.slice(shown.first, shown.end).map((column, index) => render(column, pinned.length + shown.first + index, { width: widthOf(column, isNarrow) }, false))}
+        {free.slice(shown.first, shown.end).map((column, index) => render(column, pinned.length + shown.first + index, { width: widthOf(column) }, false))}
       </>
     );
   };
@@ -122,38 +135,40 @@ export function RunGrid(props: RunGridProps) {
   };
   const height = Math.min(boxHeight(rowsPixels) + kHeadPixels + 16, 20_000);
   return (
-    <div ref={place} className="run-grid" role="table" aria-label="Runs" aria-rowcount={count + 1} aria-colcount={columns.length} tabIndex={0} onScroll={onScroll} style={{ height, scrollPaddingTop: kHeadPixels }}>
-      <div role="rowgroup" className="run-grid-head" style={{ width: total, minWidth: "100%", height: kHeadPixels }}>
-        <div role="row" aria-rowindex={1} className="run-grid-row">
-          {line((column, index, style, isPinned) => (
-            <HeadCell key={column} {...props} column={column} index={index} style={style} isPinned={isPinned} />
-          ))}
+    <div className="side-edges run-grid-edges" data-right={left + view.width < total - 1 || undefined}>
+      <div ref={place} className="run-grid" role="table" aria-label="Runs" aria-rowcount={count + 1} aria-colcount={columns.length} tabIndex={0} onScroll={onScroll} style={{ height, scrollPaddingTop: kHeadPixels }}>
+        <div role="rowgroup" className="run-grid-head" style={{ width: total, minWidth: "100%", height: kHeadPixels }}>
+          <div role="row" aria-rowindex={1} className="run-grid-row">
+            {line((column, index, style, isPinned) => (
+              <HeadCell key={column} {...props} column={column} index={index} style={style} isPinned={isPinned} />
+            ))}
+          </div>
         </div>
-      </div>
-      <div
-        role="rowgroup"
-        style={{ position: "relative", width: total, minWidth: "100%", height: boxHeight(rowsPixels) }}
-        onKeyDown={move}
-        onFocus={({ target }) => {
-          const { row, column } = target.closest<HTMLElement>("[data-row]")?.dataset ?? {};
-          if (row) setReached({ line: Number(row), column: Number.parseInt(column ?? "0") });
-        }}
-      >
-        {drawn.map((one) => {
-          const { index, stretch, row, isTitle } = one;
-          const keys: Keys = (...columns) => ({ "data-row": index, "data-column": columns.join(" "), tabIndex: index === stop && columns.includes(reached.column) ? 0 : -1 });
-          const top = now.place + index * kRowPixels - now.top;
-          const group = props.groups?.[stretch];
-          return (
-            <div key={keyOfLine(one)} role="row" aria-rowindex={index + 2} className={isTitle ? "run-grid-row run-grid-line run-grid-group" : "run-grid-row run-grid-line"} style={{ transform: `translateY(${top}px)`, height: kRowPixels }}>
-              {line((column, number_, style, isPinned) => (
-                <div key={column} role="cell" aria-colindex={number_ + 1} className={`run-grid-cell${isPinned ? " run-grid-pinned" : ""}${isFigure(column) ? " figures run-grid-figure" : ""}`} style={style}>
-                  {isTitle ? group && <GroupCell group={group} column={column} keys={keys} toggle={() => props.open(stretch)} /> : column === kName ? <NameCell row={row} keys={keys} chosen={props.chosen} choose={props.choose} /> : row ? cell(column, row) : <span className="dim">…</span>}
-                </div>
-              ))}
-            </div>
-          );
-        })}
+        <div
+          role="rowgroup"
+          style={{ position: "relative", width: total, minWidth: "100%", height: boxHeight(rowsPixels) }}
+          onKeyDown={move}
+          onFocus={({ target }) => {
+            const { row, column } = target.closest<HTMLElement>("[data-row]")?.dataset ?? {};
+            if (row) setReached({ line: Number(row), column: Number.parseInt(column ?? "0") });
+          }}
+        >
+          {drawn.map((one) => {
+            const { index, stretch, row, isTitle } = one;
+            const keys: Keys = (...columns) => ({ "data-row": index, "data-column": columns.join(" "), tabIndex: index === stop && columns.includes(reached.column) ? 0 : -1 });
+            const top = now.place + index * kRowPixels - now.top;
+            const group = props.groups?.[stretch];
+            return (
+              <div key={keyOfLine(one)} role="row" aria-rowindex={index + 2} className={isTitle ? "run-grid-row run-grid-line run-grid-group" : "run-grid-row run-grid-line"} style={{ transform: `translateY(${top}px)`, height: kRowPixels }}>
+                {line((column, number_, style, isPinned) => (
+                  <div key={column} role="cell" aria-colindex={number_ + 1} className={`run-grid-cell${isPinned ? " run-grid-pinned" : ""}${isFigure(column) ? " figures run-grid-figure" : ""}`} style={style}>
+                    {isTitle ? group && <GroupCell group={group} column={column} keys={keys} toggle={() => props.open(stretch)} /> : column === kName ? <NameCell row={row} keys={keys} chosen={props.chosen} choose={props.choose} /> : row ? cell(column, row) : <span className="dim">…</span>}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { api, isFinal, type Metric, type RunAndCurves } from "../api";
-import { type Live, useLive } from "../components/live";
+import { type Live, useKept, useLive } from "../components/live";
 import { OneAtATime } from "../lib/one_at_a_time";
 import { latest, withPoints } from "../lib/series";
 
@@ -14,7 +14,8 @@ const kReloadPauseMs = 2000;
 
 // A run with its curves. While the run goes on the server pushes its points and its end; where that fails it is
 // asked. A tab in the background holds no connection: a browser has few for each server.
-export function useWatchedRun(id: string): Live<RunAndCurves> {
+// `names` of all metrics are drawn; another `asked` has others.
+export function useWatchedRun(id: string, asked: string, names: (all: string[]) => string[]): Live<RunAndCurves> {
   const [isPushed, setPushed] = useState(false);
   const [, draw] = useState(0);
   const arrived = useRef<Metric[]>([]); // what `loaded` may lack
@@ -23,7 +24,7 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
     const before = arrived.current.at(-1);
     loading.current?.begun();
     try {
-      const answer = await api.runAndCurves(id, signal);
+      const answer = await api.runAndCurves(id, names, signal);
       arrived.current = arrived.current.slice(before ? arrived.current.lastIndexOf(before) + 1 : 0);
       return answer;
     } finally {
@@ -32,7 +33,7 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
   };
   const known = useRef<Metric[]>([]);
   const [isOver, setOver] = useState(false);
-  const loaded = useLive(load, id, isPushed || isOver ? kPushedSeconds : kAskingSeconds);
+  const loaded = useKept(useLive(load, `${id} ${asked}`, isPushed || isOver ? kPushedSeconds : kAskingSeconds));
   const { data, reload } = loaded;
   known.current = data?.run.data.metrics ?? [];
   useEffect(() => setOver(data !== undefined && isFinal(data.run.info.status)), [data]);
@@ -91,5 +92,5 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
     };
   }, [id, goesOn, reload]);
 
-  return { ...loaded, data: data && withPoints(data, arrived.current) };
+  return { ...loaded, data: data && withPoints(data, arrived.current, names) };
 }

@@ -188,7 +188,7 @@ function Categories({ histogram: { reference, current }, names }: { histogram: P
               <i className="category-serving" style={{ width: `${(100 * (current[bin] ?? 0)) / most}%` }} />
             </td>
             <td className="figures">
-              {percent(reference[bin])}, {percent(current[bin])}
+              {percent(reference[bin])} → {percent(current[bin])}
             </td>
           </tr>
         ))}

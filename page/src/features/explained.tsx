@@ -3,7 +3,7 @@ import { api, type ExplainedFeature } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
-import { Fact, Time, Word } from "../components/words";
+import { Fact, Facts, Time, Word } from "../components/words";
 import { number, plural } from "../lib/format";
 
 interface ExplainedProps {
@@ -19,7 +19,7 @@ export function Explained({ endpoint, request, feature }: ExplainedProps) {
     <Loaded from={explained}>
       {(data) => (
         <Stack gap="sm">
-          <Group gap="xl">
+          <Facts>
             <Fact name="Event time">
               <Time at={data.event_time} />
             </Fact>
@@ -28,7 +28,7 @@ export function Explained({ endpoint, request, feature }: ExplainedProps) {
                 {number(value)}
               </Fact>
             ))}
-          </Group>
+          </Facts>
           {data.features.map((each) => (
             <Value key={each.feature} of={each} call={api.explainPath(endpoint, request, feature)} />
           ))}
@@ -46,7 +46,7 @@ function Value({ of, call }: { of: ExplainedFeature; call: string }) {
         {of.same !== null && <Word of={of.same ? "agrees" : "differs"} />}
         <Text size="sm">
           {number(of.served)} served
-          {of.same === false && `, ${number(of.recomputed)} right`}
+          {of.same === false && `, ${number(of.recomputed)} recomputed`}
         </Text>
         {of.reasons.map((reason) => (
           <Text key={reason.reason + reason.detail} size="sm" c="dimmed">

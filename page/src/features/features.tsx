@@ -1,7 +1,7 @@
 import { Alert, Anchor, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature } from "../api";
+import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature, together } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
@@ -16,7 +16,7 @@ interface Facts {
 }
 
 async function load(endpoint: string, signal: AbortSignal): Promise<Facts> {
-  const [skew, { views }] = await Promise.all([api.skew(endpoint, signal), api.features(signal)]);
+  const [skew, { views }] = await together(() => Promise.all([api.skew(endpoint), api.features()]), signal);
   return { skew: { ...skew, features: skew.features.filter((each) => each.current) }, views };
 }
 
@@ -158,7 +158,7 @@ function SkewTable({ features, call }: { features: SkewedFeature[]; call: string
             first ? (
               <>
                 <Text size="sm" className="nowrap">
-                  {number(first.served)} served, {number(first.recomputed)} right
+                  {number(first.served)} served, {number(first.recomputed)} recomputed
                 </Text>
                 <Text size="xs">
                   <Anchor component={Link} size="xs" to={`?${new URLSearchParams({ request: first.request, feature })}`}>
@@ -176,11 +176,11 @@ function SkewTable({ features, call }: { features: SkewedFeature[]; call: string
           ],
         },
         {
-          title: "Newest pass: missing; 10, 50, 90 of 100",
+          title: "Newest pass: missing; 10 % · median · 90 %",
           cell: (each) => (
             <>
               <Spread name="served" of={each.last_served} />
-              <Spread name="right" of={each.last_recomputed} />
+              <Spread name="recomputed" of={each.last_recomputed} />
             </>
           ),
           kind: "figures",

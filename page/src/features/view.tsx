@@ -1,11 +1,11 @@
 // One feature view: its features, and everything that reads them.
-import { Anchor, Group, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Stack, Text, Title } from "@mantine/core";
 import { Link, useParams } from "react-router";
 import { api } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
-import { Fact, Head, Time, Word } from "../components/words";
+import { Fact, Facts, Head, Time, Word } from "../components/words";
 import { columnOf, consumersOf } from "../lib/consumers";
 import { age } from "../lib/format";
 import { type FeatureFacts, loadFeatures } from "./views";
@@ -37,7 +37,7 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
   return (
     <Stack gap="lg">
       {view.description && <Text size="sm">{view.description}</Text>}
-      <Group gap="xl">
+      <Facts>
         <Fact name="Keys">{view.keys.join(", ") || "–"}</Fact>
         <Fact name="From">
           {dataset ? (
@@ -53,7 +53,7 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
         </Fact>
         <Fact name="Age">{age(view.age_seconds)}</Fact>
         {view.owner && <Fact name="Owner">{view.owner}</Fact>}
-      </Group>
+      </Facts>
       <section aria-label="Readers">
         <Title order={2} size="h4" mb="xs">
           Who reads it
@@ -85,10 +85,10 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
                 ),
                 value: ["endpoint", (endpoint) => endpoint.name],
               },
-              { title: "By the service", cell: (endpoint) => endpoint.service, value: ["service", (endpoint) => endpoint.service] },
+              { title: "Service", cell: (endpoint) => endpoint.service, value: ["service", (endpoint) => endpoint.service] },
               { title: "Release", cell: (endpoint) => <Word of={endpoint.phase} />, value: ["release", (endpoint) => endpoint.phase] },
               {
-                title: "As served",
+                title: "Served and recomputed",
                 kind: "nowrap",
                 cell: (endpoint) => (
                   <Anchor component={Link} to={`/endpoints/${encodeURIComponent(endpoint.name)}/features`}>
@@ -115,14 +115,14 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
                 ),
                 value: ["model version", ({ model, version }) => `models:/${model}/${version}`],
               },
-              { title: "At", cell: ({ endpoint }) => endpoint, value: ["endpoint", ({ endpoint }) => endpoint] },
-              { title: "As", cell: ({ role }) => role, value: ["as", ({ role }) => role] },
+              { title: "Endpoint", cell: ({ endpoint }) => endpoint, value: ["endpoint", ({ endpoint }) => endpoint] },
+              { title: "Role", cell: ({ role }) => role, value: ["as", ({ role }) => role] },
               {
-                title: "Made from",
+                title: "Lineage",
                 kind: "nowrap",
                 cell: ({ model, version }) => (
                   <Anchor component={Link} to={`/lineage?of=${encodeURIComponent(`models:/${model}/${version}`)}`}>
-                    its lineage
+                    from data to predictions
                   </Anchor>
                 ),
               },
@@ -145,7 +145,7 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
             { title: "Feature", kind: "break", cell: (feature) => <b>{columnOf(view, feature)}</b>, value: ["feature", (feature) => feature] },
             { title: "Type", cell: (feature) => view.outputs.find((output) => output.name === feature)?.type ?? "–", value: ["type", (feature) => view.outputs.find((output) => output.name === feature)?.type] },
             {
-              title: "Given by",
+              title: "Services",
               kind: "break",
               cell: (feature) =>
                 services
@@ -158,7 +158,7 @@ function View({ name, definitions, endpoints }: FeatureFacts & { name: string })
               kind: "nowrap",
               cell: (feature) => (
                 <Anchor component={Link} to={`/lineage?of=${encodeURIComponent(`feature:${feature}`)}`}>
-                  from where, to where
+                  from data to models
                 </Anchor>
               ),
             },

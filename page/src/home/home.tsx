@@ -1,16 +1,18 @@
-import { Anchor, Code, Group, Text } from "@mantine/core";
+import { Anchor, Code, Group, NativeSelect, Stack, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { Link } from "react-router";
 import { api, type HealthWord, type ModelOverview, type VersionCost } from "../api";
+import { useAddress } from "../components/address";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { NameBox } from "../components/name_box";
 import { type Column, PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { WeekCost } from "../cost/cost";
 import { type Week, weekOf } from "../lib/costs";
 import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
-import { readable } from "../lib/format";
+import { has, readable } from "../lib/format";
 
 export function HomePage() {
   const overview = useLive(api.overview, "overview", 3, ["projects", "endpoints", "monitors", "silences", "maintenance"]);
@@ -19,7 +21,7 @@ export function HomePage() {
     <>
       <Head title="Models in production" />
       <Loaded from={overview}>
-        {(data) => (data.models.length === 0 ? <NoModels /> : <Models models={data.models} costs={costs.data ?? []} />)}
+        {(data) => (data.models.length === 0 ? <NoModels /> : <Filtered models={data.models} costs={costs.data ?? []} />)}
       </Loaded>
     </>
   );
@@ -44,6 +46,29 @@ interface Served {
 
 const kHealthOrder = ["alert", "watch", "unknown", "healthy"];
 
+const kFiltersFrom = 2; // models
+
+// By name, owner and health, as the address says.
+function Filtered({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
+  const [query, change] = useAddress();
+  const [name, owner, health] = ["name", "owner", "health"].map((each) => query.get(each) ?? "") as [string, string, string];
+  const owners = [...new Set(models.map((model) => model.owner).filter(Boolean))].sort();
+  const count = (of: string) => models.filter((model) => model.health === of).length;
+  const shown = models.filter((model) => (has(model.name, name) || has(model.endpoint, name)) && (!owner || model.owner === owner) && (!health || model.health === health));
+  return (
+    <Stack gap="md">
+      {(models.length >= kFiltersFrom || name || owner || health) && (
+        <Group gap="sm">
+          <NameBox label="Part of the name" text={name} set={(value) => change({ name: value })} />
+          <NativeSelect aria-label="Health" value={health} onChange={(event) => change({ health: event.currentTarget.value })} data={[{ value: "", label: "Any health" }, ...kHealthOrder.map((value) => ({ value, label: `${value} (${count(value)})` }))]} />
+          {(owners.length > 1 || owner) && <NativeSelect aria-label="Owner" value={owner} onChange={(event) => change({ owner: event.currentTarget.value })} data={[{ value: "", label: "Any owner" }, ...owners]} />}
+        </Group>
+      )}
+      <Models models={shown} costs={costs} />
+    </Stack>
+  );
+}
+
 // On a narrow screen the first column has what the others would.
 function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
   const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
@@ -59,6 +84,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
     <PlainTable
       name="Models in production"
       minWidth={isNarrow ? 0 : 900}
+      none="No model is like this."
       rows={models.map((model) => ({ model, week: weekOf(model, costs.filter(({ endpoint }) => endpoint === model.endpoint)) }))}
       keyOf={({ model }) => model.endpoint}
       file={{ of: "models in production", call: api.overviewPath }}

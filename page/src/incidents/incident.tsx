@@ -1,15 +1,16 @@
 import { Anchor, Button, Group, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
-import { api, type IncidentReport, type IncidentState } from "../api";
+import { api, type IncidentEntry, type IncidentReport, type IncidentState } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration, readable } from "../lib/format";
+import { linked } from "../lib/incident_links";
 
-type Deed = "note" | "assign" | IncidentState;
+type Deed = "acknowledge" | "note" | "assign" | IncidentState;
 
 export function IncidentPage() {
   const { id = "" } = useParams();
@@ -30,7 +31,7 @@ export function IncidentPage() {
           )
         }
       >
-        {data && <Deeds state={data.state} ask={setDeed} />}
+        {data && <Deeds state={data.state} isTaken={data.owner !== ""} ask={setDeed} />}
       </Head>
       {data && deed && <Ask incident={data} deed={deed} close={() => setDeed(undefined)} changed={incident.reload} />}
       <Loaded from={incident}>{(report) => <Body report={report} />}</Loaded>
@@ -38,9 +39,10 @@ export function IncidentPage() {
   );
 }
 
-function Deeds({ state, ask }: { state: IncidentState; ask: (deed: Deed) => void }) {
+function Deeds({ state, isTaken, ask }: { state: IncidentState; isTaken: boolean; ask: (deed: Deed) => void }) {
   return (
     <>
+      {state !== "resolved" && !isTaken && <Button onClick={() => ask("acknowledge")}>Acknowledge</Button>}
       <Button variant="default" onClick={() => ask("note")}>
         Add a note
       </Button>
@@ -49,7 +51,7 @@ function Deeds({ state, ask }: { state: IncidentState; ask: (deed: Deed) => void
       </Button>
       {state === "open" && (
         <Button variant="default" onClick={() => ask("mitigated")}>
-          Mitigated
+          Mark as mitigated
         </Button>
       )}
       {state === "resolved" ? (
@@ -57,24 +59,37 @@ function Deeds({ state, ask }: { state: IncidentState; ask: (deed: Deed) => void
           Reopen
         </Button>
       ) : (
-        <Button onClick={() => ask("resolved")}>Resolve</Button>
+        <Button variant={isTaken ? "filled" : "default"} onClick={() => ask("resolved")}>
+          Resolve
+        </Button>
       )}
     </>
   );
 }
 
 const kTitles: Record<Deed, [string, string]> = {
+  acknowledge: ["You have seen it, and work on it", "Acknowledge"],
   note: ["Add a note", "Add"],
   assign: ["Who works on it?", "Assign"],
-  mitigated: ["Users are well again", "Mitigated"],
+  mitigated: ["Users are well again", "Mark as mitigated"],
   resolved: ["It is over", "Resolve"],
   open: ["It isn't over", "Reopen"],
 };
 
+// Who acknowledges owns it from then on, and has seen the endpoint's open alerts: nobody is told of them again.
+async function acknowledge({ id, endpoint }: IncidentReport, text: string, actor: string) {
+  const who = actor || (await api.me())?.user;
+  if (!who) throw new Error("Who works on it? Your name is missing.");
+  await api.assignIncident(id, who, actor);
+  if (text) await api.noteIncident(id, text, actor);
+  for (const alert of await api.alerts(endpoint)) if (alert.state === "open" && !alert.acknowledged) await api.acknowledge(alert.id, text || `incident ${id}`, actor);
+}
+
 function Ask({ incident, deed, close, changed }: { incident: IncidentReport; deed: Deed; close: () => void; changed: () => void }) {
   const [owner, setOwner] = useState(incident.owner);
   const act = async (text: string, actor: string) => {
-    if (deed === "note") await api.noteIncident(incident.id, text, actor);
+    if (deed === "acknowledge") await acknowledge(incident, text, actor);
+    else if (deed === "note") await api.noteIncident(incident.id, text, actor);
     else if (deed === "assign") {
       await api.assignIncident(incident.id, owner.trim(), actor);
       if (text) await api.noteIncident(incident.id, text, actor);
@@ -83,13 +98,29 @@ function Ask({ incident, deed, close, changed }: { incident: IncidentReport; dee
   };
   const [title, verb] = kTitles[deed];
   return (
-    <ConfirmDialog title={title} verb={verb} color="blue" label={deed === "note" || deed === "assign" ? "Note" : "Reason"} optional={deed !== "note"} act={act} close={close}>
+    <ConfirmDialog title={title} verb={verb} color="blue" label={deed === "note" || deed === "assign" || deed === "acknowledge" ? "Note" : "Reason"} optional={deed !== "note"} act={act} close={close}>
       {deed === "assign" && <TextInput label="Owner" placeholder="nobody" value={owner} onChange={(event) => setOwner(event.currentTarget.value)} />}
     </ConfirmDialog>
   );
 }
 
 const kSuspectsShown = 8;
+
+function Words({ of, endpoint }: { of: IncidentEntry; endpoint: string }) {
+  return (
+    <>
+      {linked(of, endpoint).map(({ text, to }, at) =>
+        to ? (
+          <Anchor key={at} component={Link} to={to} size="sm" underline="always">
+            {readable(text)}
+          </Anchor>
+        ) : (
+          readable(text)
+        ),
+      )}
+    </>
+  );
+}
 
 const took = (seconds: number | null) => (seconds === null ? "not yet" : duration(seconds));
 
@@ -109,11 +140,11 @@ function Body({ report }: { report: IncidentReport }) {
           <Time at={report.detected} />
         </Fact>
         <Fact name="Endpoint">
-          <Anchor component={Link} to={`/endpoints/${encodeURIComponent(report.endpoint)}`} size="sm">
+          <Anchor component={Link} to={`/endpoints/${encodeURIComponent(report.endpoint)}`} size="sm" underline="always">
             {report.endpoint}
           </Anchor>
         </Fact>
-        <Fact name="Owner">{report.owner || "nobody"}</Fact>
+        <Fact name="Owner">{report.owner || "nobody yet"}</Fact>
       </SimpleGrid>
       <section aria-label="What changed before">
         <Title order={2} size="h4" mb="xs">
@@ -122,6 +153,10 @@ function Body({ report }: { report: IncidentReport }) {
         {report.suspects.length === 0 ? (
           <Text size="sm">Nothing that is known of.</Text>
         ) : (
+          <>
+          <Text size="sm" c="dimmed">
+            The likeliest cause first. The score, 0 to 1, is by its kind, and halves with each day between it and the trouble.
+          </Text>
           <PlainTable
             name="Suspects"
             minWidth={700}
@@ -142,10 +177,11 @@ function Body({ report }: { report: IncidentReport }) {
                 ),
                 value: ["time", ({ time }) => time],
               },
-              { title: "What", cell: ({ words }) => readable(words), value: ["what", ({ words }) => words] },
+              { title: "What", cell: (entry) => <Words of={entry} endpoint={report.endpoint} />, value: ["what", ({ words }) => words] },
               { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
             ]}
           />
+          </>
         )}
       </section>
       <section aria-label="Time line">
@@ -166,7 +202,7 @@ function Body({ report }: { report: IncidentReport }) {
           columns={[
             { title: "When", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
             { title: "Kind", cell: ({ kind }) => <Word of={kind} />, value: ["kind", ({ kind }) => kind] },
-            { title: "What", cell: ({ words }) => readable(words), value: ["what", ({ words }) => words] },
+            { title: "What", cell: (entry) => <Words of={entry} endpoint={report.endpoint} />, value: ["what", ({ words }) => words] },
             { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
           ]}
         />

@@ -1,6 +1,7 @@
 import { Anchor, SegmentedControl, Text } from "@mantine/core";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, type Incident } from "../api";
+import { useAddress } from "../components/address";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
@@ -12,7 +13,7 @@ const kShown = [
 ];
 
 export function IncidentsPage() {
-  const [query, setQuery] = useSearchParams();
+  const [query, change] = useAddress();
   const shown = query.get("show") === "all" ? "all" : "current";
   const incidents = useLive((signal) => api.incidents(signal), "incidents", 5, ["incidents"]);
   return (
@@ -22,7 +23,7 @@ export function IncidentsPage() {
           aria-label="Which incidents"
           data={kShown}
           value={shown}
-          onChange={(value) => setQuery(value === "all" ? { show: "all" } : {})}
+          onChange={(value) => change({ show: value === "all" ? "all" : "" })}
         />
       </Head>
       <Loaded from={incidents}>

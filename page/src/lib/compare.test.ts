@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../api";
-import { asNumber, attributes, axis, importance, isDifferent, overlay, ranks } from "./compare";
+import { asNumber, attributes, axis, importance, isDifferent, overlay, ranks, lookedAt } from "./compare";
 
 const run = (params: Record<string, string>, metrics: Record<string, number | string>, tags: Record<string, string> = {}): Run => ({
   info: { run_id: "r", run_name: "r", experiment_id: "1", user_id: "", status: "FINISHED", start_time: 0 },
@@ -68,4 +68,13 @@ describe("curves over each other", () => {
         { label: "b", values: [null, 5, null], colour: "blue" },
       ],
     }));
+});
+
+it("runs are looked at by the metric that is asked for, else by the first of those that most have", () => {
+  const metric = (name: string, ...values: (number | null)[]) => ({ group: "metric" as const, name, values });
+  const metrics = [metric("accidental", 1, null, null), metric("auc", 1, 2, null), metric("loss", 1, 2, 3), metric("mae", 1, 2, 3)];
+  expect(lookedAt(metrics, null)?.name).toBe("loss");
+  expect(lookedAt(metrics, "auc")?.name).toBe("auc");
+  expect(lookedAt(metrics, "gone")?.name).toBe("loss");
+  expect(lookedAt([], null)).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 // What several runs have that is different, and what goes with what. Pure functions.
 import type { Metric, Run } from "../api";
-import type { Table } from "./series";
+import { across, type Axis as Across, firstOf, type Table } from "./series";
 
 export const kRunsCompared = 100; // at most: of so many runs one request has the points
 
@@ -44,6 +44,12 @@ export function asNumber(value: number | string | null): number | null {
   return typeof number === "number" && Math.abs(number) < kInfinity ? number : null;
 }
 
+// The metric that runs are looked at by: the one that is asked for, else the first by name of those that most of them have.
+export function lookedAt(metrics: Attribute[], asked: string | null): Attribute | undefined {
+  const runs = ({ values }: Attribute) => values.filter((value) => value !== null).length;
+  return metrics.find(({ name }) => name === asked) ?? metrics.reduce<Attribute | undefined>((best, one) => (best && runs(best) >= runs(one) ? best : one), undefined);
+}
+
 export const isDifferent = ({ values }: Attribute) => new Set(values).size > 1;
 
 const isNumber = (value: number | null): value is number => value !== null;
@@ -57,7 +63,7 @@ export interface Axis {
   isLogarithmic: boolean;
 }
 
-const kRatioOfLogarithm = 1000; // from that ratio on a learning rate's steps would lie on each other
+const kRatioOfLogarithm = 100; // from that ratio on a learning rate's steps would lie on each other
 
 // An axis of numbers where most values are; what is none has no place on it.
 export function axis(of: Attribute, told: (value: number) => string): Axis {
@@ -148,11 +154,11 @@ function ratio(texts: string[], scores: number[]): number {
 
 // The curves of one metric over each other, by the steps that any run has; by seconds since each run's first point where
 // nobody counted steps.
-export function overlay(histories: Metric[][], labels: string[], colours: string[]): Table & { axis: "step" | "seconds" } {
-  const bySteps = new Set(histories.flat().map(({ step }) => step)).size > 1;
+export function overlay(histories: Metric[][], labels: string[], colours: string[], asked: "step" | "time" | "relative" = "step"): Table & { axis: Across } {
+  const { axis, at: place } = across(histories.flat(), asked);
   const places = histories.map((points) => {
-    const first = Math.min(...points.map(({ timestamp }) => timestamp));
-    return points.map(({ step, timestamp }) => (bySteps ? step : (timestamp - first) / 1000));
+    const first = firstOf(points);
+    return points.map((point) => place(point, first));
   });
   const x = [...new Set(places.flat())].sort((a, b) => a - b);
   const at = new Map(x.map((place, index) => [place, index]));
@@ -161,7 +167,7 @@ export function overlay(histories: Metric[][], labels: string[], colours: string
     points.forEach(({ value }, index) => (values[at.get(places[run]?.[index] ?? 0) ?? 0] = asNumber(value)));
     return { label: labels[run] ?? "", kind: "other" as const, values, colour: colours[run] ?? "", isDashed: run >= kColours.length };
   });
-  return { axis: bySteps ? "step" : "seconds", x, series: series.filter(({ values }) => values.some((value) => value !== null)) };
+  return { axis, x, series: series.filter(({ values }) => values.some((value) => value !== null)) };
 }
 
 // Okabe and Ito's colours, that people who see fewer colours tell apart too; lines beyond them are dashed.

@@ -25,10 +25,10 @@ test.each([
   [null, "–"],
   [0, "at once"],
   [59, "at once"],
-  [1800, "30min"],
-  [6 * 3600 + 60, "6h"],
-  [86400, "1d"],
-  [54 * 3600, "2d 6h"],
+  [1800, "30 min"],
+  [6 * 3600 + 60, "6 h"],
+  [86400, "1 d"],
+  [54 * 3600, "2 d 6 h"],
 ])("%s s is %s", (seconds, said) => {
   expect(delay(seconds)).toBe(said);
 });
@@ -60,6 +60,6 @@ test("what got better or worse", () => {
   expect(changes(before, now).map(({ fault, isBetter, words }) => `${fault} ${isBetter ? "+" : "-"} ${words}`)).toEqual([
     "a + was missed, is noticed after at once",
     "b - was noticed, is missed",
-    "c + was noticed after 2h, now 1h",
+    "c + was noticed after 2 h, now 1 h",
   ]);
 });

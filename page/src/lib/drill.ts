@@ -1,15 +1,15 @@
 // What a drill's report says, as the page tells it. Pure functions.
 import type { DrillReport, DrillVerdict, SuggestedAlert } from "../api";
 
-// Event time in two units: "2d 6h".
+// Event time in two units: "2 d 6 h".
 export function delay(seconds: number | null): string {
   if (seconds === null) return "–";
   const minutes = Math.floor(seconds / 60);
   if (minutes === 0) return "at once";
   const days = Math.floor(minutes / 1440);
   const hours = Math.floor(minutes / 60) % 24;
-  if (days > 0) return hours > 0 ? `${days}d ${hours}h` : `${days}d`;
-  return hours > 0 ? `${hours}h` : `${minutes}min`;
+  if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`;
+  return hours > 0 ? `${hours} h` : `${minutes} min`;
 }
 
 export interface Watcher {

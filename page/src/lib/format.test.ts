@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, duration, featureParts, moment, number, percent, readable, time } from "./format";
+import { ago, bytes, duration, featureName, featureParts, moment, number, parameter, percent, readable, time } from "./format";
 
 test.each([
   [null, "–"],
@@ -16,6 +16,16 @@ test.each([
 ])("the number %s reads %s", (value, text) => expect(number(value)).toBe(text));
 
 test.each([
+  ["0.13606759131", "0.1361"],
+  ["-2.9179060031e-05", "-2.92e-5"],
+  ["1.250", "1.250"],
+  ["007", "007"],
+  ["1.26.0", "1.26.0"],
+  ["1234567890", "1234567890"],
+  ["relu", "relu"],
+])("the parameter %s reads %s", (written, text) => expect(parameter(written)).toBe(text));
+
+test.each([
   [null, "–"],
   [0, "0 %"],
   [0.0042, "0.42 %"],
@@ -25,10 +35,12 @@ test.each([
 ])("the share %s reads %s", (share, text) => expect(percent(share)).toBe(text));
 
 test.each([
+  [0, "0 s"],
   [0.0042, "4.2 ms"],
   [1.46, "1.5 s"],
   [185, "3 min 5 s"],
   [7440, "2 h 4 min"],
+  [176_400, "2 days 1 h"],
   [null, "–"],
 ])("%s seconds read %s", (seconds, text) => expect(duration(seconds)).toBe(text));
 
@@ -57,6 +69,8 @@ test.each([
 
 test("a feature's name falls into view and column", () => {
   expect(featureParts("plane__age")).toEqual({ view: "plane", column: "age" });
+  expect(featureName("plane__age")).toBe("plane.age");
+  expect(featureName("distance")).toBe("distance");
   expect(featureParts("distance")).toEqual({ view: "", column: "distance" });
 });
 

@@ -12,6 +12,11 @@ export function number(value: number | string | null | undefined): string {
   return size >= 1e6 || (size < 1e-4 && size > 0) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
+// A parameter as it was written, but for digits that nobody reads: "0.13606759131" is "0.1361", "007" and "1.250" stay.
+export function parameter(written: string): string {
+  return /^[+-]?\d*\.\d{5,}(e[+-]?\d+)?$/i.test(written) ? number(Number(written)) : written;
+}
+
 // 0.9934 is "99.3 %"; shares close to all or nothing keep a digit that says so.
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return kNothing;
@@ -54,14 +59,16 @@ export function clock(at: string | number): string {
   return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
 }
 
-// "4 ms", "1.5 s", "3 min 5 s", "2 h 4 min".
+// "0 s", "4 ms", "1.5 s", "3 min 5 s", "2 h 4 min", "3 days 2 h".
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return kNothing;
+  if (seconds === 0) return "0 s";
   if (seconds < 1) return `${Number((seconds * 1000).toPrecision(2))} ms`;
   if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
 // How old data is.
@@ -88,8 +95,17 @@ export function ago(at: number, now: number): string {
 
 export const plural = (count: number, noun: string) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 
+// "origin_weather.wind_speed" of "origin_weather__wind_speed".
+export function featureName(feature: string): string {
+  const { view, column } = featureParts(feature);
+  return view ? `${view}.${column}` : column;
+}
+
 // "origin_weather__wind_speed" reads better in two parts.
 export function featureParts(feature: string): { view: string; column: string } {
   const cut = feature.indexOf("__");
   return cut < 0 ? { view: "", column: feature } : { view: feature.slice(0, cut), column: feature.slice(cut + 2) };
 }
+
+// Whether a text has these words in it, in large or small letters.
+export const has = (text: string, words: string) => text.toLowerCase().includes(words.trim().toLowerCase());

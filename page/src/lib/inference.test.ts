@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { curlOf, pythonOf, ratesOf, requestOf } from "./inference";
+import { curlOf, pythonOf, requestOf } from "./inference";
 
 const inputs = [
   { name: "pages", datatype: "FP64", shape: [-1] },
@@ -29,16 +29,5 @@ describe("a request from a form", () => {
     expect(curlOf("http://h/v2", request)).toContain(`"it'\\''s"`);
     expect(pythonOf("http://h/v2", request)).toContain('{"name": "new", "datatype": "BOOL", "shape": [1, 1], "data": [True]}');
     expect(pythonOf("u", requestOf(inputs, { ...texts, shop: "true" }))).toContain('"data": ["true"]');
-  });
-});
-
-describe("rates", () => {
-  const stats = (good: number, ns: number, bad: number) => [{ version: "1", inference_stats: { success: { count: good, ns }, fail: { count: bad, ns: 0 } } }];
-  it("are differences of counters", () => {
-    expect(ratesOf(stats(10, 1e9, 1), stats(30, 1.1e9, 6), 5)).toEqual({ perSecond: 5, meanMs: 5, failed: 0.2 });
-  });
-  it("have gaps where nothing came, and nothing where the server began anew", () => {
-    expect(ratesOf(stats(10, 1e9, 1), stats(10, 1e9, 1), 2)).toEqual({ perSecond: 0, meanMs: null, failed: null });
-    expect(ratesOf(stats(10, 1e9, 1), stats(1, 1e8, 0), 2)).toBeUndefined();
   });
 });

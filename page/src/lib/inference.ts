@@ -1,5 +1,5 @@
-// Open Inference Protocol, V2: what a form has in it as a request, and counters as rates. Pure functions.
-import type { InferenceInput, InferenceStats } from "../api";
+// Open Inference Protocol, V2: what a form has in it as a request. Pure functions.
+import type { InferenceInput } from "../api";
 
 const kWhole = new Set(["INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"]);
 
@@ -53,25 +53,3 @@ const python = (request: InferenceRequest) =>
     })
     .join("\n");
 export const pythonOf = (url: string, request: InferenceRequest) => `import requests\n\nreply = requests.post("${url}", json={"inputs": [\n${python(request)}\n]})\nprint(reply.json()["outputs"])`;
-
-// What happened between two looks at a version's counters.
-export interface Rates {
-  perSecond: number;
-  meanMs: number | null; // of a request; null: there was none
-  failed: number | null; // a share
-}
-
-const countOf = (stats: InferenceStats[], which: "success" | "fail") =>
-  stats.reduce((sum, { inference_stats }) => ({ count: sum.count + inference_stats[which].count, ns: sum.ns + inference_stats[which].ns }), { count: 0, ns: 0 });
-
-export function ratesOf(before: InferenceStats[], after: InferenceStats[], seconds: number): Rates | undefined {
-  const [good0, good1, bad0, bad1] = [countOf(before, "success"), countOf(after, "success"), countOf(before, "fail"), countOf(after, "fail")];
-  const good = good1.count - good0.count;
-  const bad = bad1.count - bad0.count;
-  if (good < 0 || bad < 0 || seconds <= 0) return undefined; // the server began anew
-  return {
-    perSecond: (good + bad) / seconds,
-    meanMs: good === 0 ? null : (good1.ns - good0.ns) / good / 1e6,
-    failed: good + bad === 0 ? null : bad / (good + bad),
-  };
-}

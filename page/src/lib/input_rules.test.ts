@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ruleWords } from "./input_rules";
+import { brokenWords, rulesWords, ruleWords } from "./input_rules";
 
 test("a rule in words", () => {
   expect(ruleWords({ max: 6000 }, "max")).toBe("at most 6000");
@@ -15,4 +15,14 @@ test("a rule in words", () => {
 test("a rule that is no longer declared", () => {
   expect(ruleWords(undefined, "max")).toBe("max");
   expect(ruleWords({ min: 1 }, "in")).toBe("in");
+});
+
+test("all rules of a column, and one of them that was broken", () => {
+  expect(rulesWords({ in: ["north", "south"], required: true, type: "string" })).toBe("not missing, a text, one of north, south");
+  expect(rulesWords({ min: 0, max: 1000, required: false })).toBe("at least 0, at most 1000");
+  expect(rulesWords(undefined)).toBe("");
+  expect(brokenWords({ columns: { pages: { max: 1000 } } }, "pages max")).toBe("pages at most 1000");
+  expect(brokenWords({}, "of two words required")).toBe("of two words not missing");
+  expect(brokenWords({ rules: { in_order: "arrived >= departed" } }, "arrived, departed in_order")).toBe("in_order: arrived >= departed");
+  expect(brokenWords({}, "visit key")).toBe("visit there, and once");
 });

@@ -7,7 +7,7 @@ export function fromMlflow(hash: string): string | undefined {
   return runs === "runs" && run ? `/runs/${run}` : `/experiments/${experiment}`;
 }
 
-const kScreens: Record<string, string> = { endpoints: "endpoints", experiments: "experiments", runs: "runs", models: "models", pipelines: "pipelines", datasets: "datasets", data: "data" };
+const kScreens: Record<string, string> = { endpoints: "endpoints", experiments: "experiments", runs: "runs", models: "models", pipelines: "pipelines", datasets: "datasets", data: "data", incidents: "incidents" };
 
 // The screen of what an event is about, where it has one.
 export function screenOf(subject: string): string | undefined {

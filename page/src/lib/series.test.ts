@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alert, Metric, Revision, RunAndCurves, Window } from "../api";
-import { byVariant, curve, driftHeat, intervals, latest, marks, withEstimates, withPoints } from "./series";
+import { byVariant, curve, driftHeat, driftLevel, intervals, latest, marks, spacedOut, withEstimates, withPoints } from "./series";
 
 function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
   return {
@@ -66,6 +66,24 @@ test("the heat map puts the input that drifted most on top", () => {
   expect(heat.starts).toHaveLength(2);
   expect(heat.rows.map((row) => row.feature)).toEqual(["wild", "calm"]);
   expect(heat.rows[1]?.values).toEqual([0.01, null]);
+  expect(heat.rows.map((row) => row.levels)).toEqual([
+    [1, 3],
+    [0, null],
+  ]);
+});
+
+test("the colour of drift is that of its verdict", () => {
+  expect(driftLevel({ psi: 2, drifted: false })).toBe(1);
+  expect(driftLevel({ psi: 0.01, drifted: false })).toBe(0);
+  expect(driftLevel({ psi: 0.01, drifted: true })).toBe(2);
+  expect(driftLevel({ psi: 0.3, drifted: true })).toBe(3);
+  expect(driftLevel({ psi: null, drifted: true })).toBe(2);
+});
+
+test("dates of an axis are apart", () => {
+  expect(spacedOut(3, 6)).toEqual([0, 1, 2]);
+  expect(spacedOut(14, 4)).toEqual([0, 4, 8, 12]);
+  expect(spacedOut(0, 4)).toEqual([]);
 });
 
 test("a metric without steps is drawn over time, and what isn't finite is a gap", () => {
@@ -77,6 +95,8 @@ test("a metric without steps is drawn over time, and what isn't finite is a gap"
   });
   expect(curve([point(0, 5000, 1), point(0, 7000, 2)])).toMatchObject({ axis: "seconds", x: [0, 2] });
   expect(curve([]).x).toEqual([]);
+  expect(curve([point(2, 5000, 3), point(1, 4000, 1)], "relative")).toMatchObject({ axis: "seconds", x: [0, 1], series: [{ values: [1, 3] }] });
+  expect(curve([point(2, 5000, 3), point(1, 4000, 1)], "time")).toMatchObject({ axis: "time", x: [4, 5] });
 });
 
 test("marks are what happened: no skipped actions, no canary steps, in order", () => {
@@ -121,8 +141,8 @@ test("points that arrive go on with their curves, once each, and start new ones"
     run: { info, data: { metrics: [point("loss", 1, 0.5)] }, inputs: {} },
     curves: [[point("loss", 0, 1), point("loss", 1, 0.5)]],
   };
-  const now = withPoints(loaded, [point("loss", 1, 0.5), point("loss", 2, 0.25), point("auc", 0, 0.7)]);
-  expect(now.run.data.metrics).toEqual([point("auc", 0, 0.7), point("loss", 2, 0.25)]);
+  const now = withPoints(loaded, [point("loss", 1, 0.5), point("loss", 2, 0.25), point("auc", 0, 0.7), point("other", 0, 1)], (all) => all.filter((name) => name !== "other"));
+  expect(now.run.data.metrics).toEqual([point("auc", 0, 0.7), point("loss", 2, 0.25), point("other", 0, 1)]);
   expect(now.curves.map((curve) => curve.map(({ key, step }) => `${key} ${step}`))).toEqual([
     ["loss 0", "loss 1", "loss 2"],
     ["auc 0"],

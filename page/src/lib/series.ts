@@ -1,5 +1,5 @@
 // From the server's windows, points, alerts and revisions to what a chart draws. Pure functions.
-import { kCurvesMax, type Action, type Alert, type Metric, type Revision, type RunAndCurves, type Window } from "../api";
+import { type Action, type Alert, type FeatureDrift, type Metric, type Revision, type RunAndCurves, type Window } from "../api";
 
 export interface Series {
   label: string;
@@ -7,6 +7,7 @@ export interface Series {
   values: (number | null)[];
   colour?: string; // of its own
   isDashed?: boolean;
+  isPale?: boolean; // behind the others
 }
 
 // Several series over one axis: seconds since 1970, or steps.
@@ -102,36 +103,66 @@ export function marks(alerts: Alert[], revisions: Revision[]): Mark[] {
 // Drift of every input over the windows of the live variant, the most drifted first.
 export interface Heat {
   starts: string[];
-  rows: { feature: string; values: (number | null)[]; most: number }[];
+  rows: { feature: string; values: (number | null)[]; levels: (DriftLevel | null)[]; most: number }[];
+}
+
+// How an input stands: the verdict decides the colour, PSI only how deep it is. Without a verdict PSI is it.
+export type DriftLevel = 0 | 1 | 2 | 3;
+const kMovedPsi = 0.1; // the usual reading of PSI: below this nothing,
+const kFarPsi = 0.25; // from this on a lot
+
+export function driftLevel({ psi, drifted }: Pick<FeatureDrift, "psi" | "drifted">): DriftLevel {
+  const isFar = (psi ?? 0) >= kFarPsi;
+  if (drifted ?? isFar) return isFar ? 3 : 2;
+  return (psi ?? 0) >= kMovedPsi ? 1 : 0;
 }
 
 export function driftHeat(windows: Window[]): Heat {
   const live = windows.filter((window) => window.variant === "live" && window.drift?.length);
-  const rows = new Map<string, (number | null)[]>();
+  const rows = new Map<string, { values: (number | null)[]; levels: (DriftLevel | null)[] }>();
   live.forEach((window, index) => {
     for (const drift of window.drift ?? []) {
-      let values = rows.get(drift.feature);
-      if (!values) rows.set(drift.feature, (values = live.map(() => null)));
-      values[index] = drift.psi;
+      let row = rows.get(drift.feature);
+      if (!row) rows.set(drift.feature, (row = { values: live.map(() => null), levels: live.map(() => null) }));
+      row.values[index] = drift.psi;
+      row.levels[index] = drift.psi === null && drift.drifted === undefined ? null : driftLevel(drift);
     }
   });
   return {
     starts: live.map((window) => window.start),
     rows: [...rows]
-      .map(([feature, values]) => ({ feature, values, most: Math.max(...values.map((value) => value ?? 0)) }))
+      .map(([feature, row]) => ({ feature, ...row, most: Math.max(...row.values.map((value) => value ?? 0)) }))
       .sort((a, b) => b.most - a.most || a.feature.localeCompare(b.feature)),
   };
 }
 
-// A metric's history over steps; over seconds since its first point when every step is the same.
-export function curve(points: Metric[]): Table & { axis: "step" | "seconds" } {
-  const bySteps = new Set(points.map((point) => point.step)).size > 1;
-  const first = Math.min(...points.map((point) => point.timestamp));
-  const at = (point: Metric) => (bySteps ? point.step : (point.timestamp - first) / 1000);
+// Which of so many columns have a date below them: the first, and at most `most` in all, evenly.
+export function spacedOut(count: number, most: number): number[] {
+  const every = Math.max(1, Math.ceil(count / most));
+  return Array.from({ length: Math.ceil(count / every) }, (_, at) => at * every);
+}
+
+export type Axis = "step" | "seconds" | "time";
+
+// Where points lie: at their steps; at seconds since the first of them where every step is the same or `relative` is asked for;
+// at seconds since 1970.
+export function across(points: Metric[], asked: "step" | "time" | "relative"): { axis: Axis; at: (point: Metric, first: number) => number } {
+  if (asked === "time") return { axis: "time", at: ({ timestamp }) => timestamp / 1000 };
+  if (asked === "step" && points.some(({ step }) => step !== points[0]?.step)) return { axis: "step", at: ({ step }) => step };
+  return { axis: "seconds", at: ({ timestamp }, first) => (timestamp - first) / 1000 };
+}
+
+export const firstOf = (points: Metric[]) => points.reduce((least, { timestamp }) => Math.min(least, timestamp), Infinity);
+
+// A metric's history.
+export function curve(points: Metric[], asked: "step" | "time" | "relative" = "step"): Table & { axis: Axis } {
+  const { axis, at: place } = across(points, asked);
+  const first = firstOf(points);
+  const at = (point: Metric) => place(point, first);
   const sorted = [...points].sort((a, b) => at(a) - at(b) || a.timestamp - b.timestamp);
   const finite = (value: number | string) => (typeof value === "number" && Number.isFinite(value) ? value : null);
   return {
-    axis: bySteps ? "step" : "seconds",
+    axis,
     x: sorted.map(at),
     series: [{ label: points[0]?.key ?? "", kind: "live", values: sorted.map((point) => finite(point.value)) }],
   };
@@ -149,16 +180,18 @@ export function latest(points: Metric[]): Map<string, Metric> {
   return found;
 }
 
-// The run with points that came after it was loaded. Some may be in there already.
-export function withPoints({ run, curves }: RunAndCurves, points: Metric[]): RunAndCurves {
+// The run with points that came after it was loaded, also of metrics that have none yet and are drawn (`names` of all of them).
+// Some may be in there already.
+export function withPoints({ run, curves }: RunAndCurves, points: Metric[], names: (all: string[]) => string[]): RunAndCurves {
   if (points.length === 0) return { run, curves };
   const metrics = [...latest([...(run.data.metrics ?? []), ...points]).values()];
   metrics.sort((a, b) => (a.key < b.key ? -1 : 1));
   const byKey = new Map(curves.map((curve) => [curve[0]?.key ?? "", [...curve]]));
   const words = (point: Metric) => `${point.step} ${point.timestamp} ${point.value}`;
   const drawn = new Map([...byKey].map(([key, curve]) => [key, new Set(curve.map(words))]));
+  const asked = new Set(names(metrics.map(({ key }) => key)));
   for (const point of points) {
-    if (!byKey.has(point.key) && byKey.size === kCurvesMax) continue;
+    if (!byKey.has(point.key) && !asked.has(point.key)) continue;
     const curve = byKey.get(point.key) ?? [];
     const seen = drawn.get(point.key) ?? new Set();
     byKey.set(point.key, curve);

@@ -1,16 +1,20 @@
-import { Anchor, Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Autocomplete, Button, Group, Stack, Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
+import { api, together } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head } from "../components/words";
+import { readable } from "../lib/format";
 import { drawn, layered } from "../lib/layers";
 import { type Made, trace } from "./trace";
 import "../components/graph.css";
+import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
 import "./lineage.css";
 
-const kNode = { width: 172, height: 56 };
+const kNode = { width: 204, height: 56 };
 const kGap = { along: 32, across: 14 };
 
 // What something was made from, to its left, and what was made of it, to its right. The address names it: `of`.
@@ -28,17 +32,38 @@ export function LineagePage() {
   );
 }
 
+const kSuggestedMax = 12;
+
+// What there is to ask for: columns, datasets, versions that answer.
+async function loadNames(signal: AbortSignal): Promise<string[]> {
+  const [{ views, services }, datasets, { models }] = await together(() => Promise.all([api.features(), api.datasets(), api.overview()]), signal);
+  const columns = [...views.flatMap(({ features }) => features), ...services.flatMap(({ request }) => request.map(({ name }) => name))];
+  return [
+    ...[...new Set(columns)].sort().map((name) => `feature:${name}`),
+    ...datasets.map(({ name }) => `dataset:${name}`),
+    ...new Set(models.filter(({ version }) => version !== null).map(({ name, version }) => `models:/${name}/${version}`)),
+  ];
+}
+
 function Asked({ of }: { of: string }) {
   const [typed, setTyped] = useState(of);
+  const [names, setNames] = useState<string[]>();
+  // Nobody waits for them: who types a whole name needs none.
+  const suggest = () => {
+    if (names) return;
+    setNames([]);
+    void loadNames(new AbortController().signal).then(setNames, () => setNames(undefined));
+  };
   const [, setQuery] = useSearchParams();
+  const go = (to: string) => setQuery(to.trim() ? { of: to.trim() } : {});
   const show = (event: FormEvent) => {
     event.preventDefault();
-    setQuery(typed.trim() ? { of: typed.trim() } : {});
+    go(typed);
   };
   return (
     <form onSubmit={show}>
       <Group align="flex-end" gap="sm">
-        <TextInput label="Id" className="filter" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} />
+        <Autocomplete label="Lineage of" placeholder="a column, or models:/NAME/VERSION" className="filter" data={names ?? []} limit={kSuggestedMax} value={typed} onChange={setTyped} onFocus={suggest} onOptionSubmit={go} />
         <Button type="submit" variant="default">
           Show
         </Button>
@@ -51,8 +76,8 @@ function Nothing() {
   return (
     <Empty title="Of what?">
       <Text size="sm">
-        A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION, dataset:NAME or feature:COLUMN; of what others have told, a run's id or NAMESPACE/NAME. Predictions lead back to model, run, data and code; a feature leads to every model that
-        answers with it.
+        A column's name: it leads to every model that answers with it. A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION or dataset:NAME: they lead back to model, run, data and code, and on to what was made of them. Of what others have told, a run's id or
+        NAMESPACE/NAME.
       </Text>
     </Empty>
   );
@@ -62,17 +87,79 @@ function Traced({ of }: { of: string }) {
   const traced = useLive((signal) => trace(of, signal), of, 30, ["models", "pipelines", "datasets", "endpoints", "features", "projects"]);
   return (
     <Loaded from={traced}>
-      {({ start, found }) => (
-        <Stack gap="lg">
-          <Drawn found={found} start={start} />
-          <Listed found={found} start={start} />
-        </Stack>
-      )}
+      {(traced) => <Found {...traced} />}
     </Loaded>
   );
 }
 
-function Drawn({ found, start }: { found: Made[]; start: string }) {
+interface FoundProps {
+  found: Made[];
+  start: string;
+  call: string;
+}
+
+// On a telephone a graph shows two of its boxes at once: there the same is a list.
+function Found(props: FoundProps) {
+  const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
+  if (isNarrow) return <Cards {...props} />;
+  return (
+    <Stack gap="lg">
+      <Drawn {...props} />
+      <Listed {...props} />
+    </Stack>
+  );
+}
+
+// From what was first to what was made of it.
+function Cards({ found, start, call }: FoundProps) {
+  const { places } = layered(found.map(({ key, needs }) => ({ name: key, needs })));
+  const layerOf = ({ key }: Made) => places.get(key)?.layer ?? 0;
+  const titles = titlesOf(found);
+  return (
+    <section aria-label="Lineage, from first to last">
+      <ol className="lineage-cards">
+        {[...found]
+          .sort((a, b) => layerOf(a) - layerOf(b))
+          .map((made) => (
+            <li key={made.key} className={made.key === start ? "lineage-start" : ""} aria-current={made.key === start || undefined}>
+              <Text size="xs" c="dimmed">
+                {made.kind}
+              </Text>
+              <Text size="sm" fw={600} className="break" component="div">
+                {made.to ? (
+                  <Anchor component={Link} inherit to={made.to}>
+                    {made.title}
+                  </Anchor>
+                ) : (
+                  made.title
+                )}
+              </Text>
+              {made.detail && (
+                <Text size="xs" className="break">
+                  {readable(made.detail)}
+                </Text>
+              )}
+              {made.needs.length > 0 && (
+                <Text size="xs" c="dimmed" className="break">
+                  made from {made.needs.map((need) => titles.get(need)).join(", ")}
+                </Text>
+              )}
+              {made.of && made.key !== start && (
+                <Anchor component={Link} size="xs" to={`?of=${encodeURIComponent(made.of)}`} aria-label={`lineage of ${made.kind} ${made.title}`}>
+                  lineage
+                </Anchor>
+              )}
+            </li>
+          ))}
+      </ol>
+      <Numbers of="lineage" call={call} names={["what", "name", "made from", "detail"]} rows={() => found.map((made) => [made.kind, made.title, made.needs.map((need) => titles.get(need)).join(", "), made.detail])} />
+    </section>
+  );
+}
+
+const titlesOf = (found: Made[]) => new Map(found.map(({ key, kind, title }) => [key, `${kind} ${title}`]));
+
+function Drawn({ found, start }: FoundProps) {
   const shape = JSON.stringify(found.map(({ key, needs }) => ({ name: key, needs })));
   const { width, height, corners, lines } = useMemo(() => drawn(layered(JSON.parse(shape) as { name: string; needs: string[] }[]), kNode, kGap), [shape]);
   const at = (key: string) => corners.get(key) ?? { x: 0, y: 0 };
@@ -115,8 +202,8 @@ function Box({ made, isStart, x, y }: { made: Made; isStart: boolean; x: number;
   );
 }
 
-function Listed({ found, start }: { found: Made[]; start: string }) {
-  const titles = new Map(found.map(({ key, kind, title }) => [key, `${kind} ${title}`]));
+function Listed({ found, start, call }: FoundProps) {
+  const titles = titlesOf(found);
   const needsOf = ({ needs }: Made) => needs.map((need) => titles.get(need)).join(", ");
   return (
     <PlainTable
@@ -125,7 +212,7 @@ function Listed({ found, start }: { found: Made[]; start: string }) {
       rows={found}
       keyOf={({ key }) => key}
       isCurrent={({ key }) => key === start}
-      file={{ of: "lineage" }}
+      file={{ of: "lineage", call }}
       columns={[
         { title: "What", cell: ({ kind }) => kind, kind: "nowrap", value: ["what", ({ kind }) => kind] },
         {
@@ -142,9 +229,9 @@ function Listed({ found, start }: { found: Made[]; start: string }) {
           value: ["name", ({ title }) => title],
         },
         { title: "Made from", cell: (made) => needsOf(made) || "–", kind: "break", value: ["made from", needsOf] },
-        { title: "Detail", cell: ({ detail }) => detail || "–", kind: "break", value: ["detail", ({ detail }) => detail] },
+        { title: "Detail", cell: ({ detail }) => readable(detail) || "–", kind: "break", value: ["detail", ({ detail }) => detail] },
         {
-          title: "Its own",
+          title: "Lineage",
           cell: ({ of, key, kind, title }) =>
             of &&
             key !== start && (

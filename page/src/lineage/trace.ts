@@ -1,5 +1,5 @@
 // What something was made from and what was made of it, as the server knows it: asked for step by step, from any id.
-import { api, type Endpoint, ifAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode } from "../api";
+import { api, type Endpoint, ifAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode, together } from "../api";
 
 export interface Made {
   key: string; // "model version models:/sale/1"
@@ -38,6 +38,7 @@ class Trace {
     const live = request.variants.filter(({ role }) => role === "live");
     const label = labels.at(-1);
     const { made } = this.add("prediction", id, {
+      to: `${path("endpoints", endpoint, "features")}?request=${encodeURIComponent(id)}`,
       detail: [live.map(({ prediction }) => String(prediction)).join(", "), `at ${request.event_time}`, label && `label ${String(label.value)}`].filter(Boolean).join(", "),
       of: id,
     });
@@ -57,7 +58,7 @@ class Trace {
     const id = `${kFirst}${model}/${version}`;
     const { made, isNew } = this.add("model version", id, { title: `${model} ${version}`, of: id });
     if (!isNew) return made.key;
-    const [found, gates] = await Promise.all([api.modelVersion(model, version, this.signal), api.gates(model, this.signal).catch(() => [])]);
+    const [found, gates] = await together(() => Promise.all([api.modelVersion(model, version), api.gates(model).catch(() => [])]), this.signal);
     made.detail = found.source;
     if (found.run_id) made.to = path("runs", found.run_id);
     for (const gate of gates.filter(({ promoted_version }) => String(promoted_version) === version)) this.link(this.add("gate", gate.id, { detail: gate.sentence }).made.key, made);
@@ -195,39 +196,40 @@ function toldDetail({ namespace, run, version, same_as = [] }: ToldNode): string
 }
 
 // kinds of ids: models:/NAME/VERSION, dataset:NAME, feature:COLUMN, a run, a pipeline's run, a request. Says so when it is none.
-export async function trace(id: string, signal: AbortSignal): Promise<{ start: string; found: Made[] }> {
+// `call`: of the API, that told of what was asked for.
+export async function trace(id: string, signal: AbortSignal): Promise<{ start: string; found: Made[]; call: string }> {
   const walk = new Trace(signal);
   const endpoints = await api.endpoints(signal);
-  const done = (start: string) => {
+  const done = (start: string, call: string) => {
     if (walk.found.size === 0) throw new Error(`Nothing is called ${id}: no feature, dataset, run or request has this id.`);
-    return { start, found: [...walk.found.values()] };
+    return { start, found: [...walk.found.values()], call };
   };
+  const ofColumn = (noun: string, name: string) => [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)))?.key ?? "";
   if (id.startsWith(kFirst)) {
     const [, model = "", version = ""] = /^models:\/(.+)\/(\d+)$/.exec(id) ?? [];
     if (!model) throw new Error(`A model version is models:/NAME/VERSION: ${id}`);
     await walk.ofVersion(model, version, endpoints);
-    return done(`model version ${id}`);
+    return done(`model version ${id}`, api.modelVersionPath(model, version));
   }
   const [, noun, name = ""] = /^(dataset|feature):(.+)$/.exec(id) ?? [];
   if (noun) {
     await walk.ofDefinitions(noun === "dataset" ? { dataset: name } : { feature: name }, endpoints);
     const told = noun === "dataset" && walk.found.size > 0 ? await ifAbsent(api.toldGraph(id, signal), undefined) : undefined;
     if (told) await walk.told(told);
-    const first = [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)));
-    return done(first?.key ?? "");
+    return done(ofColumn(noun, name), api.featuresPath);
   }
   if (/^[0-9a-f]{32}$/.test(id)) {
     const run = await ifAbsent(api.run(id, signal), undefined);
     if (run) {
       await walk.run(id, run);
       await walk.ofRun(id, endpoints);
-      return done(`run ${id}`);
+      return done(`run ${id}`, api.runPath(id));
     }
   }
   if (/^[0-9a-f]{16}$/.test(id) && (await ifAbsent(api.pipelineRun(id, signal), undefined))) {
     await walk.pipelineRun(id);
     await walk.ofPipelineRun(id, endpoints);
-    return done(`pipeline run ${id}`);
+    return done(`pipeline run ${id}`, api.pipelineRunPath(id));
   }
   const told = async () => {
     const graph = await ifAbsent(api.toldGraph(id, signal), undefined);
@@ -238,10 +240,16 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
   };
   // A name has a slash; a run's id may be a request's as well.
   const named = id.includes("/") && (await told());
-  if (named) return done(named);
+  if (named) return done(named, api.toldGraphPath(id));
   for (const { name: endpoint } of endpoints) {
     const logged = await ifAbsent(api.request(endpoint, id, signal), undefined);
-    if (logged) return done(await walk.prediction(endpoint, id, logged));
+    if (logged) return done(await walk.prediction(endpoint, id, logged), api.requestPath(endpoint, id));
   }
-  return done(id.includes("/") ? "" : await told());
+  const start = id.includes("/") ? "" : await told();
+  if (walk.found.size > 0) return done(start, api.toldGraphPath(id));
+  // The name of a column or a dataset, as people type it.
+  await walk.ofDefinitions({ feature: id }, endpoints);
+  if (walk.found.size > 0) return done(ofColumn("feature", id), api.featuresPath);
+  await walk.ofDefinitions({ dataset: id }, endpoints);
+  return done(ofColumn("dataset", id), api.featuresPath);
 }

@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import type { Verdicts, Window } from "../api";
 import { PlainTable } from "../components/plain_table";
 import { Empty } from "../components/loaded";
-import { Fact, Time } from "../components/words";
+import { Fact, Facts, Time } from "../components/words";
 import { number, percent, time } from "../lib/format";
 import { columnsOf } from "../lib/health_line";
 import type { Mark } from "../lib/series";
@@ -42,7 +42,7 @@ export function ChosenWindow({ verdicts, windows, marks, start, leave, calls }: 
         {back}
       </Group>
       <Stack gap="sm">
-        <Group gap="xl">
+        <Facts>
           <Fact name="Until">
             <Time at={facts.end} />
           </Fact>
@@ -54,7 +54,7 @@ export function ChosenWindow({ verdicts, windows, marks, start, leave, calls }: 
           </Fact>
           <Fact name="Version in charge">{facts.model_version === 0 ? "–" : facts.model_version}</Fact>
           <Fact name="Inputs drifted">{facts.inputs === 0 ? "not compared" : `${facts.inputs_drifted} of ${facts.inputs}`}</Fact>
-        </Group>
+        </Facts>
         <PlainTable
           name="What the alerts say of it"
           columns={[

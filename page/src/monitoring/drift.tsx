@@ -1,14 +1,15 @@
 import { Button, Group, SimpleGrid, Text, Title, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useState } from "react";
 import type { FeatureDrift, Window } from "../api";
 import { Chart } from "../components/chart";
 import { Numbers } from "../components/numbers";
-import { begin, day, featureParts, number } from "../lib/format";
-import { byVariant, driftHeat, type Mark } from "../lib/series";
+import { begin, day, featureName, featureParts, number } from "../lib/format";
+import { byVariant, driftHeat, type Mark, spacedOut } from "../lib/series";
 import "./drift.css";
 
-// The usual reading of PSI: below 0.1 nothing, from 0.25 on a lot.
-const kLevels = [0.1, 0.25, 0.5, 1];
+const kLevelWords = ["no drift", "no drift, PSI from 0.1", "drift", "drift, PSI from 0.25"];
+const kDates = { wide: 7, narrow: 2 };
 const kRowsAtFirst = 10;
 
 interface DriftProps {
@@ -49,18 +50,21 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
         </Text>
       ) : (
         <>
-          <div className="heat" role="group" aria-label="PSI of each input in each window">
+          <div className="heat" role="group" aria-label="Drift of each input in each window">
             {shown.map((row) => (
               <HeatRow key={row.feature} row={row} starts={heat.starts} chosen={row === chosen} choose={choose} />
             ))}
+            <Dates windows={windows} starts={heat.starts} />
           </div>
           <Group gap="md" my="xs" className="legend">
-            <span className="key heat-0">PSI below 0.1</span>
-            {kLevels.map((level, index) => (
-              <span key={level} className={`key heat-${index + 1}`}>
-                from {level}
+            {kLevelWords.map((words, level) => (
+              <span key={words} className={`key heat-${level}`}>
+                {words}
               </span>
             ))}
+            <Text size="xs" c="dimmed">
+              on the right: PSI at its highest
+            </Text>
             <Numbers of="PSI of all inputs" call={call} names={["input", ...heat.starts]} rows={() => heat.rows.map(({ feature, values }) => [feature, ...values])} />
             {heat.rows.length > kRowsAtFirst && (
               <Button size="compact-xs" variant="default" onClick={() => setAll(!all)}>
@@ -70,7 +74,7 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
           </Group>
           {verdict?.method && newest && (
             <Text size="sm" mb="xs">
-              {verdict.feature} in the {newest.window} from {begin(newest)}:{" "}
+              {featureName(verdict.feature)} in the {newest.window} from {begin(newest)}:{" "}
               <strong>{verdict.drifted ? "drift" : "no drift"}</strong> by {verdict.method}, {number(verdict.score ?? null)} against{" "}
               {number(verdict.threshold ?? null)}
             </Text>
@@ -83,12 +87,31 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
             </Text>
           )}
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-            <Chart title={`PSI of ${chosen.feature}`} table={of((drift) => drift.psi)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
-            <Chart title={`Missing share of ${chosen.feature}`} table={of((drift) => drift.missing_rate)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
+            <Chart title={`PSI of ${featureName(chosen.feature)}`} table={of((drift) => drift.psi)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
+            <Chart title={`Missing share of ${featureName(chosen.feature)}`} table={of((drift) => drift.missing_rate)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
           </SimpleGrid>
         </>
       )}
     </section>
+  );
+}
+
+// When the windows began.
+function Dates({ windows, starts }: { windows: Window[]; starts: string[] }) {
+  const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
+  const kind = windows[0]?.window ?? "day";
+  return (
+    <div className="heat-row heat-dates" aria-hidden>
+      <span />
+      <div>
+        {spacedOut(starts.length, isNarrow ? kDates.narrow : kDates.wide).map((at) => (
+          <span key={at} style={{ left: `${(100 * at) / starts.length}%` }}>
+            {isNarrow ? begin({ window: kind, start: starts[at] ?? "" }).replace(/ \d{4}/, "") : begin({ window: kind, start: starts[at] ?? "" })}
+          </span>
+        ))}
+      </div>
+      <span />
+    </div>
   );
 }
 
@@ -101,11 +124,14 @@ interface HeatRowProps {
 
 function HeatRow({ row, starts, chosen, choose }: HeatRowProps) {
   const { view, column } = featureParts(row.feature);
+  const levelOf = (index: number) => row.levels[index] ?? null;
+  const wordsOf = (index: number) => ((levelOf(index) ?? 0) > 1 ? "drift" : "no drift");
+  const drifts = row.levels.filter((level) => (level ?? 0) > 1).length;
   return (
     <UnstyledButton
       className="heat-row"
       aria-pressed={chosen}
-      title={`${row.feature}: PSI up to ${number(row.most)}`}
+      title={`${row.feature}: drift in ${drifts} of ${starts.length}, PSI up to ${number(row.most)}`}
       onClick={() => choose(row.feature)}
     >
       <span className="heat-name">
@@ -119,9 +145,9 @@ function HeatRow({ row, starts, chosen, choose }: HeatRowProps) {
             x={index}
             width={0.9}
             height={1}
-            className={value === null ? "heat-none" : `heat-${kLevels.filter((level) => value >= level).length}`}
+            className={levelOf(index) === null ? "heat-none" : `heat-${levelOf(index)}`}
           >
-            <title>{`${day(starts[index] ?? "")}: ${number(value)}`}</title>
+            <title>{`${day(starts[index] ?? "")}: ${wordsOf(index)}, PSI ${number(value)}`}</title>
           </rect>
         ))}
       </svg>

@@ -5,6 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import type { Verdicts } from "../api";
 import { move } from "../components/arrows";
 import { Numbers } from "../components/numbers";
+import { SideScroll } from "../components/side_scroll";
 import { number, plural } from "../lib/format";
 import { type CellState, columnsOf, headings, shownColumns } from "../lib/health_line";
 import type { Mark } from "../lib/series";
@@ -92,7 +93,7 @@ export function HealthLine({ verdicts, marks, zone, chosen, call }: HealthLinePr
       <Title order={2} size="h4" mb="xs">
         Health over time
       </Title>
-      <div className="grid-scroll health-scroll" ref={scroll}>
+      <SideScroll name="Health over time" place={scroll}>
         <table className="grid" aria-label="Health over time" onKeyDown={move}>
           <thead>
             <tr>
@@ -154,7 +155,7 @@ export function HealthLine({ verdicts, marks, zone, chosen, call }: HealthLinePr
             )}
           </tbody>
         </table>
-      </div>
+      </SideScroll>
       <Group gap="md" mt={8} className="health-legend">
         <ul className="step-legend" aria-label="Signs">
           {kOneByOne

@@ -1,7 +1,7 @@
 import { Anchor, Group, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Verdicts, type Window, type WindowKind } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, together, type UsualBand, type Verdicts, type Window, type WindowKind } from "../api";
 import { Chart } from "../components/chart";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -34,8 +34,8 @@ interface Wish {
 }
 
 // What is usual of each metric, as its alert without a threshold has it.
-async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal: AbortSignal): Promise<Record<string, UsualBand[]>> {
-  const rules = Object.entries(monitor?.definition.alerts ?? {}).filter(([, rule]) => rule.unusual && !rule.slice && rule.window === kind);
+async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal?: AbortSignal): Promise<Record<string, UsualBand[]>> {
+  const rules = Object.entries(monitor?.definition.alerts ?? {}).filter(([, rule]) => rule.unusual && !rule.slice && !rule.input && rule.window === kind);
   if (!monitor || rules.length === 0) return {};
   const bands = await api.bandsByAlert(monitor.name, kind, signal);
   return Object.fromEntries(rules.map(([name, rule]) => [rule.metric, bands[name] ?? []]));
@@ -43,21 +43,16 @@ async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal:
 
 // Without a wish for another: the monitor with the most open alerts, and weeks if it judges them, else what it does judge.
 async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<Watched> {
-  const [all, alerts, revisions] = await Promise.all([
-    api.monitors(signal),
-    api.alerts(endpoint, signal),
-    api.revisions(endpoint, signal),
-  ]);
+  const [all, alerts, revisions] = await together(() => Promise.all([api.monitors(), api.alerts(endpoint), api.revisions(endpoint)]), signal);
   const monitors = all.filter((each) => each.endpoint === endpoint);
   const worst = monitors.toSorted((a, b) => b.open_alerts - a.open_alerts)[0];
   const monitor = wish.monitor ? monitors.find((each) => each.name === wish.monitor) : worst;
   const judged = monitor?.definition.windows ?? [];
   const kind = wish.kind ?? (judged.includes("week") ? "week" : judged[0]) ?? "week";
-  const [windows, verdicts, bands] = await Promise.all([
-    monitor ? api.windows(monitor.name, kind, signal) : [],
-    monitor ? api.verdicts(monitor.name, kind, signal) : undefined,
-    loadBands(monitor, kind, signal),
-  ]);
+  const [windows, verdicts, bands] = await together(
+    () => Promise.all([monitor ? api.windows(monitor.name, kind) : [], monitor ? api.verdicts(monitor.name, kind) : undefined, loadBands(monitor, kind)]),
+    signal,
+  );
   return { monitors, monitor, kind, alerts, revisions, windows, verdicts, bands };
 }
 
@@ -87,6 +82,7 @@ function Monitoring({ name }: { name: string }) {
     });
   const monitor = watched.data?.monitor;
   const monitors = watched.data?.monitors ?? [];
+  const kinds = monitor?.definition.windows ?? kKinds;
   return (
     <>
       <Head
@@ -114,12 +110,13 @@ function Monitoring({ name }: { name: string }) {
             data={[...(monitor ? [] : [{ value: "", label: "Choose a monitor" }]), ...monitors.map((each) => ({ value: each.name, label: each.open_alerts > 0 ? `${each.name} (${each.open_alerts} open)` : each.name }))]}
           />
         )}
-        <SegmentedControl
-          aria-label="Length of a window"
-          value={kind}
-          onChange={(value) => change("window", value)}
-          data={(monitor?.definition.windows ?? kKinds).map((value) => ({ value, label: kKindNames[value] }))}
-        />
+        {kinds.length > 1 ? (
+          <SegmentedControl aria-label="Length of a window" value={kind} onChange={(value) => change("window", value)} data={kinds.map((value) => ({ value, label: kKindNames[value] }))} />
+        ) : (
+          <Text size="sm" c="dimmed">
+            {kKindNames[kind]}
+          </Text>
+        )}
       </Head>
       <Loaded from={watched}>
         {(data) =>
@@ -187,7 +184,7 @@ const valueOf = (metric: string) => (window: Window) => (metric === "completenes
 // The levels at which a rule on this metric fires.
 function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): number[] {
   return rules
-    .filter((rule) => rule.metric === metric && !rule.slice && !rule.unusual && rule.window === kind)
+    .filter((rule) => rule.metric === metric && !rule.slice && !rule.input && !rule.unusual && rule.window === kind)
     .flatMap(({ over, under, abs_over }) => [over, under, abs_over, abs_over === undefined ? undefined : -abs_over])
     .filter((level) => level !== undefined);
 }
@@ -278,7 +275,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
               {name} (shadow)
             </span>
           ))}
-          <span className="key key-other">estimated before labels</span>
+          {charts.some(({ table }) => table.series.some((series) => series.kind === "other")) && <span className="key key-other">estimated before labels</span>}
           <Text size="xs" c="dimmed">
             shaded: 95 % interval of live
           </Text>

@@ -4,7 +4,7 @@ import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { WhenSeen } from "../components/when_seen";
 import { type Column, PlainTable } from "../components/plain_table";
-import { begin, number, percent } from "../lib/format";
+import { featureName, begin, number, percent } from "../lib/format";
 
 const kLossNames: Record<string, string> = { log_loss: "log loss", absolute_error: "absolute error", wrong_share: "share of wrong answers" };
 
@@ -110,7 +110,7 @@ function Slices({ of, call }: { of: WindowSlices; call: string }) {
             rows={attributions.inputs}
             keyOf={({ input }) => input}
             columns={[
-              { title: "Input", cell: ({ input }) => input, value: ["input", ({ input }) => input] },
+              { title: "Input", cell: ({ input }) => featureName(input), value: ["input", ({ input }) => input] },
               figure<Attributed>("Now", ({ now }) => now),
               figure<Attributed>("Reference", ({ reference }) => reference),
               figure<Attributed>("Rank", ({ rank }) => rank),

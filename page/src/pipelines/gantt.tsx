@@ -2,7 +2,7 @@
 import { Group } from "@mantine/core";
 import { api, type PipelineRun } from "../api";
 import { Numbers } from "../components/numbers";
-import { duration } from "../lib/format";
+import { duration, time } from "../lib/format";
 import { spanOf, stateOf, stretches, ticks, type Stretch } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
 import "./gantt.css";
@@ -70,7 +70,7 @@ export function Gantt({ run, selected, select }: GanttProps) {
       })}
       <Group justify="space-between" align="start">
         <p className="gantt-legend dim">
-          From the run&apos;s start at {new Date(start).toISOString().slice(0, 19).replace("T", " ")} UTC. Thin lines: a step waits to begin; dotted ones: it waits to be tried again.
+          From the run&apos;s start at {time(start)} UTC. Thin lines: a step waits to begin; dotted ones: it waits to be tried again.
         </p>
         <Numbers
           of={`steps of ${run.id} over time`}

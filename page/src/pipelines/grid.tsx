@@ -1,9 +1,10 @@
 // The last runs beside each other, step by step: one glance says what fails, and since when.
-import { Group } from "@mantine/core";
+import { Anchor, Group } from "@mantine/core";
 import { Link } from "react-router";
 import { api, type ListedRun, type RunWithSteps } from "../api";
 import { move } from "../components/arrows";
 import { Numbers } from "../components/numbers";
+import { SideScroll } from "../components/side_scroll";
 import { clock, day, duration, time } from "../lib/format";
 import { failsSince, stateOf } from "../lib/step_times";
 import { Legend, StepIcon, stateWords } from "./step_icon";
@@ -17,15 +18,18 @@ export function Grid({ pipeline, runs }: { pipeline: string; runs: RunWithSteps[
   if (!newest) return null;
   const names = [...new Set([...newest.steps, ...shown.flatMap((run) => run.steps)].map((step) => step.name))];
   const of = (run: RunWithSteps, name: string) => run.steps.find((step) => step.name === name);
+  const failing = names.map((name) => shown[failsSince(shown.map((run) => of(run, name)?.state)) ?? -1]);
   const longest = Math.max(1, ...shown.map((run) => lasted(run) ?? 0));
   return (
     <section aria-label="Steps of the last runs">
-      <div className="grid-scroll" ref={(element) => void (element && (element.scrollLeft = element.scrollWidth))}>
+      <SideScroll name="Steps of the last runs" place={(element) => void (element && (element.scrollLeft = element.scrollWidth))}>
         <table className="grid" aria-label="Steps of the last runs" onKeyDown={move}>
           <thead>
             <tr>
               <th scope="col">
                 <span className="dim">{shown.length === 1 ? "1 run" : `${shown.length} runs, oldest first`}</span>
+                <br />
+                <span className="dim">{longest > 1 && `the longest ${duration(longest)}`}</span>
               </th>
               {shown.map((run, column) => (
                 <th key={run.id} scope="col">
@@ -42,14 +46,16 @@ export function Grid({ pipeline, runs }: { pipeline: string; runs: RunWithSteps[
                   </Link>
                 </th>
               ))}
-              <th scope="col" className="grid-since">
-                <span className="dim">Fails since</span>
-              </th>
+              {failing.some(Boolean) && (
+                <th scope="col" className="grid-since">
+                  <span className="dim">Fails since</span>
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
             {names.map((name, row) => {
-              const since = shown[failsSince(shown.map((run) => of(run, name)?.state)) ?? -1];
+              const since = failing[row];
               return (
                 <tr key={name}>
                   <th scope="row" title={name}>
@@ -76,19 +82,17 @@ export function Grid({ pipeline, runs }: { pipeline: string; runs: RunWithSteps[
                       </td>
                     );
                   })}
-                  <td className="grid-since">
-                    {since && (
-                      <>
-                        <StepIcon of="failed" size={12} /> <Link to={`/pipeline-runs/${since.id}?step=${encodeURIComponent(name)}`}>{time(since.now)}</Link>
-                      </>
-                    )}
-                  </td>
+                  {since && (
+                    <td className="grid-since">
+                      <StepIcon of="failed" size={12} /> <Anchor component={Link} to={`/pipeline-runs/${since.id}?step=${encodeURIComponent(name)}`}>{time(since.now)}</Anchor>
+                    </td>
+                  )}
                 </tr>
               );
             })}
           </tbody>
         </table>
-      </div>
+      </SideScroll>
       {shown.some((run) => run.steps.some((step) => step.tries > 1)) && <p className="gantt-legend dim">A number beside a sign: so many tries.</p>}
       <Group justify="space-between">
         <Legend states={shown.flatMap((run) => run.steps.map(stateOf))} />

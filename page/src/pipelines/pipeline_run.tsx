@@ -1,11 +1,11 @@
-import { Anchor, Button, Code, Group, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Code, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
-import { Fact, Head, Time, Word } from "../components/words";
+import { Fact, Facts, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { told } from "../lib/problem";
 import { Gantt } from "./gantt";
@@ -75,7 +75,7 @@ function Body({ run }: { run: PipelineRun }) {
   const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
   return (
     <Stack gap="md">
-      <Group gap="xl">
+      <Facts>
         <Fact name="Event time">
           <Time at={run.now} />
         </Fact>
@@ -93,12 +93,14 @@ function Body({ run }: { run: PipelineRun }) {
           {run.source.commit ? <Code>{run.source.commit.slice(0, 10)}</Code> : "–"}
           {run.source.dirty && " with changes"}
         </Fact>
-      </Group>
-      {params.length > 0 && (
-        <Text size="sm" ff="monospace" c="dimmed" className="break">
-          {params.join("  ")}
-        </Text>
-      )}
+        {params.length > 0 && (
+          <Fact name="Parameters">
+            <Text size="sm" ff="monospace" className="break">
+              {params.join("  ")}
+            </Text>
+          </Fact>
+        )}
+      </Facts>
       <SegmentedControl
         className="views"
         aria-label="Show the steps"

@@ -67,7 +67,7 @@ export function PipelinesPage() {
                   <Text size="sm" c="dimmed" mb="xs">
                     {pipeline.steps.length === 1 ? "1 step" : `${pipeline.steps.length} steps`}: {pipeline.steps.map((step) => step.name).join(", ")}
                   </Text>
-                  <Schedules schedules={schedules} changed={pipelines.reload} />
+                  {(name || schedules.length > 0) && <Schedules schedules={schedules} changed={pipelines.reload} />}
                   {name && <Grid pipeline={pipeline.name} runs={runs.filter(hasSteps)} />}
                   <Runs pipeline={pipeline.name} runs={runs} />
                   {!name && runs.length === kNewest && (

@@ -33,7 +33,7 @@ const kWords: Partial<Record<StepState, string>> = {
   retrying: "will be tried again",
   waiting: "waits for a person",
   sensing: "waits for something",
-  refused: "a gate said no",
+  refused: "refused by a gate",
 };
 
 export const stateWords = (state: StepState) => kWords[state] ?? state;

@@ -7,7 +7,7 @@ import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { PlainTable } from "../components/plain_table";
 import { StepLog } from "../components/step_log";
-import { Fact, Time } from "../components/words";
+import { Fact, Facts, Time } from "../components/words";
 import { bytes, duration } from "../lib/format";
 import { readyAt, stateOf } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
@@ -51,7 +51,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
       <Stack gap="sm">
         {failure && <Text size="sm">{failure}</Text>}
         {step.state === "waiting" && <Answer run={run.id} step={step} />}
-        <Group gap="xl">
+        <Facts>
           <Fact name="Why">{why.data ?? (why.error ? why.error.message : "…")}</Fact>
           <Fact name="Waited">{ready === null || first === null ? "–" : duration(Math.max(0, Date.parse(first) - ready) / 1000)}</Fact>
           <Fact name="Began">
@@ -85,7 +85,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
               <Time at={step.not_before} />
             </Fact>
           )}
-        </Group>
+        </Facts>
         {step.earlier_tries.length > 0 && (
           <PlainTable
             name="Earlier tries"

@@ -91,7 +91,7 @@ export function Trials({ step, call, select }: { step: Step; call: string; selec
           { title: metric, cell: ({ score }) => number(score), kind: "figures", value: [metric, ({ score }) => score] },
           ...names.map((name): Column<Step> => ({ title: name, cell: ({ item }) => told(item?.[name]), kind: "figures", value: [name, ({ item }) => item?.[name]] })),
           { title: "Took", cell: ({ seconds }) => duration(seconds), kind: "nowrap", value: ["seconds", ({ seconds }) => seconds] },
-          { title: "Run", cell: ({ tracked_run, state }) => (tracked_run && state !== "pending" ? <Link to={`/runs/${tracked_run}`}>metrics</Link> : "–"), value: ["run", ({ tracked_run }) => tracked_run] },
+          { title: "Run", cell: ({ tracked_run, state }) => (tracked_run && state !== "pending" ? <Anchor component={Link} to={`/runs/${tracked_run}`}>metrics</Anchor> : "–"), value: ["run", ({ tracked_run }) => tracked_run] },
         ]}
       />
     </Stack>

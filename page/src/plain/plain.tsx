@@ -1,7 +1,7 @@
 import { Anchor, Button, List, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useParams } from "react-router";
-import { api, type Alert, type Endpoint, type Incident, type ModelOverview, type Revision, type VersionCost, type Window } from "../api";
+import { api, type Alert, type Endpoint, type Incident, type ModelOverview, type Revision, together, type VersionCost, type Window } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
@@ -24,15 +24,10 @@ interface Facts {
 }
 
 async function load(name: string, signal: AbortSignal): Promise<Facts> {
-  const [overview, endpoint, monitors, alerts, incidents, revisions, costs] = await Promise.all([
-    api.overview(signal),
-    api.endpoint(name, signal),
-    api.monitors(signal),
-    api.alerts(name, signal),
-    api.incidents(signal),
-    api.revisions(name, signal),
-    api.costs(name, signal),
-  ]);
+  const [overview, endpoint, monitors, alerts, incidents, revisions, costs] = await together(
+    () => Promise.all([api.overview(), api.endpoint(name), api.monitors(), api.alerts(name), api.incidents(), api.revisions(name), api.costs(name)]),
+    signal,
+  );
   const monitor = monitors.find((each) => each.endpoint === name);
   const longest = monitor?.definition.windows.at(-1);
   return {
@@ -84,9 +79,6 @@ function Sheet({ model, now, endpoint, windows, windowsCall, alerts, incidents, 
         <div>
           <Title order={2}>{kHealthWords[model.health]}</Title>
           <Text size="lg">{summary(model)}</Text>
-          <Text size="sm" c="dimmed">
-            {readable(model.health_reason)}
-          </Text>
         </div>
       </div>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
@@ -112,10 +104,10 @@ function Sheet({ model, now, endpoint, windows, windowsCall, alerts, incidents, 
         <Part title="How much is it used?">
           <Sparkline values={model.traffic_per_day} />
           <Text size="sm" c="dimmed">
-            requests a day
+            requests per day
           </Text>
           <div className="no-print">
-            <Numbers of={`requests a day of ${name}`} call={api.overviewPath} names={["days_ago", "requests"]} rows={() => model.traffic_per_day.map((requests, at, all) => [all.length - 1 - at, requests])} />
+            <Numbers of={`requests per day of ${name}`} call={api.overviewPath} names={["days_ago", "requests"]} rows={() => model.traffic_per_day.map((requests, at, all) => [all.length - 1 - at, requests])} />
           </div>
         </Part>
         <Part title="What does it cost?">

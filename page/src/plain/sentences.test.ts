@@ -14,8 +14,8 @@ test("one sentence says use and health", () => {
 
 test("quality is the measure that is easiest to explain, of live windows in order of time", () => {
   const windows = [window("2026-02", { auc: 0.9, log_loss: 0.3 }), window("2026-01", { auc: 0.8, log_loss: 0.2 }), window("2026-03", { auc: 0.1 }, "next (shadow)")];
-  expect(quality(windows)).toMatchObject({ text: "90 %", trend: "12.5 % better than the time before.", values: [0.8, 0.9] });
-  expect(quality([window("2026-01", { mae: 10 }), window("2026-02", { mae: 11 })])?.trend).toBe("10 % worse than the time before.");
+  expect(quality(windows)).toMatchObject({ text: "90 %", trend: "12.5 % better than the time before (80 %).", values: [0.8, 0.9] });
+  expect(quality([window("2026-01", { mae: 10 }), window("2026-02", { mae: 11 })])?.trend).toBe("10 % worse than the time before (10).");
   expect(quality([window("2026-01", { mae: 10 }), window("2026-02", { mae: 10.1 })])?.trend).toBe("About as good as the time before.");
   expect(quality([window("2026-01", { auc: null, late_rate: 0.2 })])).toBeUndefined();
 });
@@ -23,7 +23,7 @@ test("quality is the measure that is easiest to explain, of live windows in orde
 test("money is of a week at the newest day's traffic", () => {
   const cost = { version: 3, predictions: 9, cpu_seconds_per_1000: 2, cost_per_1000: 0.05, currency: "EUR" };
   expect(money(model(), [cost])).toBe("About 0.42 EUR a week.");
-  expect(money(model(), [{ ...cost, cost_per_1000: null, currency: null }])).toContain("About 17 seconds of a processor a week");
+  expect(money(model(), [{ ...cost, cost_per_1000: null, currency: null }])).toContain("About 16.8 s of one processor's time a week");
   expect(money(model(), [])).toContain("Nothing was measured");
 });
 

@@ -1,7 +1,7 @@
 // What a model's facts mean to somebody who is no engineer. Pure functions.
 import { sum, weekOf } from "../lib/costs";
 import type { Action, Alert, HealthWord, Incident, ModelOverview, Revision, Rollout, VersionCost, Window } from "../api";
-import { day, number, percent, plural } from "../lib/format";
+import { day, duration, number, percent, plural } from "../lib/format";
 
 export const kHealthWords: Record<HealthWord, string> = {
   healthy: "Works as it should",
@@ -52,13 +52,14 @@ export function quality(windows: Window[]): Quality | undefined {
     const values = known.map(({ value }) => value);
     const [before, last] = [values.at(-2), values.at(-1)];
     if (last === undefined) continue;
+    const told = share ? percent : number;
     let trend = "There is no earlier time to compare with.";
     if (before !== undefined) {
       const change = before === 0 ? last : (last - before) / Math.abs(before);
       const direction = change > 0 === (more === "better") ? "better" : "worse";
-      trend = Math.abs(change) < kSameWithin ? "About as good as the time before." : `${percent(Math.abs(change))} ${direction} than the time before.`;
+      trend = Math.abs(change) < kSameWithin ? "About as good as the time before." : `${percent(Math.abs(change))} ${direction} than the time before (${told(before)}).`;
     }
-    return { name, text: share ? percent(last) : number(last), trend, values, starts: known.map(({ start }) => start) };
+    return { name, text: told(last), trend, values, starts: known.map(({ start }) => start) };
   }
   return undefined;
 }
@@ -68,7 +69,10 @@ export function money(model: ModelOverview, costs: VersionCost[]): string {
   const week = weekOf(model, costs);
   if (!week) return "Nothing was measured since the server started.";
   if (week.cpuSeconds === null) return "How much it is asked is not known: no monitor watches it.";
-  if (week.cost === null) return `About ${number(Number(week.cpuSeconds.toPrecision(2)))} seconds of a processor a week; what one costs is not set (price-core-hour).`;
+  if (week.cost === null) {
+    const most = week.cpuSeconds < 1 ? "Less than a second" : `About ${duration(week.cpuSeconds)}`;
+    return `${most} of one processor's time a week; what that costs in money is not set.`;
+  }
   return `About ${sum(week.cost, week.currency)} a week.`;
 }
 
@@ -113,7 +117,7 @@ function doneAbout(alert: Alert): string {
   const does = kDeeds[action.does];
   return action.state === "done" || action.state === "started" || action.state === "starting"
     ? `${does}, by itself.`
-    : `Nothing was done by itself: ${action.reason}`;
+    : `Nothing was done by itself: ${action.reason.replace(/\.$/, "")}.`;
 }
 
 // The newest things that happened, newest first.

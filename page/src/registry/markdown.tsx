@@ -3,6 +3,7 @@
 import { Anchor, Table } from "@mantine/core";
 import Markdown, { type Components } from "react-markdown";
 import gfm from "remark-gfm";
+import { SideScroll } from "../components/side_scroll";
 import "./markdown.css";
 
 const kParts: Components = {
@@ -17,9 +18,9 @@ const kParts: Components = {
     </Anchor>
   ),
   table: ({ children }) => (
-    <Table.ScrollContainer minWidth={320}>
+    <SideScroll name="Table" minWidth={320}>
       <Table>{children}</Table>
-    </Table.ScrollContainer>
+    </SideScroll>
   ),
   // The screen has the larger ones.
   h1: ({ children }) => <h3>{children}</h3>,

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVersion, type RegisteredModel, type Run } from "../api";
+import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVersion, type RegisteredModel, type Run, together } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -9,7 +9,7 @@ import { Pairs } from "../components/pairs";
 import { PlainTable } from "../components/plain_table";
 import { WhenSeen } from "../components/when_seen";
 import { Verdicts } from "../components/verdicts";
-import { Fact, Head, Time, Word } from "../components/words";
+import { Fact, Facts, Head, Time, Word } from "../components/words";
 import { Alias } from "./models";
 
 // Where it can't be loaded, as from a server that has another version by now, the text stands as it was written.
@@ -28,13 +28,10 @@ interface ModelFacts {
 }
 
 async function factsOf(name: string, most: number, signal: AbortSignal): Promise<ModelFacts> {
-  const [model, found, aliases, gates, { models }] = await Promise.all([
-    api.registeredModel(name, signal),
-    api.modelVersions(name, most, signal),
-    api.aliases(name, signal),
-    api.gates(name, signal),
-    api.overview(signal),
-  ]);
+  const [model, found, aliases, gates, { models }] = await together(
+    () => Promise.all([api.registeredModel(name), api.modelVersions(name, most), api.aliases(name), api.gates(name), api.overview()]),
+    signal,
+  );
   const endpoints = models.filter((each) => each.name === name && each.version !== null);
   return { model, versions: found.model_versions ?? [], isMore: Boolean(found.next_page_token), aliases, gates, endpoints };
 }
@@ -104,7 +101,7 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
   const endpoints = facts.endpoints.filter((each) => String(each.version) === version.version);
   return (
     <Stack gap="md">
-      <Group gap="xl">
+      <Facts>
         <Fact name="Registered">
           <Time at={version.creation_timestamp ?? null} />
         </Fact>
@@ -137,7 +134,7 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
             from data to predictions
           </Anchor>
         </Fact>
-      </Group>
+      </Facts>
       {verdict && (
         <Group gap="sm" wrap="nowrap" align="flex-start">
           <Word of={verdict.verdict} />
@@ -150,13 +147,13 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
       </Suspense>
       {!model.description && !version.description && (
         <Text size="sm" c="dimmed">
-          Nobody has described it yet: mlflow's client does with update_registered_model and update_model_version, in Markdown.
+          Not described yet. MLflow's client does it with update_registered_model and update_model_version, in Markdown.
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
         <Pairs title="Metrics" pairs={run?.data.metrics ?? []} call={run && api.runPath(run.info.run_id)} />
         <Pairs title="Parameters" pairs={run?.data.params ?? []} call={run && api.runPath(run.info.run_id)} />
-        <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} />
+        <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} call={api.modelVersionPath(model.name, version.version)} />
       </SimpleGrid>
     </Stack>
   );
@@ -209,11 +206,7 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
           {
             title: "Aliases",
             cell: ({ version }) => (
-              <Group gap={6}>
-                {named(version).map((alias) => (
-                  <Alias key={alias} name={alias} />
-                ))}
-              </Group>
+              <Group gap={6}>{named(version).length === 0 ? "–" : named(version).map((alias) => <Alias key={alias} name={alias} />)}</Group>
             ),
             value: ["aliases", ({ version }) => named(version).join(" ")],
           },
@@ -246,7 +239,7 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
               ),
             value: ["run", ({ run_id }) => run_id],
           },
-          { title: "Description", kind: "break", cell: ({ description }) => (description ?? "").split("\n")[0], value: ["description", ({ description }) => description] },
+          { title: "Description", kind: "break", isOnlyInFile: versions.every(({ description }) => !description), cell: ({ description }) => (description ?? "").split("\n")[0] || "–", value: ["description", ({ description }) => description] },
         ]}
         file={{ of: `versions of ${versions[0]?.name ?? "the model"}`, call: api.modelVersionsPath(versions[0]?.name ?? "", versions.length) }}
       />
@@ -268,6 +261,7 @@ function protectionOf({ gated, approvers = [] }: ModelAlias): string {
 function Aliases({ model, aliases, versions, reload }: { model: string; aliases: ModelAlias[]; versions: ModelVersion[]; reload: () => void }) {
   const [approving, setApproving] = useState<{ alias: string; version: number }>();
   const newest = Number(versions[0]?.version ?? 0);
+  const isFree = aliases.every(({ approvers = [], approvals = [] }) => approvers.length + approvals.length === 0); // nobody is asked
   return (
     <section aria-label="Aliases">
       <Title order={2} size="h4" mb="xs">
@@ -285,6 +279,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
           { title: "Protection", cell: protectionOf, value: ["protection", protectionOf] },
           {
             title: "Approved",
+            isOnlyInFile: isFree,
             cell: ({ approvals = [] }) =>
               approvals.map(({ version, approver, reason, time }) => (
                 <div key={`${version} ${approver}`}>
@@ -296,6 +291,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
           },
           {
             title: "Approve",
+            isOnlyInFile: isFree,
             cell: ({ alias, version, approvers = [] }) =>
               approvers.length > 0 &&
               newest > (version ?? 0) && (

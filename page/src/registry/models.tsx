@@ -1,22 +1,21 @@
-import { Anchor, Badge, Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useEffect, useState } from "react";
-import { Link, useLocation, useNavigationType, useSearchParams } from "react-router";
+import { Anchor, Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { Link } from "react-router";
 import { api, type ModelOverview, type RegisteredModel } from "../api";
+import { useAddress } from "../components/address";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { NameBox } from "../components/name_box";
 import { PlainTable } from "../components/plain_table";
-import { useSettled } from "../components/settled";
 import { Command, Head, Time } from "../components/words";
 
 const kShown = 100;
 const kShownMax = 1000;
-const kPauseMs = 250; // after a letter, before the server is asked
 
 export const modelPath = (name: string, version?: string | number) => `/models/${encodeURIComponent(name)}${version === undefined ? "" : `?version=${version}`}`;
 
 // What was registered. The address says what its names have in them, and how many are shown.
 export function ModelsPage() {
-  const [query, setQuery] = useSearchParams();
+  const [query, change] = useAddress();
   const text = query.get("name") ?? "";
   const most = Math.min(Number(query.get("most")) || kShown, kShownMax);
   const found = useKept(useLive(async (signal) => Promise.all([api.modelsNamed(text, most, signal), api.overview(signal)]), `models ${text} ${most}`, 10, ["models", "endpoints"]));
@@ -24,7 +23,7 @@ export function ModelsPage() {
     <>
       <Head title="Registry" />
       <Stack gap="md">
-        <NameBox text={text} set={(name) => setQuery(name ? { name } : {}, { replace: true })} />
+        <NameBox label="Part of the name" text={text} set={(name) => change({ name, most: "" })} />
         <Loaded from={found}>
           {([{ registered_models = [], next_page_token }, { models }]) =>
             registered_models.length === 0 ? (
@@ -33,7 +32,7 @@ export function ModelsPage() {
               <>
                 <List models={registered_models} served={models} />
                 {next_page_token && most < kShownMax && (
-                  <Button variant="default" onClick={() => setQuery({ ...Object.fromEntries(query), most: String(kShownMax) })}>
+                  <Button variant="default" onClick={() => change({ most: String(kShownMax) })}>
                     Show more
                   </Button>
                 )}
@@ -49,21 +48,6 @@ export function ModelsPage() {
       </Stack>
     </>
   );
-}
-
-// What is typed goes into the address when it has stayed for a moment. What came into the address another way is what was typed.
-function NameBox({ text, set }: { text: string; set: (text: string) => void }) {
-  const [typed, setTyped] = useState(text);
-  const { key } = useLocation();
-  const how = useNavigationType();
-  useEffect(() => {
-    if (how !== "REPLACE") setTyped(text);
-  }, [key]);
-  const settled = useSettled(typed, kPauseMs);
-  useEffect(() => {
-    if (settled !== text) set(settled);
-  }, [settled]);
-  return <TextInput aria-label="Name has in it" placeholder="Name has in it" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} maw={360} />;
 }
 
 function None() {
@@ -96,7 +80,7 @@ function List({ models, served }: { models: RegisteredModel[]; served: ModelOver
           kind: "break",
           value: ["model", ({ model }) => model.name],
         },
-        { title: "Newest", cell: ({ newest }) => newest || "–", kind: "figures", value: ["newest", ({ newest }) => newest || null] },
+        { title: "Newest version", cell: ({ newest }) => newest || "–", kind: "figures", value: ["newest", ({ newest }) => newest || null] },
         {
           title: "Aliases",
           cell: ({ model }) => (
@@ -119,7 +103,7 @@ function List({ models, served }: { models: RegisteredModel[]; served: ModelOver
           value: ["answers at", ({ endpoints }) => endpoints.map(({ endpoint, version }) => `${endpoint}=${version}`).join(" ")],
         },
         { title: "Changed", cell: ({ model }) => <Time at={model.last_updated_timestamp ?? null} />, value: ["changed", ({ model }) => model.last_updated_timestamp] },
-        { title: "Description", cell: ({ model }) => (model.description ?? "").split("\n")[0], kind: "break", value: ["description", ({ model }) => model.description] },
+        { title: "Description", cell: ({ model }) => (model.description ?? "").split("\n")[0] || "–", kind: "break", value: ["description", ({ model }) => model.description] },
       ]}
     />
   );

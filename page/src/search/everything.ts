@@ -11,7 +11,7 @@ const kScreens: Found[] = [
   ["Pipelines", "/pipelines"],
   ["Datasets", "/datasets"],
   ["Feature views", "/features"],
-  ["Folders of data", "/data"],
+  ["Folders", "/data"],
   ["Lineage", "/lineage"],
   ["Searches of parameters", "/searches"],
   ["Cost and capacity", "/cost"],

@@ -12,7 +12,7 @@ export function UsersPage() {
   const me = useLive(api.me, "me", 60, ["users"]);
   return (
     <>
-      <Head title="Users and tokens" />
+      <Head title="Users and tokens" trail={[["Audit", "/audit"]]} />
       <Loaded from={me}>{(found) => (found === null ? <Nobody /> : <Everybody me={found} />)}</Loaded>
     </>
   );

@@ -4,7 +4,7 @@ import { api, type DataChanges, type StoredRepository } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
-import { Command, Fact, Word } from "../components/words";
+import { Command, Fact, Facts, Word } from "../components/words";
 import { bytes, number } from "../lib/format";
 import { short, versionsOf } from "./repository";
 
@@ -40,18 +40,18 @@ function Told({ changes, repository }: { changes: DataChanges; repository: strin
   const { counts } = changes;
   return (
     <Stack gap="md">
-      <Group gap="xl">
+      <Facts>
         <Fact name="Commits">
           {short(changes.from)} → {short(changes.to)}
         </Fact>
-        <Fact name="Bytes">
+        <Fact name="Size">
           {bytes(changes.bytes_before)} → {bytes(changes.bytes_after)}
         </Fact>
         <Fact name="Added">{number(counts.added)}</Fact>
         <Fact name="Removed">{number(counts.removed)}</Fact>
         <Fact name="Changed">{number(counts.changed)}</Fact>
         <Fact name="Moved">{number(counts.moved)}</Fact>
-      </Group>
+      </Facts>
       {changes.changed === 0 ? <Empty title="The two versions have the same files." /> : <List changes={changes} repository={repository} />}
       {changes.changed > changes.changes.length && (
         <>

@@ -86,8 +86,8 @@ function Entries({ folder, repository, version, at, call }: EntriesProps) {
           kind: "break",
           value: ["name", ({ name }) => name],
         },
-        { title: "What", cell: ({ kind }) => kind, value: ["what", ({ kind }) => kind] },
-        { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => (each.bytes === undefined ? undefined : `${number(each.bytes)} bytes`), value: ["bytes", (each) => each.bytes] },
+        { title: "Kind", cell: ({ kind }) => kind, value: ["what", ({ kind }) => kind] },
+        { title: "Size", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => (each.bytes === undefined ? undefined : `${number(each.bytes)} bytes`), value: ["bytes", (each) => each.bytes] },
       ]}
     />
   );

@@ -12,7 +12,7 @@ export function RepositoriesPage() {
   const repositories = useLive(api.repositories, "repositories", 10, ["data"]);
   return (
     <>
-      <Head title="Folders of data" />
+      <Head title="Folders" />
       <Loaded from={repositories}>{(found) => (found.length === 0 ? <None /> : <List repositories={found} />)}</Loaded>
     </>
   );

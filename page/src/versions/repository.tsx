@@ -4,7 +4,7 @@ import { api, type DataCommit, type StoredRepository } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
-import { Command, Fact, Head, Time } from "../components/words";
+import { Command, Fact, Facts, Head, Time } from "../components/words";
 import { bytes, number } from "../lib/format";
 import { Changes } from "./changes";
 import { Files } from "./files";
@@ -22,7 +22,7 @@ export function RepositoryPage() {
   const repository = useLive((signal) => api.repository(name, signal), name, 10, [`data/${name}`]);
   return (
     <>
-      <Head title={name} trail={[["Folders of data", "/data"]]} />
+      <Head title={name} trail={[["Folders", "/data"]]} />
       <Loaded from={repository}>
         {(found) =>
           found.refs.length === 0 ? (
@@ -91,17 +91,17 @@ function Newest({ commit }: { commit: DataCommit }) {
       <Text fw={600} className="break">
         {commit.message}
       </Text>
-      <Group gap="xl">
+      <Facts>
         <Fact name="By">{commit.author}</Fact>
         <Fact name="At">
           <Time at={commit.time} />
         </Fact>
         <Fact name="Files">{number(commit.files)}</Fact>
-        <Fact name="Bytes">{bytes(commit.bytes)}</Fact>
+        <Fact name="Size">{bytes(commit.bytes)}</Fact>
         <Fact name="Commit">
           <span title={commit.commit}>{short(commit.commit)}</span>
         </Fact>
-      </Group>
+      </Facts>
     </Stack>
   );
 }
@@ -142,7 +142,7 @@ function Log({ commits, call }: { commits: DataCommit[]; call: string }) {
           { title: "By", cell: ({ author }) => author, value: ["author", ({ author }) => author] },
           { title: "At", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
           { title: "Files", cell: ({ files }) => number(files), kind: "figures", value: ["files", ({ files }) => files] },
-          { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => `${number(each.bytes)} bytes`, value: ["bytes", (each) => each.bytes] },
+          { title: "Size", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => `${number(each.bytes)} bytes`, value: ["bytes", (each) => each.bytes] },
           { title: "Compared", cell: (each) => <Compared commit={each} /> },
         ]}
         file={{ of: "commits", call }}

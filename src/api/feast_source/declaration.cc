@@ -3,48 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "types/timestamp.h"
+#include "types/yaml_text.h"
 
 namespace slipway::api::feast_source {
 namespace {
 
-bool is_plain(std::string_view text) {
-  static const std::set<std::string_view> kWords = {"true", "false", "null", "yes", "no",
-                                                    "on",   "off",   "y",    "n"};
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '/' || c == '-';
-  };
-  return !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) != 0) &&
-         std::all_of(text.begin(), text.end(), fits) && !kWords.contains(lower);
-}
-
-std::string scalar(std::string_view text) {
-  if (is_plain(text)) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
+using types::yaml_scalar;
 
 std::string list(const std::vector<std::string>& items) {
   std::string out;
-  for (const std::string& item : items) out += (out.empty() ? "[" : ", ") + scalar(item);
+  for (const std::string& item : items) out += (out.empty() ? "[" : ", ") + yaml_scalar(item);
   return out.empty() ? "[]" : out + "]";
 }
 
@@ -52,16 +22,16 @@ std::string list(const std::vector<std::string>& items) {
 class Map {
  public:
   void add(std::string_view key, std::string value) {
-    members_.emplace_back(scalar(key), std::move(value));
+    members_.emplace_back(yaml_scalar(key), std::move(value));
   }
   void add_text(std::string_view key, const std::string& text) {
-    if (!text.empty()) add(key, scalar(text));
+    if (!text.empty()) add(key, yaml_scalar(text));
   }
   void add_about(const features::About& about) {
     add_text("owner", about.owner);
     add_text("description", about.description);
     Map tags;
-    for (const auto& [name, value] : about.tags) tags.add(name, scalar(value));
+    for (const auto& [name, value] : about.tags) tags.add(name, yaml_scalar(value));
     if (!about.tags.empty()) add("tags", tags.in_braces());
   }
   std::string in_braces() const {
@@ -93,14 +63,15 @@ std::string write_view(const features::View& view) {
     map.add("windows", list(windows));
     Map aggregates;
     for (const features::Aggregate& aggregate : view.aggregates) {
-      aggregates.add(aggregate.name, scalar(fmt::format("{}({})", function_name(aggregate.function),
-                                                        aggregate.expression)));
+      aggregates.add(aggregate.name,
+                     yaml_scalar(fmt::format("{}({})", function_name(aggregate.function),
+                                             aggregate.expression)));
     }
     map.add("aggregates", aggregates.in_braces());
   } else {
     Map columns;
     for (const features::ViewColumn& column : view.columns)
-      columns.add(column.name, scalar(column.expression));
+      columns.add(column.name, yaml_scalar(column.expression));
     map.add("columns", columns.in_braces());
   }
   return map.in_lines(6);
@@ -127,8 +98,8 @@ std::string to_yaml(const Declaration& declaration, const std::vector<std::strin
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     out += "# " + remark + "\n";
   }
-  out += "project: " + scalar(declaration.project) + "\n";
-  if (!declaration.owner.empty()) out += "owner: " + scalar(declaration.owner) + "\n";
+  out += "project: " + yaml_scalar(declaration.project) + "\n";
+  if (!declaration.owner.empty()) out += "owner: " + yaml_scalar(declaration.owner) + "\n";
   if (!declaration.datasets.empty()) out += "\ndatasets:\n";
   for (const datasets::DatasetDefinition& dataset : declaration.datasets) {
     Map map;
@@ -143,7 +114,7 @@ std::string to_yaml(const Declaration& declaration, const std::vector<std::strin
     if (!dataset.key.empty()) map.add("key", list(dataset.key));
     map.add_text("event_time", dataset.event_time);
     map.add_text("arrival_time", dataset.arrival_time);
-    out += "  " + scalar(dataset.name) + ":\n" + map.in_lines(4);
+    out += "  " + yaml_scalar(dataset.name) + ":\n" + map.in_lines(4);
   }
   const features::Definitions& features = declaration.features;
   if (features.sources.empty() && features.views.empty()) return out;
@@ -155,14 +126,14 @@ std::string to_yaml(const Declaration& declaration, const std::vector<std::strin
     map.add_text("event_time", source.event_time);
     map.add_text("arrival_time", source.arrival_time);
     map.add_about(source.about);
-    out += "    " + scalar(source.name) + ": " + map.in_braces() + "\n";
+    out += "    " + yaml_scalar(source.name) + ": " + map.in_braces() + "\n";
   }
   out += "  views:\n";
   for (const features::View& view : features.views)
-    out += "    " + scalar(view.name) + ":\n" + write_view(view);
+    out += "    " + yaml_scalar(view.name) + ":\n" + write_view(view);
   if (!features.services.empty()) out += "  services:\n";
   for (const features::Service& service : features.services)
-    out += "    " + scalar(service.name) + ":\n" + write_service(service);
+    out += "    " + yaml_scalar(service.name) + ":\n" + write_service(service);
   return out;
 }
 

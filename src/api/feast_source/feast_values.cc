@@ -32,11 +32,6 @@ std::string usable(std::string_view name) {
   return out.empty() || out == "request" ? "source_" + out : out;
 }
 
-bool is_identifier(const std::string& name) {
-  const auto expression = features::Expression::parse(name, {{name, ValueType::kNumber}});
-  return expression && expression->plain_column().has_value();
-}
-
 std::optional<ValueType> type_of(wire::ValueType::Enum type) {
   switch (static_cast<int>(type)) {
     case wire::ValueType::STRING:

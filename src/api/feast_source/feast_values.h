@@ -21,8 +21,6 @@ namespace wire = slipway::feast;
 bool is_usable(std::string_view name);
 // With `_` in the place of other characters.
 std::string usable(std::string_view name);
-// Whether an expression can name the column.
-bool is_identifier(const std::string& name);
 
 // Nothing for lists, maps and what else no column holds.
 std::optional<features::ValueType> type_of(wire::ValueType::Enum type);

@@ -17,6 +17,7 @@
 namespace slipway::api::feast_source {
 namespace {
 
+using features::is_identifier;
 using features::NamedColumn;
 using features::ValueType;
 

@@ -49,6 +49,11 @@ Result<UnaryClient> UnaryClient::open(Options options) {
   }
   ::grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
+  // Who is back is reached soon: gRPC itself waits up to two minutes between two tries, and 20 s
+  // for one.
+  constexpr int kReconnectMs = 5'000;
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
   if (options.gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   const auto credentials =
       options.tls

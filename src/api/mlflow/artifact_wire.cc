@@ -2,19 +2,11 @@
 
 #include <algorithm>
 
+#include "api/http/field_syntax.h"
 #include "base/http_client.h"
 
 namespace slipway::api::mlflow {
 namespace {
-
-// Characters that may stand in a parameter of a header without quotes (RFC 9110, "token").
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
 
 // "/a/{path*}" as MLflow's framework writes it: "/a/<path:artifact_path>".
 std::string url_rule(const std::string& pattern) {
@@ -47,7 +39,8 @@ std::string content_disposition(std::string_view path) {
     ascii.push_back(c);
   }
   std::string header = "attachment; filename=";
-  header += is_token(ascii) ? ascii : fmt::format("\"{}\"", ascii.empty() ? "download" : ascii);
+  header +=
+      http::is_token(ascii) ? ascii : fmt::format("\"{}\"", ascii.empty() ? "download" : ascii);
   if (std::any_of(name.begin(), name.end(),
                   [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     header += "; filename*=UTF-8''" + base::percent_encode(name);

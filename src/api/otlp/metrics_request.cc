@@ -157,4 +157,10 @@ std::optional<base::Duration> read_retry_delay(std::string_view status) {
   return std::nullopt;
 }
 
+std::string read_status_message(std::string_view status) {
+  slipway::otlp::RpcStatus parsed;
+  if (!parsed.ParseFromArray(status.data(), static_cast<int>(status.size()))) return {};
+  return parsed.message();
+}
+
 }  // namespace slipway::api::otlp

@@ -39,7 +39,9 @@ struct PartialSuccess {
 };
 PartialSuccess read_metrics_response(std::string_view bytes);
 
-// How long a collector wants to be left alone, by the RetryInfo of a google.rpc.Status.
+// Of a google.rpc.Status: how long a collector wants to be left alone, by its RetryInfo; and its
+// message, empty when it has none or is no Status.
 std::optional<base::Duration> read_retry_delay(std::string_view status);
+std::string read_status_message(std::string_view status);
 
 }  // namespace slipway::api::otlp

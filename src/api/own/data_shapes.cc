@@ -3,34 +3,29 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
+Json typed_columns() { return list(object({{"name", text()}, {"type", text()}})); }
 
 std::vector<NamedSchema> datasets() {
   const Members version{{"dataset", text()},
                         {"version", integer()},
                         {"digest", text()},
-                        {"schema", list(object({{"name", text()}, {"type", text()}}))},
+                        {"schema", typed_columns()},
                         {"rows", integer()},
                         {"quarantined", integer()},
                         {"violations", map(integer())},
                         {"notes", list(text())},
+                        {"checks", list(object({{"check", text()},
+                                                {"columns", text()},
+                                                {"value", real()},
+                                                {"limit", number()},
+                                                {"holds", flag()}}))},
                         {"source", text()},
                         {"source_digest", text()},
                         {"arrival_time", time()}};
-  const Json bound = JsonObject{{"anyOf", JsonArray{number(), text()}}};
+  const Json bound = either({number(), text()});
   return {
-      {"Cell",
-       JsonObject{{"anyOf", JsonArray{number(), text(), flag(), JsonObject{{"type", "null"}}}}}},
-      {"ColumnRule", object({{"type?", text()},
-                             {"min?", number()},
-                             {"max?", number()},
-                             {"in?", list(text())},
-                             {"pattern?", text()},
-                             {"required?", flag()}})},
+      {"Cell", either({number(), text(), flag(), JsonObject{{"type", "null"}}})},
+      {"ColumnRule", object(column_rule())},
       {"DatasetDefinition",
        open_object(
            {{"path?", text()},
@@ -39,7 +34,9 @@ std::vector<NamedSchema> datasets() {
             {"event_time?", text()},
             {"arrival_time?", text()},
             {"columns?", map(ref("ColumnRule"))},
-            {"on_violation", text()}})},
+            {"rules?", map(text())},
+            {"on_violation", text()},
+            {"checks?", open_object({})}})},
       {"DatasetVersion", object(version)},
       {"ColumnProfile", object({{"name", text()},
                                 {"type", text()},
@@ -112,7 +109,6 @@ std::vector<NamedSchema> datasets() {
 
 std::vector<NamedSchema> features() {
   const Members about{{"owner", text()}, {"description", text()}, {"tags", map(text())}};
-  const Json typed = list(object({{"name", text()}, {"type", text()}}));
   const Json spread = maybe(
       object({{"missing_rate", number()}, {"p10", real()}, {"p50", real()}, {"p90", real()}}));
   return {
@@ -126,15 +122,15 @@ std::vector<NamedSchema> features() {
                                    {"source", text()},
                                    {"keys", list(text())},
                                    {"features", list(text())},
-                                   {"outputs", typed},
+                                   {"outputs", typed_columns()},
                                    {"newest", maybe(time())},
                                    {"age_seconds", real()}},
                                   about))},
       {"FeatureService", object(plus({{"name", text()},
                                       {"version", integer()},
                                       {"event_time", text()},
-                                      {"request", typed},
-                                      {"outputs", typed}},
+                                      {"request", typed_columns()},
+                                      {"outputs", typed_columns()}},
                                      about))},
       {"FeatureDefinitions", object({{"sources", list(ref("FeatureSource"))},
                                      {"views", list(ref("FeatureView"))},
@@ -245,12 +241,7 @@ std::vector<NamedSchema> lineage() {
   };
 }
 
-std::vector<NamedSchema> schemas() {
-  std::vector<NamedSchema> all;
-  for (auto part : {datasets, features, comparisons, lineage})
-    for (NamedSchema& one : part()) all.push_back(std::move(one));
-  return all;
-}
+std::vector<NamedSchema> schemas() { return together({datasets, features, comparisons, lineage}); }
 
 constexpr Shape kRoutes[] = {
     {kGet, "/slipway/v1/datasets", "Datasets"},

@@ -4,6 +4,7 @@
 
 #include "api/own/loop_wire.h"
 #include "datasets/diff/table_diff.h"
+#include "datasets/rule_inference.h"
 
 namespace slipway::api::own {
 namespace {
@@ -86,6 +87,20 @@ Result<Response> quarantine(Datasets& datasets, const Request& request) {
                 {"rows", std::move(rows)}});
 }
 
+// Of the newest version's rows.
+Result<Response> infer(Datasets& datasets, const Request& request) {
+  const types::InferenceOptions options = TRY(query_inference(request));
+  const auto definition = TRY(datasets.definition(request.param("name")));
+  const auto snapshot = TRY(datasets.snapshot(definition.name));
+  const types::Frame frame = TRY(datasets.rows(snapshot));
+  const auto inferred = datasets::infer_rules(frame, definition, options);
+  return reply({{"dataset", definition.name},
+                {"version", snapshot.version},
+                {"rows", frame.rows()},
+                {"definition", inferred.shown()},
+                {"yaml", inferred.rules_yaml(0)}});
+}
+
 // "a,b": columns; nothing between two commas is no column.
 std::vector<std::string> columns_of(std::string_view text) {
   std::vector<std::string> columns;
@@ -121,6 +136,11 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
   const std::string name = request.param("name"),
                     path = TRY(base::find_string(body, "path")).value_or(""),
                     actor = TRY(read_actor(request, body));
+  const bool anew = TRY(base::find_bool(body, "anew")).value_or(false),
+             accept = TRY(base::find_bool(body, "accept")).value_or(false);
+  const auto columns = anew     ? Datasets::Columns::kAnew
+                       : accept ? Datasets::Columns::kAccept
+                                : Datasets::Columns::kFollow;
   datasets::IngestReport report;
   Json without_key = nullptr;
   if (TRY(base::find_bool(body, "pushed")).value_or(false)) {
@@ -131,13 +151,11 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
     TRY(datasets.definition(name));
     const features::FeatureStore::PushedRows pushed = TRY(hooks.pushed(name));
     without_key = pushed.without_key;
-    report = TRY(datasets.ingest_more(name, pushed.rows, actor));
+    report = TRY(datasets.ingest_more(name, pushed.rows, actor, columns));
   } else {
     const auto reach =
         hooks.manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
-    const bool anew = TRY(base::find_bool(body, "anew")).value_or(false);
-    report = TRY(datasets.ingest(name, path, actor, reach,
-                                 anew ? Datasets::Columns::kAnew : Datasets::Columns::kFollow));
+    report = TRY(datasets.ingest(name, path, actor, reach, columns));
   }
   // Also of a version that was there: the server may have ended before it was bound.
   TRY(hooks.ingested(name));
@@ -177,10 +195,14 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/rows",
-       .summary = "Validates and keeps the body, a Parquet or CSV file, as a version.",
+       .summary = "Validates and keeps the body, a Parquet or CSV file, as a version; with "
+                  "?accept=true whatever the checks say of the version before.",
        .handler = answering([&datasets, hooks](const Request& request) -> Result<Response> {
-         const auto report = TRY(datasets.ingest_sent(request.param("name"), request.body_file,
-                                                      TRY(read_actor(request, JsonObject()))));
+         const auto columns = request.query("accept") == "true" ? Datasets::Columns::kAccept
+                                                                : Datasets::Columns::kFollow;
+         const auto report =
+             TRY(datasets.ingest_sent(request.param("name"), request.body_file,
+                                      TRY(read_actor(request, JsonObject())), columns));
          TRY(hooks.ingested(request.param("name")));
          return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
        }),
@@ -190,6 +212,12 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
        .pattern = base + "/{name}/quarantine",
        .summary = "Rows that were put aside, each with its reason.",
        .handler = answering([&datasets](const Request& r) { return quarantine(datasets, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/rules/inferred",
+       .summary = "Rules of columns and checks that hold for the newest version: ranges widened by "
+                  "?margin=, texts of at most ?categories_max= values.",
+       .handler = answering([&datasets](const Request& r) { return infer(datasets, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/diff",

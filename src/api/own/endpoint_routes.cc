@@ -1,6 +1,10 @@
 #include "api/own/endpoint_routes.h"
 
+#include <map>
+#include <set>
+
 #include "api/own/loop_wire.h"
+#include "serving/log_rows.h"
 
 namespace slipway::api::own {
 namespace {
@@ -12,6 +16,7 @@ using http::Response;
 using releases::Releases;
 
 constexpr std::uint64_t kLabelsBytesMax = 64ull << 20;
+constexpr base::Duration kAskedMax = base::Duration::days(366);
 
 Response revision_reply(const releases::Revision& revision) {
   return reply({{"revision", revision.number}, {"entry", revision.to_json()}});
@@ -151,6 +156,134 @@ Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, Requ
   return reply({{"request", TRY(requests.request(endpoint, id))}, {"labels", std::move(labels)}});
 }
 
+Json in_ms(const std::optional<double>& latency_us) {
+  return latency_us ? Json(*latency_us / 1000) : Json(nullptr);
+}
+
+Result<Response> traffic(Releases& releases, serving::Endpoints& endpoints,
+                         const Request& request) {
+  const std::string& name = request.param("name");
+  TRY(releases.require(name));
+  JsonArray minutes;
+  // Nothing has answered yet: there was no request.
+  if (const auto recent = endpoints.recent_minutes(name)) {
+    for (const serving::MinuteOfRequests& minute : *recent) {
+      minutes.push_back({{"start", types::to_rfc3339(minute.start)},
+                         {"requests", minute.requests},
+                         {"errors", minute.errors},
+                         {"latency_ms_p50", in_ms(minute.latency_us_p50)},
+                         {"latency_ms_p95", in_ms(minute.latency_us_p95)},
+                         {"latency_ms_p99", in_ms(minute.latency_us_p99)}});
+    }
+  }
+  return reply({{"endpoint", name}, {"minutes", std::move(minutes)}});
+}
+
+// Of a column of the request log.
+Json logged_cell(const types::Column& column, std::size_t row) {
+  if (!column.is_valid(row)) return nullptr;
+  if (column.type == types::ColumnType::kString) return Json(column.strings[row]);
+  return base::number_or_null(column.number(row));
+}
+
+// A request's place in the order of event time, then of ids.
+using Place = std::pair<std::int64_t, std::string>;
+
+Result<Place> read_place(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos)
+    return base::error(Code::kInvalidArgument, "after must be the `next` of a page: {}", text);
+  return Place{TRY(types::parse_rfc3339(std::string_view(text).substr(0, slash))).micros,
+               text.substr(slash + 1)};
+}
+
+// Live rows of a day or less, each id once; inputs as the model read them, and what came with them.
+Result<std::map<Place, JsonObject>> asked_in(RequestLookup& requests, const std::string& endpoint,
+                                             base::Timestamp from, base::Timestamp to) {
+  static const std::set<std::string_view> fixed = {
+      "request_id", "endpoint",          "variant",       "role",
+      "revision",   "latency_us",        "model_version", "event_time",
+      "prediction", "prediction_values", "arrival_time",  "traffic",
+      "error",      "input_violations"};
+  const types::Frame frame = TRY(requests.requests(endpoint, from, to, {}));
+  std::map<Place, JsonObject> found;
+  const types::Column& ids = *TRY(frame.column("request_id"));
+  const types::Column& roles = *TRY(frame.column("role"));
+  const types::Column& times = *TRY(frame.column("event_time"));
+  const types::Column& traffic = *TRY(frame.column("traffic"));
+  const types::Column& errors = *TRY(frame.column("error"));
+  const types::Column& predictions = *TRY(frame.column("prediction"));
+  for (std::size_t row = 0; row < frame.rows(); ++row) {
+    if (roles.strings[row] != "live") continue;
+    const auto [place, is_first] = found.try_emplace({times.ints[row], ids.strings[row]});
+    if (!is_first) continue;
+    JsonObject features, came_with;
+    for (const types::Column& column : frame.columns()) {
+      if (fixed.contains(column.name)) continue;
+      const std::string_view name = column.name;
+      if (name.starts_with(serving::kRequestPrefix))
+        came_with[name.substr(serving::kRequestPrefix.size())] = logged_cell(column, row);
+      else
+        features[name] = logged_cell(column, row);
+    }
+    place->second = {{"id", ids.strings[row]},
+                     {"event_time", types::to_rfc3339({times.ints[row]})},
+                     {"traffic", traffic.strings[row]},
+                     {"error", logged_cell(errors, row)},
+                     {"prediction", logged_cell(predictions, row)},
+                     {"features", std::move(features)},
+                     {"request", std::move(came_with)}};
+  }
+  return found;
+}
+
+Result<Response> asked(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
+                       const Request& request) {
+  const std::string& endpoint = request.param("name");
+  TRY(releases.require(endpoint));
+  const auto from = TRY(query_time(request, "from")), until = TRY(query_time(request, "until"));
+  if (!from || !until || *from >= *until || *until - *from > kAskedMax) {
+    return base::error(Code::kInvalidArgument,
+                       "from and until are needed, `from` the earlier and at most {} days before "
+                       "`until`",
+                       kAskedMax.micros / base::Duration::days(1).micros);
+  }
+  const std::size_t limit = TRY(query_limit(request, 1000, 10'000));
+  std::optional<Place> after;
+  if (const auto text = request.query("after")) after = TRY(read_place(*text));
+  // A day at a time, so that no more than one is in memory.
+  JsonArray rows;
+  std::vector<std::string> ids;
+  Json next = nullptr;
+  base::Timestamp begin = after ? std::max(*from, base::Timestamp{after->first}) : *from;
+  while (begin < *until && next.is_null()) {
+    const base::Timestamp end = std::min(*until, begin + base::Duration::days(1));
+    auto day = TRY(asked_in(requests, endpoint, begin, end));
+    for (auto at = after ? day.upper_bound(*after) : day.begin(); at != day.end(); ++at) {
+      if (rows.size() == limit) {
+        next = fmt::format("{}/{}", std::string_view(rows.back().at("event_time").as_string()),
+                           ids.back());
+        break;
+      }
+      ids.push_back(at->first.second);
+      rows.emplace_back(std::move(at->second));
+    }
+    begin = end;
+  }
+  const auto labels = TRY(monitor.labels().find(endpoint, ids, {INT64_MAX}));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Json& label = rows[i].as_object()["label"];
+    const auto known = labels.find(ids[i]);
+    if (known == labels.end()) continue;
+    label =
+        JsonObject{{"arrival_time", types::to_rfc3339(known->second.arrival)},
+                   {"value", known->second.value                ? Json(*known->second.value)
+                             : known->second.class_name.empty() ? Json(nullptr)
+                                                                : Json(known->second.class_name)}};
+  }
+  return reply({{"requests", std::move(rows)}, {"next", std::move(next)}});
+}
+
 Result<base::Duration> duration_or(const JsonObject& body, std::string_view key,
                                    base::Duration otherwise) {
   const auto text = TRY(base::find_string(body, key));
@@ -231,6 +364,14 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
        .summary = "The endpoint's ledger, newest first; page by before and limit.",
        .handler = answering([&releases](const Request& r) { return revisions(releases, r); }),
        .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/traffic",
+       .summary = "Requests, errors and percentiles of latency in each minute of the last hour, of "
+                  "the wall clock and this server; the last minute is not over.",
+       .handler = answering(
+           [&releases, &endpoints](const Request& r) { return traffic(releases, endpoints, r); }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/deploy",
        .summary = "Puts a model in charge of all requests now.",
@@ -291,6 +432,14 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
          return add_labels(releases, monitor, rehearses(), r);
        }),
        .body_bytes_max = kLabelsBytesMax,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/requests",
+       .summary = "What was asked from `from` until `until`, with inputs and labels, in the order "
+                  "of event time; page by after and limit.",
+       .handler = answering([&releases, &monitor, &requests](const Request& r) {
+         return asked(releases, monitor, requests, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/requests/{id}",

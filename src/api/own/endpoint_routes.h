@@ -10,6 +10,7 @@
 #include "monitor/monitor.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
+#include "types/frame.h"
 
 namespace slipway::api::own {
 
@@ -21,6 +22,11 @@ class RequestLookup {
   // What was logged for one request: features, and per variant its prediction, latency and error.
   // kNotFound.
   virtual Result<JsonObject> request(const std::string& endpoint, const std::string& id) = 0;
+  // Every logged row with from <= event_time < to: docs/formats/request_log.md. `columns`: none:
+  // all.
+  virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
+                                        base::Timestamp to,
+                                        const std::vector<std::string>& columns) = 0;
 };
 
 // All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.

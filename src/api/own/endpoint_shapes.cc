@@ -3,12 +3,6 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
-
 Json on_violation() { return word({"reject", "quarantine", "flag"}); }
 
 std::vector<NamedSchema> schemas() {
@@ -49,7 +43,7 @@ std::vector<NamedSchema> schemas() {
       {"Revisions", listed("revisions", "Revision")},
       {"RevisionNumber", object({{"revision", integer()}, {"entry", ref("Revision")}})},
       {"Rollout",
-       object({{"phase", word({"empty", "proposed", "canary", "steady"})},
+       object({{"phase", phase_word()},
                {"held", flag()},
                {"held_reason", text()},
                {"percent?", integer()},
@@ -82,6 +76,13 @@ std::vector<NamedSchema> schemas() {
                                                    {"errors", integer()},
                                                    {"calls", integer()}}))}})},
       {"Endpoints", listed("endpoints", "Endpoint")},
+      {"EndpointTraffic", object({{"endpoint", text()},
+                                  {"minutes", list(object({{"start", time()},
+                                                           {"requests", integer()},
+                                                           {"errors", integer()},
+                                                           {"latency_ms_p50", real()},
+                                                           {"latency_ms_p95", real()},
+                                                           {"latency_ms_p99", real()}}))}})},
       {"Deed", object({{"reason?", text()}, {"actor?", text()}})},
       {"Rollback",
        object({{"revision", integer()}, {"seconds", number()}, {"entry", ref("Revision")}})},
@@ -95,14 +96,19 @@ std::vector<NamedSchema> schemas() {
                {"labels", list(object({{"value", ref("TableValue")},
                                        {"arrival_time", time()},
                                        {"event_time", maybe(time())}}))}})},
+      {"AskedRequest",
+       object(
+           {{"id", text()},
+            {"event_time", time()},
+            {"traffic", text()},
+            {"error", maybe(text())},
+            {"prediction", real()},
+            {"features", map(ref("TableValue"))},
+            {"request", map(ref("TableValue"))},
+            {"label", maybe(object({{"arrival_time", time()}, {"value", ref("TableValue")}}))}})},
+      {"AskedRequests", object({{"requests", list(ref("AskedRequest"))}, {"next", maybe(text())}})},
       {"OnViolation", on_violation()},
-      {"InputRule", object({{"type?", text()},
-                            {"min?", number()},
-                            {"max?", number()},
-                            {"in?", list(text())},
-                            {"pattern?", text()},
-                            {"required?", flag()},
-                            {"on_violation?", ref("OnViolation")}})},
+      {"InputRule", object(plus(column_rule(), {{"on_violation?", ref("OnViolation")}}))},
       {"InputViolation",
        object({{"column", text()},
                {"rule", text()},
@@ -152,7 +158,9 @@ constexpr Shape kRoutes[] = {
     {kGet, "/slipway/v1/endpoints", "Endpoints"},
     {kGet, "/slipway/v1/endpoints/{name}", "Endpoint"},
     {kGet, "/slipway/v1/endpoints/{name}/revisions", "Revisions"},
+    {kGet, "/slipway/v1/endpoints/{name}/traffic", "EndpointTraffic"},
     {kGet, "/slipway/v1/endpoints/{name}/inputs", "EndpointInputs"},
+    {kGet, "/slipway/v1/endpoints/{name}/requests", "AskedRequests"},
     {kGet, "/slipway/v1/endpoints/{name}/requests/{id}", "LoggedRequest"},
     {kPost, "/slipway/v1/endpoints/{name}/rollback", "Rollback", "Deed"},
     {kPost, "/slipway/v1/endpoints/{name}/follow", "RevisionNumber", "Deed"},

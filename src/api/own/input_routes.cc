@@ -45,18 +45,7 @@ Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, Traine
                        const Request& request) {
   const std::string& name = request.param("name");
   TRY(releases.require(name));
-  types::InferenceOptions options;
-  options.margin = TRY(query_number(request, "margin")).value_or(options.margin);
-  if (options.margin < 0 || options.margin > 100) {
-    return base::error(Code::kInvalidArgument, "margin must be a number from 0 to 100: got={}",
-                       options.margin);
-  }
-  if (const auto most = TRY(query_integer(request, "categories_max"))) {
-    if (*most < 0 || *most > 10'000)
-      return base::error(Code::kInvalidArgument, "categories_max must be from 0 to 10000: got={}",
-                         *most);
-    options.categories_max = static_cast<std::size_t>(*most);
-  }
+  const types::InferenceOptions options = TRY(query_inference(request));
   const auto inputs = TRY(endpoints.inputs(name));
   std::vector<std::string> columns;
   for (const serving::InputSpec& input : *inputs) {

@@ -12,6 +12,7 @@
 #include "api/http/router.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "types/column_rules.h"
 #include "types/timestamp.h"
 
 namespace slipway::api::own {
@@ -79,6 +80,24 @@ inline Result<std::optional<double>> query_number(const http::Request& request,
   if (ec != std::errc() || end != text->data() + text->size() || !std::isfinite(value))
     return base::error(Code::kInvalidArgument, "{} must be a number: {}", name, *text);
   return std::optional(value);
+}
+
+// ?margin= and ?categories_max= of rules that are made from rows.
+inline Result<types::InferenceOptions> query_inference(const http::Request& request) {
+  constexpr std::int64_t kCategoriesMax = 10'000;
+  types::InferenceOptions options;
+  options.margin = TRY(query_number(request, "margin")).value_or(options.margin);
+  if (options.margin < 0 || options.margin > 100) {
+    return base::error(Code::kInvalidArgument, "margin must be a number from 0 to 100: got={}",
+                       options.margin);
+  }
+  if (const auto most = TRY(query_integer(request, "categories_max"))) {
+    if (*most < 0 || *most > kCategoriesMax)
+      return base::error(Code::kInvalidArgument, "categories_max must be from 0 to {}: got={}",
+                         kCategoriesMax, *most);
+    options.categories_max = static_cast<std::size_t>(*most);
+  }
+  return options;
 }
 
 inline Result<std::size_t> query_limit(const http::Request& request, std::size_t otherwise,

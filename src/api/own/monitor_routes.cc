@@ -249,7 +249,8 @@ Result<Response> all_bands(Monitor& monitor, const Request& request) {
   if (const auto given = request.query("window")) kind = TRY(monitor::parse_window(*given));
   JsonObject by_alert;
   for (const monitor::AlertRule& rule : definition.alerts) {
-    if (!rule.unusual || !rule.slice.empty() || rule.window != kind) continue;
+    if (!rule.unusual || !rule.slice.empty() || !rule.input.empty() || rule.window != kind)
+      continue;
     JsonArray found;
     for (const auto& band : TRY(monitor.alert_bands(name, rule.name)))
       found.push_back(band.to_json());

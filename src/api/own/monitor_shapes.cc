@@ -3,20 +3,15 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
-
 // One text or several.
-Json texts() { return JsonObject{{"anyOf", JsonArray{text(), list(text())}}}; }
+Json texts() { return either({text(), list(text())}); }
 
 std::vector<NamedSchema> alerts() {
   return {
       {"AlertRule", object({{"metric", text()},
                             {"window", ref("WindowKind")},
                             {"slice?", text()},
+                            {"input?", text()},
                             {"over?", number()},
                             {"under?", number()},
                             {"abs_over?", number()},
@@ -194,7 +189,7 @@ std::vector<NamedSchema> monitors() {
       {"Monitor", object({{"name", text()},
                           {"endpoint", text()},
                           {"definition", ref("MonitorDefinition")},
-                          {"health", word({"healthy", "watch", "alert", "unknown"})},
+                          {"health", health_word()},
                           {"health_reason", text()},
                           {"open_alerts", integer()}})},
       {"Monitors", listed("monitors", "Monitor")},
@@ -265,12 +260,7 @@ std::vector<NamedSchema> drills() {
   };
 }
 
-std::vector<NamedSchema> schemas() {
-  std::vector<NamedSchema> all;
-  for (auto part : {alerts, windows, monitors, drills})
-    for (NamedSchema& one : part()) all.push_back(std::move(one));
-  return all;
-}
+std::vector<NamedSchema> schemas() { return together({alerts, windows, monitors, drills}); }
 
 constexpr Shape kRoutes[] = {
     {kGet, "/slipway/v1/alerts", "Alerts"},

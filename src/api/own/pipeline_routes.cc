@@ -96,6 +96,7 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
   trigger.actor = TRY(read_actor(request, body));
   trigger.reason = TRY(base::find_string(body, "reason")).value_or("");
   trigger.priority = TRY(base::find_int(body, "priority"));
+  trigger.no_cache = TRY(read_flag(body, "no_cache")).value_or(false);
   return reply(
       TRY(pipelines.start_run(request.param("name"), TRY(read_params(body)), trigger)).to_json());
 }
@@ -103,7 +104,9 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
 Result<Response> explain(Pipelines& pipelines, const Request& request) {
   const JsonObject body = TRY(read_body(request));
   JsonArray steps;
-  for (const auto& step : TRY(pipelines.explain_run(request.param("name"), TRY(read_params(body)))))
+  const bool no_cache = TRY(read_flag(body, "no_cache")).value_or(false);
+  for (const auto& step :
+       TRY(pipelines.explain_run(request.param("name"), TRY(read_params(body)), no_cache)))
     steps.push_back(step.to_json());
   return reply({{"steps", std::move(steps)}});
 }
@@ -160,6 +163,36 @@ Result<Response> log(Pipelines& pipelines, const Request& request) {
   return response;
 }
 
+Result<Response> search_logs(Pipelines& pipelines, const Request& request) {
+  const auto text = [&](std::string_view name) {
+    return std::string(request.query(name).value_or(""));
+  };
+  const auto runs = TRY(query_integer(request, "runs")).value_or(20);
+  if (runs < 1 || runs > 1000)
+    return base::error(Code::kInvalidArgument, "runs must be 1 to 1000: got={}", runs);
+  auto pattern = types::TextPattern::compile(text("pattern"));
+  if (!pattern) return std::move(pattern).error().with_context("pattern");
+  const auto found =
+      TRY(pipelines.search_logs({.pattern = std::move(*pattern),
+                                 .pipeline = text("pipeline"),
+                                 .state = text("state"),
+                                 .step = text("step"),
+                                 .runs_max = static_cast<std::size_t>(runs),
+                                 .lines_max = TRY(query_limit(request, 100, 1000))}));
+  JsonArray lines;
+  for (const pipelines::LogLine& line : found.lines) {
+    lines.push_back(JsonObject{{"pipeline", line.pipeline},
+                               {"run", line.run},
+                               {"step", line.step},
+                               {"line", line.line},
+                               {"text", line.text}});
+  }
+  return reply({{"lines", std::move(lines)},
+                {"runs", found.runs},
+                {"bytes", found.bytes},
+                {"stopped", found.stopped.empty() ? Json(nullptr) : Json(found.stopped)}});
+}
+
 }  // namespace
 
 std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
@@ -204,6 +237,13 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
            "Steps with `search`, newest first, with their best value; ?pipeline=NAME: of that "
            "alone. Their trials are the items of the step in its run.",
        .handler = answering([&pipelines](const Request& r) { return list_searches(pipelines, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipeline-logs",
+       .summary =
+           "Lines that ?pattern= (a regular expression) is found in, of what steps of the newest "
+           "?runs= wrote; ?pipeline=, ?step=, ?state=: of those alone.",
+       .handler = answering([&pipelines](const Request& r) { return search_logs(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}",

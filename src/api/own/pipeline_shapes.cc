@@ -3,12 +3,6 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
-
 std::vector<NamedSchema> schemas() {
   const Members outcome{{"name", text()},
                         {"state", text()},
@@ -55,6 +49,7 @@ std::vector<NamedSchema> schemas() {
                     {"actor", text()},
                     {"params", map(text())},
                     {"priority", integer()},
+                    {"no_cache", flag()},
                     {"source", open_object({{"commit?", text()}, {"dirty?", flag()}})},
                     {"now", time()},
                     {"created_at", time()},
@@ -95,7 +90,8 @@ std::vector<NamedSchema> schemas() {
                            {"reason?", text()},
                            {"actor?", text()},
                            {"trigger_id?", text()},
-                           {"priority?", integer()}})},
+                           {"priority?", integer()},
+                           {"no_cache?", flag()}})},
       {"StepForecast", object({{"step", text()},
                                {"verdict", text()},
                                {"why", text()},

@@ -3,15 +3,8 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
-
 std::vector<NamedSchema> schemas() {
-  const Json value =
-      JsonObject{{"anyOf", JsonArray{number(), text(), JsonObject{{"type", "null"}}}}};
+  const Json value = either({number(), text(), JsonObject{{"type", "null"}}});
   return {
       {"TableValue", value},
       {"RunTable",
@@ -32,7 +25,7 @@ std::vector<NamedSchema> schemas() {
       {"RunGroups",
        object({{"total", integer()}, {"runs", integer()}, {"groups", list(ref("RunGroup"))}})},
       {"MetricPoint", object({{"key", text()},
-                              {"value", JsonObject{{"anyOf", JsonArray{number(), text()}}}},
+                              {"value", either({number(), text()})},
                               {"timestamp", integer()},
                               {"step", integer()}})},
       {"RunCurves", object({{"curves", list(list(ref("MetricPoint")))}})},

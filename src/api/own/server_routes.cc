@@ -85,11 +85,12 @@ Result<Response> verify(store::Db& db, const Request&) {
 Result<Response> servers(store::Db& db, const Request&) {
   JsonArray found;
   for (const pipelines::ServerRecord& server : TRY(pipelines::ServerTable(db).all())) {
-    found.push_back(JsonObject{{"name", server.name},
-                               {"url", server.url},
-                               {"leads", server.leads},
-                               {"steps_max", server.steps_max},
-                               {"started", types::to_rfc3339(server.started)}});
+    found.push_back(
+        JsonObject{{"name", server.name},
+                   {"url", server.url},
+                   {"leads", server.leads},
+                   {"steps_max", server.folder.empty() ? Json(nullptr) : Json(server.steps_max)},
+                   {"started", types::to_rfc3339(server.started)}});
   }
   return Response::json(base::to_text(JsonObject{{"servers", std::move(found)}}));
 }

@@ -7,15 +7,7 @@
 namespace slipway::api::own {
 namespace {
 
-using namespace http::schema;  // NOLINT: a table reads better without
-using http::Members;
-using http::NamedSchema;
-using http::Shape;
-using enum http::Method;
-
 Json clock_word() { return word({"wall", "rehearsal"}); }
-Json health_word() { return word({"healthy", "watch", "alert", "unknown"}); }
-Json phase_word() { return word({"empty", "proposed", "canary", "steady"}); }
 Json incident_state() { return word({"open", "mitigated", "resolved"}); }
 Json file_change() { return word({"added", "removed", "changed", "moved"}); }
 
@@ -59,9 +51,11 @@ std::vector<NamedSchema> project() {
       {"Server", object({{"name", text()},
                          {"url", text()},
                          {"leads", flag()},
-                         {"steps_max", integer()},
+                         {"steps_max", maybe(integer())},
                          {"started", time()}})},
       {"Servers", listed("servers", "Server")},
+      {"Reply", object({{"status", integer()}, {"body", any()}})},
+      {"Replies", listed("replies", "Reply")},
       {"Me", object({{"user", text()}, {"is_admin", flag()}, {"is_service", flag()}})},
       {"Token", object(token)},
       {"Tokens", listed("tokens", "Token")},
@@ -270,6 +264,7 @@ std::vector<NamedSchema> models() {
 constexpr Shape kShapes[] = {
     {kGet, "/slipway/v1/version", "Version"},
     {kGet, "/slipway/v1/servers", "Servers"},
+    {kGet, "/slipway/v1/batch", "Replies"},
     {kGet, "/slipway/v1/clock", "Clock"},
     {kGet, "/slipway/v1/overview", "Overview"},
     {kGet, "/slipway/v1/events", "Events"},
@@ -304,10 +299,8 @@ constexpr Shape kShapes[] = {
 }  // namespace
 
 http::Shapes shapes() {
-  http::Shapes all{{}, {std::begin(kShapes), std::end(kShapes)}};
-  for (auto part : {project, incidents, costs, versions, quiet, drills, models}) {
-    for (NamedSchema& one : part()) all.schemas.push_back(std::move(one));
-  }
+  http::Shapes all{together({project, incidents, costs, versions, quiet, drills, models}),
+                   {std::begin(kShapes), std::end(kShapes)}};
   for (const ShapesOf& of : {shapes_of_endpoints(), shapes_of_monitors(), shapes_of_data(),
                              shapes_of_pipelines(), shapes_of_runs()}) {
     for (NamedSchema& one : of.schemas()) all.schemas.push_back(std::move(one));

@@ -56,9 +56,16 @@ class MetricSink final : public ReplySink<tracking::FeedSink> {
 };
 
 Result<Response> curves(tracking::Runs& runs, const Request& request) {
-  const std::size_t most = TRY(query_limit(request, kCurvesMax, kCurvesMax));
+  const tracking::CurveQuery query{
+      .keys = request.query_all("key"),
+      .curves_max = TRY(query_limit(request, kCurvesMax, kCurvesMax)),
+  };
+  if (query.keys.size() > kCurvesMax) {
+    return base::error(Code::kInvalidArgument, "at most {} metrics are named with key=: got={}",
+                       kCurvesMax, query.keys.size());
+  }
   JsonArray array;
-  for (const auto& points : TRY(tracking::sample_curves(runs, request.param("id"), most)))
+  for (const auto& points : TRY(tracking::sample_curves(runs, request.param("id"), query)))
     array.push_back(points_json(points));
   return reply({{"curves", std::move(array)}});
 }
@@ -75,19 +82,21 @@ Result<Response> stream(tracking::MetricFeed& feed, const StreamOptions& options
 
 std::vector<http::Route> stream_routes(tracking::Runs& runs, tracking::MetricFeed& feed,
                                        StreamOptions options) {
-  return {{.method = http::Method::kGet,
-           .pattern = "/slipway/v1/runs/{id}/metrics/curves",
-           .summary = "The histories of a run's first metrics by name, at most limit of them, each "
-                      "thinned out to what a chart can show, its peaks kept.",
-           .handler = answering([&runs](const Request& request) { return curves(runs, request); }),
-           .tag = "slipway"},
-          {.method = http::Method::kGet,
-           .pattern = "/slipway/v1/runs/{id}/metrics/stream",
-           .summary = "Server-sent events: the latest values, then every new point as it is "
-                      "committed, until the run ends. Last-Event-ID goes on where it stopped.",
-           .handler = answering(
-               [&feed, options](const Request& request) { return stream(feed, options, request); }),
-           .tag = "slipway"}};
+  return {
+      {.method = http::Method::kGet,
+       .pattern = "/slipway/v1/runs/{id}/metrics/curves",
+       .summary = "The histories of a run's metrics that are named (key, many times), else of its "
+                  "first by name, at most limit of them, each thinned out to what a chart can "
+                  "show, its peaks kept.",
+       .handler = answering([&runs](const Request& request) { return curves(runs, request); }),
+       .tag = "slipway"},
+      {.method = http::Method::kGet,
+       .pattern = "/slipway/v1/runs/{id}/metrics/stream",
+       .summary = "Server-sent events: the latest values, then every new point as it is "
+                  "committed, until the run ends. Last-Event-ID goes on where it stopped.",
+       .handler = answering(
+           [&feed, options](const Request& request) { return stream(feed, options, request); }),
+       .tag = "slipway"}};
 }
 
 }  // namespace slipway::api::own

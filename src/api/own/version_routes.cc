@@ -90,8 +90,8 @@ Result<Response> files(Hub& hub, const Request& request) {
     return base::error(Code::kInvalidArgument, "offset must be a whole number from 0: {}", offset);
   const At at = TRY(version_of(hub, request));
   const std::string path = request.query("path").value_or("");
-  const versions::Entry folder =
-      TRY(versions::find_entry(*at.packs, at.commit.commit.folder, path));
+  const versions::Entry folder = TRY(
+      versions::find_entry(*at.packs, TRY(versions::folder_of(*at.packs, at.commit.digest)), path));
   if (folder.kind != EntryKind::kFolder)
     return base::error(Code::kInvalidArgument, "not a folder: {}", path);
   const std::vector<versions::Entry> all =
@@ -134,7 +134,8 @@ class FileBytes final : public http::BodySource {
 Result<Response> file(Hub& hub, const Request& request) {
   const At at = TRY(version_of(hub, request));
   const std::string path = request.query("path").value_or("");
-  const versions::Entry entry = TRY(versions::find_entry(*at.packs, at.commit.commit.folder, path));
+  const versions::Entry entry = TRY(
+      versions::find_entry(*at.packs, TRY(versions::folder_of(*at.packs, at.commit.digest)), path));
   if (entry.kind == EntryKind::kFolder)
     return base::error(Code::kInvalidArgument, "a folder, not a file: {}", path);
   Response response;
@@ -150,8 +151,11 @@ Result<Response> file(Hub& hub, const Request& request) {
 Result<Response> diff(Hub& hub, const Request& request, std::uint64_t files_max) {
   const At from = TRY(version_of(hub, request, "from")), to = TRY(version_of(hub, request, "to"));
   const std::size_t limit = TRY(query_limit(request, 1000, 100'000));
-  const auto before = TRY(versions::list_files(*from.packs, from.commit.commit.folder, files_max)),
-             after = TRY(versions::list_files(*to.packs, to.commit.commit.folder, files_max));
+  const auto before = TRY(versions::list_files(
+                 *from.packs, TRY(versions::folder_of(*from.packs, from.commit.digest)),
+                 files_max)),
+             after = TRY(versions::list_files(
+                 *to.packs, TRY(versions::folder_of(*to.packs, to.commit.digest)), files_max));
   const auto changes = versions::diff_files(before, after);
   std::map<std::string_view, std::size_t> counts{
       {"added", 0}, {"removed", 0}, {"changed", 0}, {"moved", 0}};
@@ -246,6 +250,28 @@ Result<Response> add_objects(const Request& request) {
                         201);
 }
 
+Result<Response> collect(Hub& hub, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const auto find = [&](std::string_view name) -> Result<std::optional<std::uint64_t>> {
+    const auto value = TRY(base::find_int(body, name));
+    if (!value) return std::optional<std::uint64_t>();
+    if (*value < 0 || *value > versions::kKeptMax) {
+      return base::error(Code::kInvalidArgument, "{} must be a whole number from 0 to {}: {}", name,
+                         versions::kKeptMax, *value);
+    }
+    return std::optional(static_cast<std::uint64_t>(*value));
+  };
+  const bool is_dry_run = TRY(read_flag(body, "dry_run")).value_or(false);
+  const versions::Compacted done =
+      TRY(hub.collect(request.param("name"),
+                      {.keep_last = TRY(find("keep_last")),
+                       .keep_days = TRY(find("keep_days")),
+                       .mode = is_dry_run ? versions::GcMode::kDryRun : versions::GcMode::kDo}));
+  JsonObject object = to_json(done);
+  object["dry_run"] = is_dry_run;
+  return reply(object);
+}
+
 Result<std::optional<Digest>> find_digest(const JsonObject& body, std::string_view name) {
   const auto hex = TRY(base::find_string(body, name));
   if (!hex) return std::optional<Digest>();
@@ -302,7 +328,10 @@ std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
             })),
       route(Method::kPut, one + "/refs",
             "Moves a branch or tag: {kind, name, from, to, force}; without `to` it goes.",
-            with_hub(move))};
+            with_hub(move)),
+      route(Method::kPost, one + "/gc",
+            "Removes what no branch and no tag needs: {keep_last, keep_days, dry_run}.",
+            with_hub(collect))};
   http::Route add = route(Method::kPost, one + "/objects",
                           "Adds objects, each checked against its digest.", answering(add_objects));
   add.body = http::Route::Body::kFile;

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "api/http/http_time.h"
 #include "api/s3/faults.h"
 #include "api/s3/upload_body.h"
 #include "base/json_document.h"
@@ -80,14 +81,6 @@ std::string xml_time(base::Timestamp time) {
 
 std::string http_time(base::Timestamp time) { return formatted(time, "%a, %d %b %Y %H:%M:%S GMT"); }
 
-std::optional<base::Timestamp> parse_http_time(std::string_view text) {
-  std::tm utc{};
-  const std::string ended(text);
-  const char* end = ::strptime(ended.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return base::Timestamp{static_cast<std::int64_t>(::timegm(&utc)) * 1'000'000};
-}
-
 std::string unquoted(std::string_view etag) {
   if (etag.size() >= 2 && etag.starts_with('"') && etag.ends_with('"'))
     etag = etag.substr(1, etag.size() - 2);
@@ -157,14 +150,14 @@ std::optional<int> failed_condition(const objects::Object& object, const http::R
                                     std::string_view prefix) {
   const auto modified = object.modified_at.micros / 1'000'000;
   const auto is_later_than = [&](std::string_view header) {
-    const std::optional<base::Timestamp> time = parse_http_time(header);
+    const std::optional<base::Timestamp> time = http::parse_http_time(header);
     return !time || modified > time->micros / 1'000'000;  // what is no time is not there
   };
   const std::string_view match = header_of(request, prefix, "if-match");
   const std::string_view unmodified = header_of(request, prefix, "if-unmodified-since");
   if (!match.empty()) {
     if (!names_etag(match, object.etag)) return 412;
-  } else if (parse_http_time(unmodified) && is_later_than(unmodified)) {
+  } else if (http::parse_http_time(unmodified) && is_later_than(unmodified)) {
     return 412;
   }
   const std::string_view none_match = header_of(request, prefix, "if-none-match");

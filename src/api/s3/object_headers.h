@@ -15,7 +15,6 @@ namespace slipway::api::s3 {
 // "2013-05-24T00:00:00.000Z", and as HTTP has it: "Fri, 24 May 2013 00:00:00 GMT".
 std::string xml_time(base::Timestamp time);
 std::string http_time(base::Timestamp time);
-std::optional<base::Timestamp> parse_http_time(std::string_view text);
 
 // The ETag without quotes; "*" stays.
 std::string unquoted(std::string_view etag);

@@ -1,12 +1,9 @@
 #include "cli/ci/checkout.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 
-#include "base/process.h"
+#include "cli/git.h"
 #include "cli/scratch.h"
 #include "store/file_system.h"
 
@@ -15,30 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Said {
-  int exit_code = 0;
-  std::string text;
-};
-
-Result<Said> run_program(std::vector<std::string> words, const fs::path& folder) {
-  const Scratch scratch = TRY(Scratch::make("git"));
-  const fs::path log = scratch.path() / "said";
-  TRY(store::write_file(log, ""));
-  const pid_t process = TRY(base::start_process(
-      {.words = std::move(words), .environment = {}, .folder = folder, .log = log}));
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  return Said{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128,
-              .text = TRY(store::read_file(log))};
-}
-
-Result<Said> git(std::vector<std::string> words, const fs::path& folder) {
-  words.insert(words.begin(), {"/usr/bin/env", "git"});
-  return run_program(std::move(words), folder);
-}
-
-std::string line_of(const Said& said) { return said.text.substr(0, said.text.find('\n')); }
+std::string line_of(const GitSaid& said) { return said.text.substr(0, said.text.find('\n')); }
 
 // Names of the base to try, the likeliest first.
 std::vector<std::string> base_names(const std::string& given) {
@@ -53,11 +27,9 @@ std::vector<std::string> base_names(const std::string& given) {
   return {"origin/main", "main", "origin/master", "master"};
 }
 
-Result<std::string> find_commit(const std::vector<std::string>& names, const fs::path& folder) {
+Result<std::string> first_commit(const std::vector<std::string>& names, const fs::path& folder) {
   for (const std::string& name : names) {
-    const Said said = TRY(
-        git({"rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}"}, folder));
-    if (said.exit_code == 0) return line_of(said);
+    if (const auto commit = TRY(find_commit(name, folder))) return *commit;
   }
   return base::error(Code::kFailedPrecondition,
                      "the base isn't in this clone: tried {}. A CI that fetches one commit alone "
@@ -86,14 +58,14 @@ bool is_hidden(const fs::path& path) {
 Result<Checkout> find_checkout(const fs::path& folder, const std::string& base) {
   Checkout checkout;
   checkout.folder = folder;
-  const Said prefix = TRY(git({"rev-parse", "--show-prefix"}, folder));
+  const GitSaid prefix = TRY(git({"rev-parse", "--show-prefix"}, folder));
   if (prefix.exit_code != 0)
     return base::error(Code::kFailedPrecondition, "{} is no Git checkout: {}", folder.string(),
                        line_of(prefix));
   checkout.prefix = line_of(prefix);
-  checkout.head = TRY(find_commit({"HEAD"}, folder));
-  const std::string commit = TRY(find_commit(base_names(base), folder));
-  const Said parting = TRY(git({"merge-base", commit, "HEAD"}, folder));
+  checkout.head = TRY(first_commit({"HEAD"}, folder));
+  const std::string commit = TRY(first_commit(base_names(base), folder));
+  const GitSaid parting = TRY(git({"merge-base", commit, "HEAD"}, folder));
   if (parting.exit_code != 0) {
     return base::error(Code::kFailedPrecondition,
                        "this clone doesn't know where {} and {} part. Its history is too short: "
@@ -101,7 +73,7 @@ Result<Checkout> find_checkout(const fs::path& folder, const std::string& base) 
                        commit.substr(0, 12), checkout.head.substr(0, 12));
   }
   checkout.base = line_of(parting);
-  const Said changed =
+  const GitSaid changed =
       TRY(git({"diff", "--name-only", "-z", "--no-renames", checkout.base}, folder));
   if (changed.exit_code != 0)
     return base::error(Code::kFailedPrecondition, "git diff: {}", line_of(changed));
@@ -113,14 +85,13 @@ Result<void> copy_base(const Checkout& checkout, const fs::path& to, const fs::p
   const Scratch scratch = TRY(Scratch::make("base"));
   const std::string tar = scratch.path() / "base.tar";
   const std::string tree = checkout.base + ":" + checkout.prefix;
-  const Said top = TRY(git({"rev-parse", "--show-toplevel"}, checkout.folder));
+  const GitSaid top = TRY(git({"rev-parse", "--show-toplevel"}, checkout.folder));
   // From the top: in a folder of the tree git would look for that folder in it.
-  Said said = TRY(git({"archive", "--format=tar", "--output=" + tar, tree}, line_of(top)));
-  if (said.exit_code == 0)
-    said = TRY(run_program({"/usr/bin/env", "tar", "-xf", tar, "-C", to}, checkout.folder));
+  GitSaid said = TRY(git({"archive", "--format=tar", "--output=" + tar, tree}, line_of(top)));
+  if (said.exit_code == 0) said = TRY(run_program({"tar", "-xf", tar, "-C", to}, checkout.folder));
   if (said.exit_code != 0)
     return base::error(Code::kFailedPrecondition, "the base's files: {}", line_of(said));
-  const Said others = TRY(git({"ls-files", "--others", "-z"}, checkout.folder));
+  const GitSaid others = TRY(git({"ls-files", "--others", "-z"}, checkout.folder));
   for (const std::string& name : split(others.text)) {
     const fs::path from = checkout.folder / name;
     const std::string kept_out = without.string() + "/";

@@ -1,16 +1,13 @@
 #include "cli/ci/ci_command.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
 
 #include "cli/ci/checkout.h"
 #include "cli/ci/side.h"
 #include "cli/ci/template.h"
 #include "cli/commands.h"
-#include "cli/drill/server.h"
 #include "cli/scratch.h"
 #include "store/file_system.h"
 
@@ -18,10 +15,6 @@ namespace slipway::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A server of an interrupted run needs a moment to let the folder go.
-constexpr auto kFolderTime = std::chrono::seconds(15);
-constexpr auto kTryEvery = std::chrono::milliseconds(200);
 
 struct Flags {
   std::string base, data = ".slipway-ci", report;
@@ -32,16 +25,6 @@ struct Outcome {
   CiReview review;
   std::string report;
 };
-
-Result<Server> start_server(const fs::path& data) {
-  TRY(store::make_folders(data));
-  const auto end = std::chrono::steady_clock::now() + kFolderTime;
-  for (;;) {
-    auto server = Server::start(data / "server", {});
-    if (server || std::chrono::steady_clock::now() > end) return server;
-    std::this_thread::sleep_for(kTryEvery);
-  }
-}
 
 // The base must not stop the change that mends it: what is wrong with it is told.
 Result<CiSide> run_base(Client& client, const Checkout& checkout, const CiPolicy& policy,
@@ -83,7 +66,7 @@ Result<Outcome> run_ci(const Flags& flags) {
   const CiProject project = TRY(ci_project(yaml, policy, flags.pipelines, Missing::kError));
   const Checkout checkout = TRY(find_checkout(folder, flags.base));
   const fs::path data = fs::absolute(flags.data).lexically_normal();
-  Server server = TRY(start_server(data));
+  Server server = TRY(start_ci_server(data));
   Client client(server.context());
   TRY(end_left_runs(client));
   std::fprintf(stderr, "the base, %s\n", checkout.base.substr(0, 12).c_str());

@@ -49,6 +49,7 @@ Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
     for (const char* part : {"schedules", "endpoints", "monitors", "streams", "routes",
                              "maintenance", "alarm_budget", "ci"})
       root.remove(part);
+    for (auto pipeline : root["pipelines"]) pipeline.second.remove("notify");  // nobody is told
     for (const auto& dataset : root["datasets"])
       project.datasets.push_back(dataset.first.as<std::string>());
     for (CiPipeline& pipeline : wanted) {

@@ -81,7 +81,8 @@ std::map<std::string, double> values_of(const CiSide& side) {
 std::optional<double> value_at(const std::map<std::string, double>& values,
                                const std::string& name) {
   const auto found = values.find(name);
-  return found == values.end() ? std::nullopt : std::optional(found->second);
+  if (found == values.end() || std::isnan(found->second)) return std::nullopt;
+  return found->second;
 }
 
 std::string limit_text(const CiLimit& limit) {
@@ -396,6 +397,8 @@ void collect_numbers(const Json& value, const std::string& path,
                      std::map<std::string, double>& numbers) {
   if (value.is_number()) {
     numbers[path] = value.to_number<double>();
+  } else if (value.is_null()) {
+    numbers[path] = std::nan("");
   } else if (value.is_object()) {
     for (const auto& [key, member] : value.get_object())
       collect_numbers(member, path.empty() ? std::string(key) : path + "." + std::string(key),

@@ -41,7 +41,7 @@ struct CiGateCheck {
 };
 
 struct CiStep {
-  std::string name, state, reason;
+  std::string name, state, reason, folder;
   JsonObject key;        // what went into its key
   std::string log_tail;  // of one that failed or said no
 };
@@ -85,6 +85,7 @@ struct CiReview {
 CiReview judge_change(const CiPolicy& policy, const CiSide& base, const CiSide& head);
 
 // Numbers of JSON by their path: {"auc": 1, "slices": {"north": 2}} gives "auc", "slices.north".
+// A null is NaN: a value that is missing.
 void collect_numbers(const Json& value, const std::string& path,
                      std::map<std::string, double>& numbers);
 

@@ -36,7 +36,9 @@ TEST(CiReview, LimitsAreHeldOrNot) {
       {{.value = name, .rise = 0}, 0.5, 0.75, false, "rose too far"},
       {{.value = name, .drop = 0.1}, {}, 0.1, true, "no base"},
       {{.value = name, .min = 0.1}, 0.5, {}, false, "missing"},
-      {{.value = name, .min = 0.1}, {}, std::nan(""), false, "too low"},
+      {{.value = name, .min = 0.1}, {}, std::nan(""), false, "missing"},
+      {{.value = "train/*#a*c", .min = 0.1}, {}, std::nan(""), false, "missing"},
+      {{.value = name, .drop = 0.1}, std::nan(""), 0.1, true, "no base"},
       {{.value = "train/*#a*c", .min = 0.7}, {}, 0.6, false, "too low"},
   };
   for (const Case& one : cases) {

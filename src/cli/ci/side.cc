@@ -14,24 +14,31 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kPoll = std::chrono::milliseconds(50);
+// A server of an interrupted run needs a moment to let the folder go.
+constexpr auto kFolderTime = std::chrono::seconds(15);
+constexpr auto kTryEvery = std::chrono::milliseconds(200);
 constexpr std::size_t kLogTailBytes = 3000;
 constexpr std::uintmax_t kJsonBytesMax = 1 << 20;  // of a file whose numbers are compared
-
-std::string text_at(const Json& value, std::string_view path) {
-  const Json& found = member_at(value, path);
-  return found.is_null() ? "" : cell(found);
-}
 
 std::optional<double> number_at(const Json& value, std::string_view path) {
   const Json& found = member_at(value, path);
   return found.is_number() ? std::optional(found.to_number<double>()) : std::nullopt;
 }
 
-// A dataset that is refused says no to the change; everything else is an error.
-Result<CiDataset> take_in(Client& client, const std::string& name, CiFollows follows) {
+Result<Json> send_rows(Client& client, const std::string& name, const fs::path& file) {
+  return base::parse_json(TRY(client.post_bytes(path_of("/slipway/v1/datasets/{}/rows", {name}),
+                                                TRY(store::read_file(file)))));
+}
+
+// A dataset that is refused says no to the change; everything else is an error. `rows`: null, or a
+// file instead of the declared place.
+Result<CiDataset> take_in(Client& client, const std::string& name, CiFollows follows,
+                          const fs::path* rows) {
   CiDataset dataset{.name = name, .digest = "", .rows = 0, .quarantined = 0, .problem = ""};
-  const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}),
-                                 {{"anew", follows == CiFollows::kNothing}});
+  const auto reply = rows == nullptr
+                         ? client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}),
+                                       {{"anew", follows == CiFollows::kNothing}})
+                         : send_rows(client, name, *rows);
   if (!reply) {
     const Code code = reply.error().code;
     const bool says_no = code == Code::kFailedPrecondition || code == Code::kInvalidArgument ||
@@ -92,6 +99,7 @@ CiStep read_step(Client& client, const std::string& run, const Json& step) {
   CiStep seen{.name = text_at(step, "name"),
               .state = text_at(step, "state"),
               .reason = text_at(step, "reason"),
+              .folder = text_at(step, "folder"),
               .key = {},
               .log_tail = ""};
   if (member_at(step, "key").is_object()) seen.key = member_at(step, "key").get_object();
@@ -144,6 +152,16 @@ Result<CiRun> run_pipeline(Client& client, const CiPipeline& pipeline) {
 
 }  // namespace
 
+Result<Server> start_ci_server(const fs::path& data) {
+  TRY(store::make_folders(data));
+  const auto end = std::chrono::steady_clock::now() + kFolderTime;
+  for (;;) {
+    auto server = Server::start(data / "server", {});
+    if (server || std::chrono::steady_clock::now() > end) return server;
+    std::this_thread::sleep_for(kTryEvery);
+  }
+}
+
 Result<void> end_left_runs(Client& client) {
   const Json pipelines = TRY(client.get("/slipway/v1/pipelines"));
   for (const Json& pipeline : member_at(pipelines, "pipelines").as_array()) {
@@ -163,13 +181,16 @@ Result<void> end_left_runs(Client& client) {
 }
 
 Result<CiSide> run_side(Client& client, const CiProject& project, const fs::path& folder,
-                        const std::string& commit, CiFollows follows) {
+                        const std::string& commit, CiFollows follows,
+                        const std::map<std::string, fs::path>& rows) {
   CiSide side;
   side.commit = commit;
   TRY(client.post("/slipway/v1/apply", {{"yaml", project.yaml}, {"dir", folder.string()}}));
   bool refused = false;
   for (const std::string& name : project.datasets) {
-    side.datasets.push_back(TRY(take_in(client, name, follows)));
+    const auto given = rows.find(name);
+    side.datasets.push_back(
+        TRY(take_in(client, name, follows, given == rows.end() ? nullptr : &given->second)));
     refused = refused || !side.datasets.back().problem.empty();
   }
   if (refused) return side;  // what was there before must not be judged instead

@@ -9,9 +9,12 @@
 #include <set>
 
 #include "cli/commands.h"
+#include "cli/drill/changes.h"
+#include "cli/drill/logged_traffic.h"
 #include "cli/drill/report.h"
 #include "cli/drill/server_faults.h"
 #include "cli/recording_flags.h"
+#include "cli/table.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
 
@@ -51,7 +54,19 @@ struct Times {
   Timestamp from, start, until;
 };
 
-Result<Times> read_times(const Flags& flags, const Recording& recording) {
+// `end`: where it ends unless told.
+Result<Times> read_times(const Flags& flags, Timestamp end) {
+  Times times;
+  times.until = flags.until.empty() ? end : TRY(types::parse_rfc3339(flags.until));
+  times.start =
+      flags.start.empty() ? times.until - kPlayed : TRY(types::parse_rfc3339(flags.start));
+  times.from = flags.from.empty() ? times.start - kPlayed : TRY(types::parse_rfc3339(flags.from));
+  if (times.from >= times.start || times.start >= times.until)
+    return base::error(Code::kInvalidArgument, "the times must be --from < --start < --until");
+  return times;
+}
+
+Result<Timestamp> after_last_request(const Recording& recording) {
   const types::Column& events = *recording.requests.find(recording.event_time);
   Timestamp last{INT64_MIN};
   for (std::size_t row = 0; row < events.size(); ++row) {
@@ -59,14 +74,30 @@ Result<Times> read_times(const Flags& flags, const Recording& recording) {
   }
   if (last.micros == INT64_MIN)
     return base::error(Code::kInvalidArgument, "the recording has no request with a time");
-  Times times;
-  times.until = flags.until.empty() ? last + Duration{1} : TRY(types::parse_rfc3339(flags.until));
-  times.start =
-      flags.start.empty() ? times.until - kPlayed : TRY(types::parse_rfc3339(flags.start));
-  times.from = flags.from.empty() ? times.start - kPlayed : TRY(types::parse_rfc3339(flags.from));
-  if (times.from >= times.start || times.start >= times.until)
-    return base::error(Code::kInvalidArgument, "the times must be --from < --start < --until");
-  return times;
+  return last + Duration{1};
+}
+
+// What is played, and when: of a file, or of what `production` logged until now.
+Result<std::pair<Recording, Times>> read_traffic(Client& production, const Flags& flags,
+                                                 const RecordingFlags& recorded, const Tell& tell) {
+  if (!recorded.files.requests.empty()) {
+    tell("reading the recording");
+    Recording recording = TRY(recorded.read());
+    const Times times = TRY(read_times(flags, TRY(after_last_request(recording))));
+    return std::pair(std::move(recording), times);
+  }
+  if (!recorded.files.label.empty() || !recorded.files.label_time.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "--label and --label-time are of --requests; the request log has the "
+                       "outcomes that the server was told");
+  }
+  const Json clock = TRY(production.get("/slipway/v1/clock"));
+  const Times times =
+      TRY(read_times(flags, TRY(types::parse_rfc3339(cell(member_at(clock, "now"))))));
+  Recording recording =
+      TRY(read_logged_traffic(production, flags.endpoint, times.from, times.until, tell));
+  recording.sources = TRY(recorded.read_pushes());
+  return std::pair(std::move(recording), times);
 }
 
 // kInvalidArgument: a recording in which nothing can be seen.
@@ -108,6 +139,15 @@ std::vector<std::string> not_pushed(const Recording& recording,
   for (const LookedUp& one : looked_up) missing.insert(one.source);
   for (const Recording::Source& source : recording.sources) missing.erase(source.name);
   return {missing.begin(), missing.end()};
+}
+
+// Features that the log has, of sources that are not pushed, are sent as they were served.
+void give_as_served(Recording& recording, const std::vector<LookedUp>& looked_up,
+                    const std::vector<std::string>& still) {
+  for (const LookedUp& one : looked_up) {
+    if (std::find(still.begin(), still.end(), one.source) == still.end()) continue;
+    if (recording.requests.find(one.feature) != nullptr) recording.given.push_back(one.feature);
+  }
 }
 
 // Requests of other times are not played.
@@ -156,16 +196,28 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
                         .deploy = staging.earlier_model(),
                         .apply = everything});
   }
-  if (const auto wrong = staging.wrong_model()) {
-    of_model.push_back({.name = "model:wrong",
-                        .group = FaultGroup::kModel,
-                        .what = "a model whose weights load but are wrong is released",
-                        .deploy = *wrong,
-                        .apply = everything});
-  } else if (wrong.error().code == Code::kFailedPrecondition) {
-    not_made.push_back("model:wrong: " + wrong.error().message);
-  } else {
-    return wrong.error();
+  const auto add_changed = [&](const char* name, const char* what,
+                               const Result<std::string>& model) -> Result<void> {
+    if (model) {
+      of_model.push_back({.name = name,
+                          .group = FaultGroup::kModel,
+                          .what = what,
+                          .deploy = *model,
+                          .apply = everything});
+    } else if (model.error().code == Code::kFailedPrecondition) {
+      not_made.push_back(fmt::format("{}: {}", name, model.error().message));
+    } else {
+      return model.error();
+    }
+    return {};
+  };
+  TRY(add_changed("model:wrong", "a model whose weights load but are wrong is released",
+                  staging.wrong_model()));
+  if (is_binary(recording)) {
+    TRY(add_changed(
+        "model:threshold",
+        "the threshold of a yes is moved from 0.5 to 0.73: answers say yes as much less",
+        staging.moved_model()));
   }
   for (auto& some : {pipeline_faults(all, staging.retraining()),
                      server_faults(made.looked_up, made.runs_python)})
@@ -242,13 +294,11 @@ Result<double> smallest_share(const Stage& stage, const Fault& fault, double cau
 
 Result<DrillReport> drill(const Context& context, const Flags& flags,
                           const RecordingFlags& recorded, const Tell& tell) {
-  tell("reading the recording");
-  Recording recording = TRY(recorded.read());
-  const Times times = TRY(read_times(flags, recording));
+  Client production(context);
+  auto [recording, times] = TRY(read_traffic(production, flags, recorded, tell));
   keep_times(recording, times);
   TRY(check_recording(recording, times));
   if (!flags.out.empty()) TRY(check_out(flags.out));  // before the work, not after it
-  Client production(context);
   Staging staging = TRY(Staging::make(production,
                                       {.endpoint = flags.endpoint,
                                        .project = flags.project,
@@ -258,9 +308,16 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                        .python_models = flags.python_models},
                                       tell));
   const Staging::Made made = TRY(staging.look());
+  const std::vector<std::string> still = not_pushed(recording, made.looked_up);
+  if (recorded.files.requests.empty()) give_as_served(recording, made.looked_up, still);
   std::vector<std::string> not_made;
-  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, made, staging, not_made));
-  TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
+  std::vector<Fault> faults = TRY(choose_faults(flags, recording, made, staging, not_made));
+  const AnswersById answers =
+      TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
+  if (auto benign = benign_drift(recording, answers, times.start))
+    faults.push_back(std::move(*benign));
+  else
+    not_made.push_back("benign: " + benign.error().message);
   const Stage stage{staging, recording, flags, times};
   const auto telling = [&](const Fault& fault) {
     const auto number = &fault - faults.data() + 1;
@@ -282,7 +339,7 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .until = times.until,
                      .seed = flags.seed,
                      .baseline_alerts = std::ssize(baseline.alerts),
-                     .not_pushed = not_pushed(recording, made.looked_up),
+                     .not_pushed = still,
                      .not_made = std::move(not_made)};
   for (const Played& one : played) {
     const FaultGroup group = one.fault->group;
@@ -352,7 +409,7 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
       "How would we know if this breaks in production? Recorded traffic with faults, "
       "against a copy of an endpoint");
   command->add_option("endpoint", flags->endpoint)->required();
-  auto recorded = add_recording_flags(*command);
+  auto recorded = add_recording_flags(*command, Otherwise::kLog);
   command->add_option("--project", flags->project, "The declaration that is copied")
       ->check(CLI::ExistingFile)
       ->capture_default_str();

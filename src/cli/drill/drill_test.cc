@@ -1,15 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
-#include "cli/drill/project_copy.h"
+#include "cli/drill/benign_drift.h"
 #include "cli/drill/report.h"
 #include "cli/drill/score.h"
 #include "cli/drill/server_faults.h"
-#include "cli/drill/trend.h"
-#include "cli/drill/wrong_model.h"
-#include "serving/trees/ensemble.h"
-#include "store/file_system.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -232,6 +229,65 @@ TEST(DrillFaults, WhatIsNoYesOrNoCannotTurnAround) {
                  fault.name == "prior")
         << fault.name;
   }
+}
+
+TEST(DrillFaults, RowsThatComeTwiceAreAFaultWhereTheyCountTwice) {
+  const Recording was = recording();
+  const auto names = [&](const std::vector<LookedUp>& looked_up) {
+    std::string found;
+    for (const Fault& fault : faults_of(was, looked_up)) {
+      if (!fault.name.starts_with("duplicate:") && !fault.name.starts_with("twice:")) continue;
+      Recording changed = was;
+      Dose half = kAll;
+      half.share = 0.5;
+      fault.apply(changed, half);
+      EXPECT_GT(changed.sources[0].times.size(), was.sources[0].times.size() + kRequests / 8);
+      EXPECT_LT(changed.sources[0].times.size(), was.sources[0].times.size() + 3 * kRequests / 8);
+      EXPECT_EQ(changed.sources[0].rows.rows(), changed.sources[0].times.size());
+      found += fault.name + " ";
+    }
+    return found;
+  };
+  EXPECT_EQ(names(kLookedUp), "duplicate:ended ");
+  std::vector<LookedUp> once = kLookedUp;
+  for (LookedUp& one : once) one.is_deduplicated = true;
+  EXPECT_EQ(names(once), "twice:ended ");
+  EXPECT_EQ(names({{"newest", "ended", Duration{}}}), "twice:ended ") << "it counts nothing";
+}
+
+// The answers to one shop are worse; those to few and to many pages are alike.
+TEST(DrillFaults, BenignIsADriftWithoutWhichTheModelDoesAsWell) {
+  Recording was = recording();
+  AnswersById answers;
+  const auto answer = [&](const std::function<double(std::size_t, double)>& chance) {
+    for (std::size_t row = 0; row < kRequests; ++row)
+      answers[fmt::format("r{}", row)] = chance(row, *was.labels[row]);
+  };
+  for (std::size_t row = 0; row < kRequests; ++row) was.labels[row] = row / 10 % 2 == 0 ? 1 : 0;
+  answer([](std::size_t row, double label) {
+    const double sure = row % 3 == 0 ? 0.5 : 0.9;
+    return label == 1 ? sure : 1 - sure;
+  });
+  const Fault benign = MUST(benign_drift(was, answers, kStart));
+  EXPECT_EQ(benign.group, FaultGroup::kControl);
+  EXPECT_EQ(benign.name, "benign:pages") << benign.what;
+  Recording changed = was;
+  EXPECT_TRUE(benign.apply(changed, kAll).empty()) << "nobody is harmed";
+  std::size_t few = 0, many = 0;
+  for (std::size_t row = kRequests / 2; row < kRequests; ++row) {
+    if (!changed.requests.find("at")->is_valid(row)) continue;
+    ++(changed.requests.find("pages")->doubles[row] < 5 ? few : many);
+  }
+  EXPECT_TRUE((few < 30 && many > 70) || (many < 30 && few > 70)) << few << " " << many;
+  EXPECT_EQ(changed.requests.find("at")->is_valid(3), true) << "before the start";
+
+  answer([](std::size_t row, double label) {
+    const double sure = row % 3 == 0 || row % 10 < 5 ? 0.5 : 0.9;
+    return label == 1 ? sure : 1 - sure;
+  });
+  EXPECT_EQ(benign_drift(was, answers, kStart).error().code, Code::kFailedPrecondition)
+      << "wherever requests stay away, the rest is another mix of good and bad";
+  EXPECT_EQ(benign_drift(was, {}, kStart).error().code, Code::kFailedPrecondition);
 }
 
 TEST(DrillScore, AnAlertThatOnlyComesLaterIsNoNews) {
@@ -465,160 +521,6 @@ TEST(DrillScore, AFalsePageCostsAGrade) {
   const std::string page = drill_page(report, {});
   EXPECT_EQ(page.find("<script>"), std::string::npos);
   EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
-}
-
-std::string model_file(const char* name) {
-  return MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / name));
-}
-
-// What a model says of rows (x, 1, 2 ...), x = 0, 1 ... 19.
-std::vector<double> answers(const serving::trees::Ensemble& model) {
-  std::vector<double> all;
-  for (int x = 0; x < 20; ++x) {
-    std::vector<double> row(model.feature_count()), out(model.output_count());
-    for (std::size_t f = 0; f < row.size(); ++f) row[f] = static_cast<double>(f);
-    row[0] = x;
-    model.predict(row, out);
-    all.insert(all.end(), out.begin(), out.end());
-  }
-  return all;
-}
-
-TEST(DrillModel, ItsLeavesAreTurnedAround) {
-  using serving::trees::Ensemble;
-  for (const char* name : {"squared.json", "squared.ubj", "dart.json", "logistic.ubj"}) {
-    const std::string file = model_file(name);
-    const auto was = answers(MUST(Ensemble::from_xgboost(file)));
-    const auto now = answers(MUST(Ensemble::from_xgboost(MUST(turn_leaves(file)))));
-    EXPECT_NE(was, now) << name;
-    // Twice is not at all.
-    const std::string twice = MUST(turn_leaves(MUST(turn_leaves(file))));
-    EXPECT_EQ(answers(MUST(Ensemble::from_xgboost(twice))), was) << name;
-    if (!std::string_view(name).starts_with("squared")) continue;
-    // Mirrored at the base score.
-    for (std::size_t i = 1; i < was.size(); ++i)
-      EXPECT_NEAR(was[i] + now[i], was[0] + now[0], 1e-4) << name;
-  }
-  const std::string file = model_file("lightgbm_regression.txt");
-  const auto was = answers(MUST(Ensemble::from_lightgbm(file)));
-  const auto now = answers(MUST(Ensemble::from_lightgbm(MUST(turn_leaves(file)))));
-  for (std::size_t i = 0; i < was.size(); ++i) EXPECT_NEAR(was[i], -now[i], 1e-9);
-}
-
-TEST(DrillModel, WhatIsNoTreesIsLeftAlone) {
-  for (const char* bytes :
-       {"", "{", "{}", "[]", "flavors:\n", R"({"columns": ["a"]})", R"({"learner": []})",
-        R"({"learner": {"gradient_booster": {"model": {"trees": []}}}})",
-        R"({"learner": {"gradient_booster": {"model": {"trees": [{"left_children": [-1]}]}}}})"}) {
-    const auto turned = turn_leaves(bytes);
-    ASSERT_FALSE(turned) << bytes;
-    EXPECT_EQ(turned.error().code, Code::kFailedPrecondition) << bytes;
-  }
-}
-
-TEST(DrillTrend, SaysWhatGotBetterAndWorse) {
-  const auto verdict = [](const char* name, bool caught, int days) {
-    Verdict made{.fault = name, .group = FaultGroup::kInput, .caught = caught};
-    if (caught) made.delay = Duration::days(days);
-    return made;
-  };
-  DrillReport then{.endpoint = "sale"}, now{.endpoint = "sale"};
-  then.controls.resize(1);
-  then.faults = {verdict("a", false, 0), verdict("b", true, 1),    verdict("c", true, 2),
-                 verdict("d", true, 1),  verdict("same", true, 1), verdict("gone", true, 1)};
-  now.controls.resize(1);
-  now.controls[0].alerts = {"wolf"};
-  now.faults = {verdict("a", true, 3), verdict("b", false, 0),   verdict("c", true, 1),
-                verdict("d", true, 2), verdict("same", true, 1), verdict("new", true, 1)};
-  const EarlierDrill earlier = MUST(EarlierDrill::read(base::to_text(then.to_json()), "sale"));
-  const Trend trend = compare(now, earlier);
-  EXPECT_EQ(trend.grade_was, "B");
-  EXPECT_EQ(trend.better, (std::vector<std::string>{"a: was missed, is noticed after 3d",
-                                                    "c: was noticed after 2d, is after 1d"}));
-  EXPECT_EQ(trend.worse, (std::vector<std::string>{"b: was noticed after 1d, is missed",
-                                                   "d: was noticed after 1d, is after 2d",
-                                                   "false pages: were 0, are 1"}));
-  EXPECT_EQ(trend.not_compared, (std::vector<std::string>{"new", "gone"}));
-  const std::string text = show_drill(now, trend);
-  EXPECT_NE(text.find("Worse: b: was noticed"), std::string::npos) << text;
-}
-
-TEST(DrillTrend, OnlyADrillOfTheEndpointIsCompared) {
-  const std::string good = base::to_text(DrillReport{.endpoint = "sale"}.to_json());
-  EXPECT_TRUE(EarlierDrill::read(good, "sale"));
-  EXPECT_EQ(EarlierDrill::read(good, "other").error().code, Code::kInvalidArgument);
-  for (const char* bad : {"", "[]", "{}", "<!doctype html>",
-                          R"({"endpoint": "sale", "faults": [1], "grade": "A", "false_pages": 0})"})
-    EXPECT_EQ(EarlierDrill::read(bad, "sale").error().code, Code::kInvalidArgument) << bad;
-}
-
-constexpr std::string_view kYaml = R"(
-project: shop
-datasets: {visits: {path: visits.parquet}}
-features:
-  views: {recent: {source: ended, windows: [7d, 6h, 24h]}, clock: {columns: {hour: h}}}
-pipelines:
-  train: {params: {bad: 0}, schedule: daily, steps: [{name: a, run: rm -rf /}]}
-endpoints:
-  sale: {model: "models:/sale@champion", features: sale, shadow: {old: "models:/sale/1"}, release: {delay: 1h}}
-  other: {model: "models:/other/1"}
-monitors:
-  sale-health: {endpoint: sale, alerts: {bad: {metric: auc, route: oncall}}}
-  other-health: {endpoint: other}
-streams: {s: {}}
-routes: {oncall: {slack: "https://example.org"}}
-)";
-
-TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
-  const ProjectCopy copy = MUST(copy_project(kYaml, "sale", "/models/live", kStart));
-  EXPECT_EQ(copy.datasets, std::vector<std::string>{"visits"});
-  EXPECT_EQ(copy.monitors, std::vector<std::string>{"sale-health"});
-  EXPECT_EQ(copy.service, "sale");
-  ASSERT_EQ(copy.views.size(), 1u);
-  EXPECT_EQ(copy.views[0].feature, "recent__");
-  EXPECT_EQ(copy.views[0].window, Duration::hours(6));
-  EXPECT_NE(copy.whole.find("clock: rehearsal"), std::string::npos);
-  EXPECT_NE(copy.whole.find("model: /models/live"), std::string::npos);
-  for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule", "oncall"})
-    EXPECT_EQ(copy.whole.find(gone), std::string::npos) << gone;
-  EXPECT_EQ(copy.data_only.find("endpoints"), std::string::npos);
-  EXPECT_FALSE(copy.retraining);
-}
-
-TEST(DrillProject, WhatAnAlertStartsMayHangOrTakeAWhile) {
-  const auto copied = [](std::string_view step) {
-    return MUST(copy_project(fmt::format(R"(
-endpoints: {{sale: {{model: "models:/sale@champion"}}}}
-pools: {{gpu: 1}}
-pipelines:
-  train: {{steps: [{{name: ask, approve: "really?"}}, {}]}}
-monitors:
-  sale-health: {{endpoint: sale, actions: {{page: {{do: incident}}, again: {{pipeline: train}}}}}}
-)",
-                                         step),
-                             "sale", "/m", kStart));
-  };
-  const ProjectCopy bare = copied("{name: fit, run: python3 fit.py}");
-  ASSERT_TRUE(bare.retraining);
-  EXPECT_EQ(bare.retraining->pipeline, "train");
-  EXPECT_EQ(bare.retraining->step, "fit");
-  EXPECT_FALSE(bare.retraining->timeout);
-  EXPECT_NE(bare.stuck.find("run: sleep 3600"), std::string::npos);
-  EXPECT_EQ(bare.stuck.find("timeout"), std::string::npos);  // it never ends
-  EXPECT_NE(bare.slow.find("run: sleep 2"), std::string::npos);
-  const ProjectCopy limited = copied("{name: fit, run: a, timeout: 3h, pool: gpu, slots: 1}");
-  EXPECT_EQ(limited.retraining->timeout, Duration::hours(3));
-  EXPECT_NE(limited.stuck.find("timeout: 1s"), std::string::npos);
-  EXPECT_NE(limited.slow.find("pool: gpu"), std::string::npos);
-  EXPECT_EQ(limited.whole.find("sleep"), std::string::npos);
-}
-
-TEST(DrillProject, WhatIsMissingIsSaid) {
-  EXPECT_EQ(copy_project(kYaml, "nobody", "/m", kStart).error().code, Code::kNotFound);
-  EXPECT_EQ(copy_project("endpoints: {sale: {model: m}}", "sale", "/m", kStart).error().code,
-            Code::kNotFound);
-  EXPECT_EQ(copy_project("a: [", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(copy_project("just words", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
 }
 
 }  // namespace

@@ -1,12 +1,8 @@
 #include "cli/drill/faults.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <map>
-#include <numeric>
 
-#include "base/hash.h"
+#include "cli/drill/changes.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -16,7 +12,6 @@ using base::Duration;
 using base::Timestamp;
 using types::Column;
 using types::ColumnType;
-using Rows = std::vector<std::size_t>;
 
 constexpr const char* kComesAt = "_slipway_comes_at";
 constexpr Duration kLate = Duration::hours(12);
@@ -24,46 +19,6 @@ constexpr Duration kZone = Duration::hours(5);
 constexpr Duration kBatch = Duration::days(1);
 constexpr double kThinned = 0.9;       // of the smaller half, under covariate drift
 constexpr double kPriorThinned = 0.7;  // of what turned out to be 0
-
-// The same number in [0, 1) for a row and a salt, whatever else is drawn.
-double draw(const Dose& dose, std::string_view salt, std::size_t row) {
-  const std::uint64_t hash = base::hash64(fmt::format("{}/{}/{}", dose.seed, salt, row));
-  return static_cast<double>(hash >> 11) * 0x1p-53;
-}
-
-bool is_hit(const Dose& dose, std::string_view salt, std::size_t row, Timestamp time) {
-  if (time < dose.start) return false;
-  double share = dose.share;
-  if (dose.gradual) {
-    share *= static_cast<double>((time - dose.start).micros) /
-             static_cast<double>((dose.until - dose.start).micros);
-  }
-  return draw(dose, salt, row) < share;
-}
-
-bool has_time(const Recording& recording, std::size_t row) {
-  return recording.requests.find(recording.event_time)->is_valid(row);
-}
-
-// The requests that a fault touches.
-Rows hit_requests(const Recording& recording, const Dose& dose, std::string_view salt) {
-  Rows rows;
-  for (std::size_t row = 0; row < recording.requests.rows(); ++row) {
-    if (has_time(recording, row) && is_hit(dose, salt, row, recording.time(row)))
-      rows.push_back(row);
-  }
-  return rows;
-}
-
-Rows all_after(const Recording& recording, Timestamp start) {
-  return hit_requests(recording, {.start = start, .until = start}, "");
-}
-
-// The requests are never sent.
-void drop(Recording& recording, std::size_t row) {
-  recording.requests.find(recording.event_time)->set_null(row);
-  if (!recording.label_times.empty()) recording.label_times[row].reset();
-}
 
 // Instead of the column of that name, if there is one.
 void put(types::Frame& frame, Column column) {
@@ -116,29 +71,6 @@ Fault of_requests(std::string name, std::string what, const std::string& column,
             for (const std::size_t row : rows) change(changed, row);
             return changed_rows(rows, was, changed);
           }};
-}
-
-std::string most_frequent(const Column& column) {
-  std::map<std::string, std::size_t> counts;
-  for (std::size_t row = 0; row < column.size(); ++row) {
-    if (column.is_valid(row)) ++counts[column.strings[row]];
-  }
-  const auto most =
-      std::max_element(counts.begin(), counts.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == counts.end() ? std::string() : most->first;
-}
-
-double median(const Column& column) {
-  std::vector<double> values;
-  for (std::size_t row = 0; row < column.size(); ++row) {
-    const double value = column.number(row);
-    if (!std::isnan(value)) values.push_back(value);
-  }
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 Fault nulls(const std::string& input) {
@@ -247,19 +179,20 @@ Fault default_value(const LookedUp& one) {
           .causes = {one.feature},
           .action = "none",
           .apply = [feature = one.feature](Recording& recording, const Dose& dose) {
-            Column column = Column::of_type(feature, ColumnType::kDouble);
             const Rows rows = hit_requests(recording, dose, feature);
-            auto next = rows.begin();
-            for (std::size_t row = 0; row < recording.requests.rows(); ++row) {
-              if (next != rows.end() && *next == row) {
-                column.append_double(0);
-                ++next;
-              } else {
+            std::vector<std::string>& given = recording.given;
+            if (std::find(given.begin(), given.end(), feature) == given.end()) {
+              Column column = Column::of_type(feature, ColumnType::kDouble);
+              for (std::size_t row = 0; row < recording.requests.rows(); ++row)
                 column.append_null();
-              }
+              put(recording.requests, std::move(column));
+              given.push_back(feature);
             }
-            put(recording.requests, std::move(column));
-            recording.given.push_back(feature);
+            Column& sent = *recording.requests.find(feature);
+            for (const std::size_t row : rows) {
+              sent.doubles[row] = 0;
+              if (!sent.valid.empty()) sent.valid[row] = 1;
+            }
             return rows;
           }};
 }
@@ -309,6 +242,17 @@ void add_feed_faults(const std::string& source, const std::vector<LookedUp>& loo
       [](Recording::Source& feed, std::size_t row, const Dose&) {
         feed.times[row] = *feed.times[row] + kLate;
       });
+  if (counts_twice(source, looked_up)) {
+    Fault& twice = faults.emplace_back(
+        of_feed("duplicate", source, source + " learns everything twice, an hour later again",
+                looked_up, {}));
+    twice.apply = [source](Recording& recording, const Dose& dose) {
+      for (Recording::Source& feed : recording.sources) {
+        if (feed.name == source) push_twice(feed, dose);
+      }
+      return all_after(recording, dose.start);
+    };
+  }
   add("zone", "has its times five hours early",
       [](Recording::Source& feed, std::size_t row, const Dose&) {
         move_times(feed, row, Duration{-kZone.micros});
@@ -384,62 +328,6 @@ std::function<bool(const Recording&, std::size_t)> is_below(const std::string& i
   };
 }
 
-Fault control(std::string name, std::string what,
-              std::function<void(Recording&, const Dose&)> apply) {
-  return {.name = std::move(name),
-          .group = FaultGroup::kControl,
-          .what = std::move(what),
-          .action = "none",
-          .apply = [apply = std::move(apply)](Recording& recording, const Dose& dose) {
-            if (apply) apply(recording, dose);
-            return Rows();
-          }};
-}
-
-// Every request from the start on comes three times, each with its outcome.
-void triple(Recording& recording, const Dose& dose) {
-  const Rows rows = all_after(recording, dose.start);
-  for (const char* suffix : {"-again", "-once-more"}) {
-    for (Column& column : recording.requests.columns()) {
-      Column again = column.take(rows);
-      if (column.name == recording.id) {
-        for (std::string& id : again.strings) id += suffix;
-      }
-      for (std::size_t i = 0; i < rows.size(); ++i) column.append_from(again, i);
-    }
-    if (recording.labels.empty()) continue;
-    for (const std::size_t row : rows) {
-      recording.labels.push_back(recording.labels[row]);
-      recording.label_times.push_back(recording.label_times[row]);
-    }
-  }
-}
-
-void halve_weekends(Recording& recording, const Dose& dose) {
-  for (const std::size_t row : all_after(recording, dose.start)) {
-    const auto day =
-        std::chrono::floor<std::chrono::days>(std::chrono::sys_time<std::chrono::microseconds>(
-            std::chrono::microseconds(recording.time(row).micros)));
-    const unsigned weekday = std::chrono::weekday(day).iso_encoding();
-    if (weekday >= 6 && draw(dose, "weekend", row) < 0.5) drop(recording, row);
-  }
-}
-
-void push_twice(Recording& recording, const Dose& dose) {
-  for (Recording::Source& source : recording.sources) {
-    Rows rows;
-    for (std::size_t row = 0; row < source.times.size(); ++row) {
-      if (source.times[row] && *source.times[row] >= dose.start) rows.push_back(row);
-    }
-    for (Column& column : source.rows.columns()) {
-      const Column again = column.take(rows);
-      for (std::size_t i = 0; i < rows.size(); ++i) column.append_from(again, i);
-    }
-    for (const std::size_t row : rows)
-      source.times.push_back(*source.times[row] + Duration::hours(1));
-  }
-}
-
 }  // namespace
 
 std::string_view group_name(FaultGroup group) {
@@ -505,11 +393,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
   for (const Recording::Source& source : recording.sources)
     add_feed_faults(source.name, looked_up, faults);
   const bool has_labels = !recording.labels.empty();
-  // Only what is 0 or 1 can turn around.
-  const bool is_binary = has_labels && std::all_of(recording.labels.begin(), recording.labels.end(),
-                                                   [](const auto& label) {
-                                                     return !label || *label == 0 || *label == 1;
-                                                   });
+  const bool can_turn = is_binary(recording);  // only what is 0 or 1 can turn around
   if (has_labels) faults.push_back(no_labels());
   if (!numbers.empty()) {
     const std::string& input = numbers.front();
@@ -517,7 +401,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
     faults.push_back(thinned("covariate:" + input,
                              "most requests with small " + input + " stay away", {input}, kThinned,
                              is_below(input, middle)));
-    if (is_binary) {
+    if (can_turn) {
       faults.push_back(flipped("concept:" + input,
                                "outcomes turn around where " + input + " is small",
                                is_below(input, middle)));
@@ -528,7 +412,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
       faults.push_back(std::move(gradual));
     }
   }
-  if (is_binary) {
+  if (can_turn) {
     faults.push_back(
         thinned("prior", "what turns out to be 0 gets rare", {}, kPriorThinned,
                 [](const Recording& r, std::size_t row) { return r.labels[row] == 0; }));
@@ -542,12 +426,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
                   }));
     }
   }
-  faults.push_back(control("nothing", "nothing is wrong", {}));
-  faults.push_back(control("traffic-x3", "every request comes three times", triple));
-  faults.push_back(
-      control("weekends", "half of the requests of weekends stay away", halve_weekends));
-  if (!recording.sources.empty())
-    faults.push_back(control("twice", "what sources learn comes twice", push_twice));
+  add_controls(recording, looked_up, faults);
   return faults;
 }
 

@@ -42,6 +42,7 @@ struct LookedUp {
   std::string feature, source;
   base::Duration window;  // the shortest of its view; nothing: it has none
   bool is_number = true;
+  bool is_deduplicated = false;  // its source takes a row that comes again for the same
 };
 
 // What befalls the staging server itself.

@@ -62,6 +62,7 @@ void stop_pipelines(YAML::Node project) {
     steps.push_back(step);
     pipeline.second["steps"] = steps;
     pipeline.second.remove("schedule");
+    pipeline.second.remove("notify");
   }
 }
 
@@ -98,7 +99,9 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     for (const auto& monitor : project["monitors"]) {
       if (monitor.second["endpoint"].as<std::string>("") != endpoint) continue;
       YAML::Node quiet = YAML::Clone(monitor.second);
-      for (auto alert : quiet["alerts"]) alert.second.remove("route");  // nobody is told
+      for (const char* part : {"alerts", "detectors"}) {
+        for (auto rule : quiet[part]) rule.second.remove("route");  // nobody is told
+      }
       monitors[monitor.first] = quiet;
       copy.monitors.push_back(monitor.first.as<std::string>());
     }
@@ -119,6 +122,7 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     project["clock"] = "rehearsal";
     project["start"] = types::to_rfc3339(start);
     for (const char* key : {"endpoints", "monitors", "streams", "routes"}) project.remove(key);
+    if (project["alarm_budget"]) project["alarm_budget"].remove("route");
     YAML::Node pipelines;
     if (project["pipelines"]) {
       pipelines = YAML::Clone(project["pipelines"]);

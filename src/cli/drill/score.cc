@@ -65,8 +65,8 @@ std::vector<const Json*> new_alerts(const JsonArray& alerts, const JsonArray& ba
 
 // Shares of what is wrong: less of it is no alarm.
 bool is_share_of_wrong(std::string_view metric) {
-  return metric == "missing_rate" || metric == "unseen_rate" || metric == "violation_rate" ||
-         metric == "skew_rate" || metric == "error_rate";
+  return metric.starts_with("missing_rate") || metric.starts_with("unseen_rate") ||
+         metric == "violation_rate" || metric == "skew_rate" || metric == "error_rate";
 }
 
 struct Range {

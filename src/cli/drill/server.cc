@@ -104,6 +104,17 @@ Result<void> Server::start_again() {
   return {};
 }
 
+Result<void> Server::wait_for(const std::string& endpoint) {
+  const auto end = std::chrono::steady_clock::now() + kStartTime;
+  Client client(context_);
+  for (;;) {
+    const auto ready = client.get(path_of("/v2/models/{}/ready", {endpoint}));
+    if (ready) return {};
+    if (std::chrono::steady_clock::now() > end) return ready.error();
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
 void Server::stop() {
   if (process_ == 0) return;
   ::kill(process_, SIGTERM);

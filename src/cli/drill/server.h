@@ -38,6 +38,9 @@ class Server {
   Result<void> let_write(bool may_write);
   // After stop() or kill(): on the same folder and port.
   Result<void> start_again();
+  // Until the endpoint answers: models in Python are loaded when the server is up. The server's
+  // error, if it doesn't within a minute.
+  Result<void> wait_for(const std::string& endpoint);
 
  private:
   Server() = default;

@@ -1,7 +1,9 @@
 #include "cli/drill/staging.h"
 
 #include <algorithm>
+#include <set>
 
+#include "cli/drill/logged_traffic.h"
 #include "cli/drill/outage.h"
 #include "cli/drill/server.h"
 #include "cli/drill/wrong_model.h"
@@ -71,6 +73,21 @@ struct Staging::State {
     TRY(copy_folder(files.path(), models() / name));
     return (models() / name).string();
   }
+
+  // A copy of the model, of which the first file that `change` can be made of is changed.
+  Result<std::string> changed_model(const char* name,
+                                    Result<std::string> (*change)(std::string_view)) const {
+    const std::filesystem::path copy = models() / name;
+    TRY(copy_folder(model, copy));
+    for (const std::filesystem::path& file : files_of(copy)) {
+      const auto changed = change(TRY(store::read_file(file)));
+      if (!changed) continue;
+      TRY(store::write_file(file, *changed));
+      return copy.string();
+    }
+    return base::error(Code::kFailedPrecondition,
+                       "only trees of XGBoost and LightGBM can be changed");
+  }
 };
 
 Staging::Staging(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -117,8 +134,9 @@ Result<Staging> Staging::make(Client& production, const StagingOptions& options,
   return Staging(std::move(state));
 }
 
-Result<void> Staging::warm_up(const Recording& recording, const Tell& tell) {
-  const Server server = TRY(Server::start(state_->warm(), state_->server()));
+Result<AnswersById> Staging::warm_up(const Recording& recording, const Tell& tell) {
+  Server server = TRY(Server::start(state_->warm(), state_->server()));
+  TRY(server.wait_for(state_->endpoint));
   const ReplayReport report = TRY(replay(server.context(), recording,
                                          {.endpoint = state_->endpoint,
                                           .from = state_->options.from,
@@ -130,7 +148,16 @@ Result<void> Staging::warm_up(const Recording& recording, const Tell& tell) {
                        "every request of the recording fails, before anything is broken: {}",
                        report.first_failure);
   }
-  return {};
+  AnswersById answers;
+  Client client(server.context());
+  TRY(each_logged_request(client, state_->endpoint, state_->options.from, state_->options.start,
+                          [&](const Json& request) -> Result<void> {
+                            const Json& answer = member_at(request, "prediction");
+                            if (answer.is_number())
+                              answers[cell(member_at(request, "id"))] = answer.to_number<double>();
+                            return {};
+                          }));
+  return answers;
 }
 
 Result<Observed> Staging::play(const Recording& recording, const Fault& fault, const Dose& dose,
@@ -141,6 +168,7 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
   Observed observed;
   {
     Server server = TRY(Server::start(data, state_->server()));
+    TRY(server.wait_for(state_->endpoint));
     Client client(server.context());
     const std::string& deploy = fault.deploy;
     if (!deploy.empty()) {
@@ -191,12 +219,18 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
 
 Result<Staging::Made> Staging::look() {
   Made made;
-  const Server server = TRY(Server::start(state_->warm(), state_->server()));
+  Server server = TRY(Server::start(state_->warm(), state_->server()));
+  TRY(server.wait_for(state_->endpoint));
   Client client(server.context());
   const Json shape = TRY(client.get(path_of("/v2/models/{}", {state_->endpoint})));
   made.runs_python = cell(member_at(shape, "platform")) == "python";
   if (state_->project.service.empty()) return made;
   const Json reply = TRY(client.get("/slipway/v1/features"));
+  std::set<std::string> deduplicated;
+  for (const Json& source : member_at(reply, "sources").as_array()) {
+    if (!member_at(source, "deduplication_key").as_array().empty())
+      deduplicated.insert(cell(member_at(source, "name")));
+  }
   for (const Json& service : member_at(reply, "services").as_array()) {
     if (cell(member_at(service, "name")) != state_->project.service) continue;
     for (const Json& output : member_at(service, "outputs").as_array()) {
@@ -206,7 +240,8 @@ Result<Staging::Made> Staging::look() {
         made.looked_up.push_back({.feature = name,
                                   .source = view.source,
                                   .window = view.window,
-                                  .is_number = cell(member_at(output, "type")) == "number"});
+                                  .is_number = cell(member_at(output, "type")) == "number",
+                                  .is_deduplicated = deduplicated.contains(view.source)});
       }
     }
   }
@@ -232,16 +267,11 @@ Result<std::string> Staging::damaged_model() const {
 }
 
 Result<std::string> Staging::wrong_model() const {
-  const std::filesystem::path wrong = state_->models() / "wrong";
-  TRY(copy_folder(state_->model, wrong));
-  for (const std::filesystem::path& file : files_of(wrong)) {
-    const auto turned = turn_leaves(TRY(store::read_file(file)));
-    if (!turned) continue;
-    TRY(store::write_file(file, *turned));
-    return wrong.string();
-  }
-  return base::error(Code::kFailedPrecondition,
-                     "only trees of XGBoost and LightGBM can be turned around");
+  return state_->changed_model("wrong", turn_leaves);
+}
+
+Result<std::string> Staging::moved_model() const {
+  return state_->changed_model("moved", move_bar);
 }
 
 }  // namespace slipway::cli

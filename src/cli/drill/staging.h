@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/client.h"
+#include "cli/drill/benign_drift.h"
 #include "cli/drill/outage.h"
 #include "cli/drill/project_copy.h"
 #include "cli/replay.h"
@@ -40,8 +41,8 @@ class Staging {
   ~Staging();
   Staging(Staging&&) noexcept;
 
-  // Plays what came before the start, once: every play() goes on from there.
-  Result<void> warm_up(const Recording& recording, const Tell& tell);
+  // Plays what came before the start, once: every play() goes on from there. What was answered.
+  Result<AnswersById> warm_up(const Recording& recording, const Tell& tell);
   // Plays from the start to `until` on a copy of the warm server. `recording` has in it what the
   // fault changes there; its model takes charge at the start, its machine breaks at the dose's.
   Result<Observed> play(const Recording& recording, const Fault& fault, const Dose& dose,
@@ -58,9 +59,10 @@ class Staging {
   // A model that was in charge before; empty: there was none. One with damaged weights.
   const std::string& earlier_model() const;
   Result<std::string> damaged_model() const;
-  // One that loads and says the opposite. kFailedPrecondition: it can't be made
-  // of this one.
+  // One that loads and says the opposite, and one for which the bar of a yes is another.
+  // kFailedPrecondition: it can't be made of this one.
   Result<std::string> wrong_model() const;
+  Result<std::string> moved_model() const;
 
  private:
   struct State;

@@ -15,7 +15,7 @@ constexpr std::uint64_t kRequestBytes = 32 << 20;
 constexpr std::size_t kDigestsAsked = 30'000;   // in one question of what is missing
 constexpr std::size_t kDigestsFetched = 4'096;  // in one request for objects
 
-Result<std::string> text_at(const Json& object, std::string_view name) {
+Result<std::string> member_text(const Json& object, std::string_view name) {
   const Json& value = member_at(object, name);
   if (value.is_string()) return std::string(value.get_string());
   return base::error(Code::kInternal, "the server's reply has no {}", name);
@@ -43,9 +43,9 @@ Result<std::optional<std::vector<ServerRef>>> Exchange::refs() {
   const Json& list = member_at(*reply, "refs");
   if (!list.is_array()) return base::error(Code::kInternal, "the server's reply has no refs");
   for (const Json& ref : list.get_array()) {
-    refs.push_back({TRY(versions::parse_ref_kind(TRY(text_at(ref, "kind")))),
-                    TRY(text_at(ref, "name")),
-                    TRY(versions::parse_digest(TRY(text_at(ref, "commit"))))});
+    refs.push_back({TRY(versions::parse_ref_kind(TRY(member_text(ref, "kind")))),
+                    TRY(member_text(ref, "name")),
+                    TRY(versions::parse_digest(TRY(member_text(ref, "commit"))))});
   }
   return std::optional(std::move(refs));
 }

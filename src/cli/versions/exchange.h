@@ -47,9 +47,11 @@ class Exchange {
   Result<Moved> fetch_objects(const std::vector<versions::Digest>& wanted,
                               const std::vector<versions::Digest>& known);
 
+  // Of these objects those that the server doesn't have.
+  Result<std::vector<versions::Digest>> missing_there(const std::vector<versions::Digest>& digests);
+
  private:
   std::string path(std::string_view rest) const;
-  Result<std::vector<versions::Digest>> missing_there(const std::vector<versions::Digest>& digests);
 
   Client client_;
   versions::Repository& repository_;

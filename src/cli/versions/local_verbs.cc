@@ -9,9 +9,11 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/table.h"
 #include "types/timestamp.h"
 #include "versions/add.h"
+#include "versions/ignore.h"
 
 namespace slipway::cli {
 
@@ -37,9 +39,7 @@ std::string first_line(std::string_view message) {
   constexpr std::size_t kRoom = 100;
   std::string_view line = message.substr(0, message.find('\n'));
   if (line.size() <= kRoom) return shown(line);
-  std::size_t end = kRoom;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;  // whole letters
-  return shown(line.substr(0, end)) + "...";
+  return shown(base::beginning(line, kRoom)) + "...";
 }
 
 Result<versions::Added> add_to(Repository& repository, const std::vector<std::string>& paths) {
@@ -68,6 +68,22 @@ void list_changes(const std::vector<versions::FileChange>& changes, JsonArray& j
   }
   if (shown_count > kShownPathsMax)
     text += fmt::format("{}... and {} more\n", indent, shown_count - kShownPathsMax);
+}
+
+std::string_view change_word(versions::ChangeKind kind) {
+  switch (kind) {
+    case versions::ChangeKind::kNew:
+      return "new";
+    case versions::ChangeKind::kModified:
+      return "modified";
+    case versions::ChangeKind::kDeleted:
+      return "deleted";
+    case versions::ChangeKind::kOverwritten:
+      return "overwritten";
+    case versions::ChangeKind::kIgnored:
+      return "ignored";
+  }
+  return "";
 }
 
 // Whether a branch or tag, or HEAD, comes from it.
@@ -177,15 +193,19 @@ Result<Said> status() {
   const auto index = TRY(versions::WorkIndex::load(versions::index_file(repository)));
   const auto changes = TRY(versions::find_changes(repository, index));
   if (!changes.empty()) text += "not added yet:\n";
+  bool is_overwritten = false;
   for (const versions::WorkChange& change : changes) {
-    const std::string_view word = change.kind == versions::ChangeKind::kNew        ? "new"
-                                  : change.kind == versions::ChangeKind::kModified ? "modified"
-                                                                                   : "deleted";
+    const std::string_view word = change_word(change.kind);
+    is_overwritten = is_overwritten || change.kind == versions::ChangeKind::kOverwritten;
     if (changed.size() < kShownPathsMax)
-      text += fmt::format("  {:8} {}\n", word, shown(change.path));
+      text += fmt::format("  {:11} {}\n", word, shown(change.path));
     changed.emplace_back(JsonObject{
         {"path", versions::shown_name(change.path, versions::For::kJson)}, {"change", word}});
   }
+  if (is_overwritten)
+    text +=
+        "  overwritten: a link of the cache was written into; `slipway data unprotect PATH` keeps "
+        "what is there, `slipway data restore PATH` brings back what was\n";
   if (changed.size() > kShownPathsMax)
     text += fmt::format("  ... and {} more\n", changed.size() - kShownPathsMax);
   if (staged.empty() && changes.empty() && head.commit) text += "nothing has changed\n";
@@ -206,9 +226,11 @@ Result<Said> log(const std::string& from, std::size_t limit) {
         JsonArray of;
         for (const std::string& name : names[named.digest]) of.emplace_back(name);
         object["names"] = of;
+        const bool is_expired = versions::is_expired(repository.packs(), named.digest);
+        object["expired"] = is_expired;
         commits.emplace_back(object);
         object["commit"] = shown(named.digest);
-        object["size"] = in_bytes(named.commit.bytes);
+        object["size"] = is_expired ? "removed by gc" : in_bytes(named.commit.bytes);
         object["author"] = shown(named.commit.author);
         object["message"] = first_line(named.commit.message);
         object["names"] = fmt::format("{}", fmt::join(names[named.digest], " "));
@@ -234,7 +256,7 @@ Result<Said> diff(const std::string& from, const std::string& to, bool tell_by_e
     changes = TRY(versions::diff_to_work(repository, before));
   } else {
     const auto files = [&](const Digest& commit) -> Result<std::vector<versions::File>> {
-      return versions::list_files(packs, TRY(versions::read_commit(packs, commit)).folder);
+      return versions::list_files(packs, TRY(versions::folder_of(packs, commit)));
     };
     changes = versions::diff_files(TRY(files(before)), TRY(files(TRY(repository.resolve(to)))));
   }
@@ -254,9 +276,29 @@ Result<Said> diff(const std::string& from, const std::string& to, bool tell_by_e
               tell_by_exit_code && !changes.empty() ? kFailed : kOk};
 }
 
+Said say_checked_out(std::string_view what, const versions::CheckedOut& done) {
+  std::string text =
+      fmt::format("{}: {} files written{}, {} removed\n", what, done.written,
+                  done.linked == 0 ? "" : fmt::format(" ({} as links of the cache)", done.linked),
+                  done.removed);
+  JsonArray renewed;
+  for (const std::string& path : done.renewed) {
+    renewed.emplace_back(versions::shown_name(path, versions::For::kJson));
+    if (renewed.size() <= kShownPathsMax)
+      text += fmt::format("the cache's file had been written into and is anew: {}\n", shown(path));
+  }
+  return {{{"written", done.written},
+           {"removed", done.removed},
+           {"bytes", done.bytes},
+           {"linked", done.linked},
+           {"renewed", std::move(renewed)}},
+          std::move(text)};
+}
+
 Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
   Progress progress("files", std::nullopt);
-  const auto options = checkout_options(flags.force, progress);
+  auto options = checkout_options(flags.force, progress);
+  if (flags.relink) options.kept = versions::CheckoutOptions::Kept::kAnew;
   versions::CheckedOut done;
   std::string what, left_behind;
   if (!flags.path.empty()) {
@@ -297,9 +339,79 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
           "branch NAME {0}` keeps it\n",
           shown(*before.commit));
   }
-  return Said{{{"written", done.written}, {"removed", done.removed}, {"bytes", done.bytes}},
-              fmt::format("{}: {} files written, {} removed\n{}", what, done.written, done.removed,
-                          left_behind)};
+  Said said = say_checked_out(what, done);
+  said.text += left_behind;
+  return said;
+}
+
+Result<Said> restore(Repository& repository, const RestoreFlags& flags) {
+  Progress progress("files", std::nullopt);
+  versions::RestoreOptions options{.work = flags.work || !flags.staged,
+                                   .index = flags.staged,
+                                   .from = {},
+                                   .checkout = checkout_options(true, progress)};
+  if (!flags.source.empty()) options.from = TRY(repository.resolve(flags.source));
+  versions::CheckedOut all;
+  for (const std::string& path : flags.paths) {
+    versions::CheckedOut done =
+        TRY(versions::restore(repository, TRY(versions::path_in(repository, path)), options));
+    all.written += done.written;
+    all.removed += done.removed;
+    all.bytes += done.bytes;
+    all.linked += done.linked;
+    for (std::string& renewed : done.renewed) all.renewed.push_back(std::move(renewed));
+  }
+  return say_checked_out(flags.staged && !flags.work ? "no longer to be committed" : "restored",
+                         all);
+}
+
+Result<Said> unprotect(Repository& repository, const std::vector<std::string>& paths) {
+  std::uint64_t files = 0;
+  for (const std::string& path : paths)
+    files += TRY(versions::unprotect(repository, TRY(versions::path_in(repository, path))));
+  return Said{{{"files", files}}, fmt::format("{} files may be written to\n", files)};
+}
+
+Result<Said> check_ignore(const std::vector<std::string>& paths) {
+  const Repository repository = TRY(repository_here());
+  const auto as_json = [](std::string_view name) {
+    return versions::shown_name(name, versions::For::kJson);
+  };
+  JsonArray list;
+  std::string text;
+  for (const std::string& path : paths) {
+    const std::string relative = TRY(versions::path_in(repository, path));
+    std::error_code ec;
+    const auto status = std::filesystem::symlink_status(repository.top() / relative, ec);
+    const bool is_folder = path.ends_with('/') || std::filesystem::is_directory(status);
+    const auto ignored = TRY(versions::Ignores::find_for(repository.top(), relative, is_folder));
+    if (!ignored) continue;
+    text += fmt::format("{}:{}:{}\t{}\n", shown(ignored->file), ignored->rule.line,
+                        shown(ignored->rule.text), shown(path));
+    list.emplace_back(JsonObject{{"path", as_json(path)},
+                                 {"file", as_json(ignored->file)},
+                                 {"line", ignored->rule.line},
+                                 {"pattern", as_json(ignored->rule.text)},
+                                 {"ignored", as_json(ignored->path)}});
+  }
+  const int exit_code = list.empty() ? kFailed : kOk;
+  return Said{{{"ignored", std::move(list)}}, std::move(text), exit_code};
+}
+
+Result<Said> config(Repository& repository, const std::string& key, const std::string& value) {
+  constexpr std::string_view kCacheType = "cache.type";
+  if (!key.empty() && key != kCacheType)
+    return base::error(Code::kInvalidArgument, "no such setting: {}; there is {}", key, kCacheType);
+  if (!value.empty()) TRY(repository.set_cache_types(TRY(versions::parse_cache_types(value))));
+  std::vector<std::string_view> types;
+  for (const versions::CacheType type : TRY(repository.cache_types()))
+    types.push_back(versions::cache_type_name(type));
+  const std::string is = fmt::format("{}", fmt::join(types, ","));
+  return Said{{{std::string(kCacheType), is}},
+              fmt::format("{}: {}\n{}", kCacheType, is,
+                          value.empty() ? ""
+                                        : "`slipway data checkout HEAD --relink` makes what is "
+                                          "checked out anew so\n")};
 }
 
 Result<Said> refs(Repository& repository, RefKind kind, const RefFlags& flags) {
@@ -332,13 +444,25 @@ Result<Said> refs(Repository& repository, RefKind kind, const RefFlags& flags) {
               fmt::format("{} is {}\n", flags.name, shown(commit))};
 }
 
-Result<Said> gc(Repository& repository) {
-  const versions::Compacted done = TRY(versions::collect_garbage(repository));
-  return Said{{{"objects_removed", done.objects_removed},
-               {"bytes_freed", done.bytes_freed},
-               {"packs_rewritten", done.packs_rewritten}},
-              fmt::format("{} objects removed, {} freed\n", done.objects_removed,
-                          in_bytes(done.bytes_freed))};
+Said say_collected(const versions::Compacted& done, bool is_dry_run, std::string_view where) {
+  JsonObject json = versions::to_json(done);
+  json["dry_run"] = is_dry_run;
+  return {std::move(json),
+          fmt::format("{}: {} objects {}removed, {} freed{}\n", where, done.objects_removed,
+                      is_dry_run ? "would be " : "", in_bytes(done.bytes_freed),
+                      done.versions_expired == 0
+                          ? ""
+                          : fmt::format("; files of {} versions", done.versions_expired))};
+}
+
+Result<Said> gc(Repository& repository, const GcFlags& flags,
+                const versions::MissingThere& missing_there) {
+  const versions::GcOptions options{
+      .keep = versions::keep_policy(flags.keep_last, flags.keep_days, base::SystemClock().now()),
+      .loses_unpushed = flags.force,
+      .missing_there = missing_there,
+      .mode = flags.dry_run ? versions::GcMode::kDryRun : versions::GcMode::kDo};
+  return say_collected(TRY(versions::collect_garbage(repository, options)), flags.dry_run, "here");
 }
 
 }  // namespace slipway::cli

@@ -153,19 +153,27 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
                          ? fmt::format("{} has {} already\n", name, head.branch)
                          : fmt::format("{} {} is {}: {} objects, {} sent\n", name, head.branch,
                                        shown(*head.commit), moved.objects, in_bytes(moved.bytes));
+  bool is_all = true;
   for (const versions::Ref& tag : TRY(repository.refs())) {
     if (tag.kind != RefKind::kTag || find(RefKind::kTag, tag.name) == tag.commit) continue;
     if (!TRY(versions::is_ancestor(repository.packs(), tag.commit, *head.commit))) continue;
-    TRY(exchange.move_ref(RefKind::kTag, tag.name, find(RefKind::kTag, tag.name), tag.commit,
-                          force));
-    text += fmt::format("tag {} is {}\n", tag.name, shown(tag.commit));
+    const Result<void> moved_tag = exchange.move_ref(
+        RefKind::kTag, tag.name, find(RefKind::kTag, tag.name), tag.commit, force);
+    if (!moved_tag && moved_tag.error().code == Code::kUnavailable) return moved_tag.error();
+    is_all = is_all && moved_tag;
+    text += moved_tag ? fmt::format("tag {} is {}\n", tag.name, shown(tag.commit))
+                      : fmt::format(
+                            "tag {0} is not there: {1}; `slipway data tag -d {0}` drops "
+                            "it here\n",
+                            tag.name, moved_tag.error().message);
   }
   return Said{{{"repository", name},
                {"branch", head.branch},
                {"commit", versions::to_hex(*head.commit)},
                {"objects", moved.objects},
                {"bytes", moved.bytes}},
-              std::move(text)};
+              std::move(text),
+              is_all ? kOk : kFailed};
 }
 
 Result<Said> pull(Repository& repository, const Context& context, const std::string& given,
@@ -227,6 +235,32 @@ Result<Said> clone(const Context& context, const std::string& name, const std::s
   return checkout(repository, {.target = ref});
 }
 
+Result<versions::MissingThere> missing_there(Repository& repository, const Context& context) {
+  const std::string name = TRY(repository.remote());
+  if (name.empty()) return versions::MissingThere();
+  return versions::MissingThere([&, name](const std::vector<Digest>& digests) {
+    return Exchange(context, repository, name, [](std::uint64_t, std::uint64_t) {})
+        .missing_there(digests);
+  });
+}
+
+Result<Said> gc_there(Repository& repository, const Context& context, const GcFlags& flags) {
+  const std::string name = TRY(remote_name(repository, ""));
+  JsonObject body{{"dry_run", flags.dry_run}};
+  if (flags.keep_last) body["keep_last"] = *flags.keep_last;
+  if (flags.keep_days) body["keep_days"] = *flags.keep_days;
+  const Json reply =
+      TRY(Client(context).post(path_of("/slipway/v1/data/{}", {name}) + "/gc", body));
+  const auto count = [&](std::string_view member) {
+    return member_at(reply, member).to_number<std::uint64_t>();
+  };
+  return say_collected({.objects_removed = count("objects_removed"),
+                        .bytes_freed = count("bytes_freed"),
+                        .packs_rewritten = count("packs_rewritten"),
+                        .versions_expired = count("versions_expired")},
+                       flags.dry_run, name);
+}
+
 Result<Said> repositories(const Context& context) {
   const Json reply = TRY(Client(context).get("/slipway/v1/data"));
   JsonArray rows;
@@ -276,6 +310,26 @@ Result<Said> verify(Repository& repository, const Context& context, bool repairs
     missing = TRY(versions::find_missing(repository));
     is_whole = missing.empty();
   }
+  auto links = TRY(versions::verify_links(repository));
+  for (const versions::DamagedLink& damage : links) {
+    JsonArray paths;
+    for (const std::string& path : damage.links)
+      paths.emplace_back(versions::shown_name(path, versions::For::kJson));
+    text +=
+        fmt::format("{}: {} of the cache{}\n", damage.is_edited ? "edited" : "damaged", damage.file,
+                    damage.links.empty() ? "" : ", which is " + shown(damage.links.front()));
+    damages.emplace_back(JsonObject{{"file", damage.file}, {"links", std::move(paths)}});
+  }
+  if (repairs && !links.empty() && is_whole) {
+    auto options = checkout_options(true, progress);
+    options.kept = versions::CheckoutOptions::Kept::kAnew;
+    TRY(versions::replace_links(repository, links, options));
+    text += fmt::format(
+        "{} files of the cache put right, their links made anew unless they were edited\n",
+        links.size());
+    links.clear();
+  }
+  is_whole = is_whole && links.empty();
   if (!missing.empty()) text += fmt::format("incomplete: {}\n", missing);
   if (is_whole) {
     text += "whole\n";

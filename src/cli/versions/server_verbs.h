@@ -13,6 +13,12 @@ Result<Said> push(versions::Repository& repository, const Context& context, cons
                   bool force);
 Result<Said> pull(versions::Repository& repository, const Context& context, const std::string& name,
                   bool force);
+// gc of the repository on the server.
+// Asks the server of the repository, if it has one. Both must outlive what is given.
+Result<versions::MissingThere> missing_there(versions::Repository& repository,
+                                             const Context& context);
+Result<Said> gc_there(versions::Repository& repository, const Context& context,
+                      const GcFlags& flags);
 Result<Said> repositories(const Context& context);
 // `folder` empty: `name`; `version` empty: the branch main, or the only one.
 Result<Said> clone(const Context& context, const std::string& name, const std::string& folder,

@@ -91,8 +91,33 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
   one->add_option("--path", checkouts->path, "Only this file or folder; HEAD stays");
   one->add_flag("-b,--branch", checkouts->make_branch, "Begin a branch of that name here");
   one->add_flag("--force", checkouts->force, "Also where changes are lost");
+  one->add_flag("--relink", checkouts->relink, "Make files that are as they should be anew, too");
   runs(one,
        [checkouts] { return changing([&](Repository& r) { return checkout(r, *checkouts); }); });
+
+  auto restores = std::make_shared<RestoreFlags>();
+  one = verb("restore", "Put back files as they were added, or take back what was added");
+  one->add_option("paths", restores->paths)->required();
+  one->add_option("-s,--source", restores->source, "As this version has them");
+  one->add_flag("-S,--staged", restores->staged, "What is to be committed, as HEAD has it");
+  one->add_flag("-W,--worktree", restores->work, "With --staged: the files as well");
+  runs(one, [restores] { return changing([&](Repository& r) { return restore(r, *restores); }); });
+
+  one = verb("unprotect", "Make read-only links of the cache files that may be written to");
+  one->add_option("paths", *paths)->required();
+  runs(one, [paths] { return changing([&](Repository& r) { return unprotect(r, *paths); }); });
+
+  one = verb("check-ignore", "Which rule of .slipwayignore ignores a path; 1 when none does");
+  one->add_option("paths", *paths)->required();
+  runs(one, [paths] { return check_ignore(*paths); });
+
+  auto setting = std::make_shared<std::pair<std::string, std::string>>();
+  one = verb("config", "Settings: cache.type reflink,hardlink,copy (the first that works)");
+  one->add_option("key", setting->first);
+  one->add_option("value", setting->second);
+  runs(one, [setting] {
+    return changing([&](Repository& r) { return config(r, setting->first, setting->second); });
+  });
 
   for (const RefKind kind : {RefKind::kBranch, RefKind::kTag}) {
     const bool is_tag = kind == RefKind::kTag;
@@ -134,8 +159,25 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
     return clone(context, remotes->name, remotes->folder, remotes->version);
   });
 
-  runs(verb("gc", "Remove content that no version has"),
-       [] { return changing([](Repository& r) { return gc(r); }); });
+  auto collects = std::make_shared<GcFlags>();
+  one = verb("gc", "Remove content that no version has, and files of old versions");
+  one->add_option("--keep-last", collects->keep_last, "Files of so many versions of each branch")
+      ->check(CLI::Range(std::int64_t{0}, versions::kKeptMax));
+  one->add_option("--keep-days", collects->keep_days, "Files of versions not older than that")
+      ->check(CLI::Range(std::int64_t{0}, versions::kKeptMax));
+  one->add_flag("-n,--dry-run", collects->dry_run, "Only say what would be removed");
+  one->add_flag("-c,--cloud", collects->cloud, "Also on the server, for everybody");
+  one->add_flag("--force", collects->force, "Also files that no server has");
+  runs(one, [collects, &context] {
+    return changing([&](Repository& r) -> Result<Said> {
+      Said here = TRY(gc(r, *collects, TRY(missing_there(r, context))));
+      if (!collects->cloud) return here;
+      const Said there = TRY(gc_there(r, context, *collects));
+      here.json["cloud"] = there.json;
+      here.text += there.text;
+      return here;
+    });
+  });
 
   auto repairs = std::make_shared<bool>(false);
   one = verb("verify", "Read everything and compare it with its digests; 1 when it isn't whole");

@@ -104,4 +104,10 @@ double chance_per_window(const AlarmBudget& budget, std::size_t rules, const Ale
   return std::min(kChanceMax, share);
 }
 
+double chance_of_detector(const AlarmBudget& budget, std::size_t rules, const DetectorRule& rule) {
+  if (!budget.covers(rule)) return kChanceMax;
+  return std::min(kChanceMax,
+                  budget.false_pages / static_cast<double>(std::max<std::size_t>(rules, 1)));
+}
+
 }  // namespace slipway::monitor

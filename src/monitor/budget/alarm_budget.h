@@ -2,9 +2,11 @@
 // slipway.yaml. Pure functions.
 //
 // Each rule without a threshold (budget/unusual.h) gets an equal part, and spreads it over its
-// windows. However the rules depend on each other, the expected number of false pages is then at
-// most the budget: expectations add up. A false discovery rate would promise less: the more true
-// pages there are, the more false ones it lets through.
+// windows; so does each detector that holds its chance however long it watches and doesn't say
+// which: its part is the chance of ever paging falsely until it pages. However the rules depend on
+// each other, the expected number of false pages is then at most the budget: expectations add up. A
+// false discovery rate would promise less: the more true pages there are, the more false ones it
+// lets through.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +30,7 @@ struct AlarmBudget {
 
   bool covers(const std::string& severity, const std::vector<std::string>& to) const;
   bool covers(const AlertRule& rule) const { return covers(rule.severity, rule.routes); }
+  bool covers(const DetectorRule& rule) const { return covers(rule.severity, rule.routes); }
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that it is read back
   bool operator==(const AlarmBudget&) const = default;
 };
@@ -46,5 +49,6 @@ double days_of(WindowKind kind);
 // the budget is, have at most kChanceMax.
 constexpr double kChanceMax = 0.01;
 double chance_per_window(const AlarmBudget& budget, std::size_t rules, const AlertRule& rule);
+double chance_of_detector(const AlarmBudget& budget, std::size_t rules, const DetectorRule& rule);
 
 }  // namespace slipway::monitor

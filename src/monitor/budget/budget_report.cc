@@ -4,7 +4,12 @@
 
 namespace slipway::monitor {
 
+bool BudgetReport::Line::has_part() const {
+  return detector ? detector->shares_budget() : rule && rule->unusual;
+}
+
 std::optional<double> BudgetReport::Line::false_pages(const AlarmBudget& budget) const {
+  if (detector && has_part()) return chance;
   if (!rule) return std::nullopt;
   const double windows = days_of(budget.per) / days_of(rule->window);
   if (rule->unusual) return chance * windows;
@@ -13,10 +18,10 @@ std::optional<double> BudgetReport::Line::false_pages(const AlarmBudget& budget)
 }
 
 std::string BudgetReport::Line::state() const {
+  if (detector) return has_part() ? "detector" : "detector, beside the budget";
   if (!rule) return "";
   if (!rule->unusual) {
-    const bool is_learning = !chance_of_threshold && can_be_learned(rule->window);
-    return is_learning ? "threshold, learning" : "threshold";
+    return chance_of_threshold ? "threshold" : "threshold, learning";
   }
   if (!next) {
     return fmt::format("learning: {} of {} windows", learned_from, windows_needed(rule->window));
@@ -37,8 +42,7 @@ JsonObject BudgetReport::Line::to_json(const AlarmBudget& budget) const {
   const auto expected = false_pages(budget);
   object["false_pages"] = expected ? Json(*expected) : Json(nullptr);
   object["learned_from"] = learned_from;
-  object["needed"] =
-      rule && can_be_learned(rule->window) ? Json(windows_needed(rule->window)) : Json(nullptr);
+  object["needed"] = rule ? Json(windows_needed(rule->window)) : Json(nullptr);
   object["next"] = next ? Json(next->bounds()) : Json(nullptr);
   JsonArray counted;
   for (const std::int64_t number : pages) counted.emplace_back(number);
@@ -58,7 +62,7 @@ JsonObject BudgetReport::to_json() const {
     rules.push_back(line.to_json(budget));
     if (!line.counts) continue;
     const double expected = line.false_pages(budget).value_or(0);
-    (line.rule && line.rule->unusual ? allotted : of_thresholds) += expected;
+    (line.has_part() ? allotted : of_thresholds) += expected;
     for (std::size_t i = 0; i < line.pages.size(); ++i) pages[i] += line.pages[i];
   }
   for (const base::Timestamp start : periods) starts.emplace_back(types::to_rfc3339(start));

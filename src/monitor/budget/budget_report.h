@@ -21,7 +21,8 @@ struct BudgetReport {
     std::string monitor, alert;
     std::optional<AlertRule> rule;  // unset: not an alert of a monitor (any more)
     bool counts = false;            // among the pages
-    double chance = 0;              // per window, of a rule without a threshold
+    std::optional<DetectorRule> detector;
+    double chance = 0;  // per window, of a rule without a threshold; ever, of a detector
     std::int64_t learned_from = 0;
     std::optional<Band> next;    // of a rule without a threshold, once it knows what is usual
     std::optional<Band> newest;  // what was said of its newest window
@@ -29,6 +30,7 @@ struct BudgetReport {
     std::optional<double> chance_of_threshold;
     std::vector<std::int64_t> pages;  // in each period, the newest first
 
+    bool has_part() const;  // of the budget
     // Expected of it in a period of the budget although nothing is the matter; unset: not known.
     std::optional<double> false_pages(const AlarmBudget& budget) const;
     std::string state() const;  // "learning: 12 of 21 windows", "usual", ...

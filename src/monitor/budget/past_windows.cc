@@ -9,10 +9,12 @@ Result<std::vector<WatchedWindow>> PastWindows::known(const AlertRule& rule,
                                                       base::Timestamp since) {
   std::vector<WatchedWindow> known;
   for (std::size_t i = 0; std::ssize(known) < kPastWindowsMax; ++i) {
-    if (i == windows_.size() && !TRY(read_on(kPastWindowsMax))) break;
+    while (i == windows_.size() && TRY(read_on(kPastWindowsMax))) continue;
+    if (i == windows_.size()) break;
     const Past& past = windows_[i];
     if (past.window.start < since) break;
-    const WatchedWindow watched = watched_window(rule, past.window, past.live);
+    WatchedWindow watched = watched_window(rule, past.window, past.live);
+    watched.hour = hour_;
     if (std::isfinite(watched.value)) known.push_back(watched);
   }
   std::reverse(known.begin(), known.end());
@@ -25,23 +27,26 @@ Result<std::optional<VariantResult>> PastWindows::newest() {
 }
 
 Result<bool> PastWindows::read_on(std::int64_t most) {
-  const std::size_t read_before = windows_.size();
   // Whatever waits is newer than all that was judged.
-  if (!has_read_waiting_) TRY(read("monitor_estimates", INT64_MAX));
+  bool has_read = !has_read_waiting_ && TRY(read("monitor_estimates", INT64_MAX));
   has_read_waiting_ = true;
-  TRY(read("monitor_windows", most));
-  return windows_.size() != read_before;
+  if (TRY(read("monitor_windows", most))) has_read = true;
+  return has_read;
 }
 
-Result<void> PastWindows::read(const char* table, std::int64_t most) {
+// False: there are none.
+Result<bool> PastWindows::read(const char* table, std::int64_t most) {
   Result<void> parsed;
+  const base::Timestamp before = before_;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         fmt::format("SELECT window_start, window_end, result FROM {} WHERE workspace = ? AND "
                     "monitor = ? AND window_kind = ? AND variant = 'live' AND window_start < ? AND "
-                    "result IS NOT NULL ORDER BY window_start DESC LIMIT ?",
-                    table),
-        {workspace_, monitor_, window_name(kind_), before_, most}, [&](const store::Row& row) {
+                    "result IS NOT NULL {} ORDER BY window_start DESC LIMIT ?",
+                    table, near_hour_),
+        {workspace_, monitor_, window_name(kind_), before, most}, [&](const store::Row& row) {
+          before_ = row.time(0);
+          if (calendar_ && calendar_->hour_of_day(before_) != hour_) return;
           const auto object = base::parse_json_object(row.text(2));
           auto live = object ? VariantResult::from_json(*object) : object.error();
           if (live) {
@@ -52,8 +57,13 @@ Result<void> PastWindows::read(const char* table, std::int64_t most) {
         });
   }));
   TRY(std::move(parsed));
-  if (!windows_.empty()) before_ = windows_.back().window.start;
-  return {};
+  return before_ != before;
+}
+
+std::string near_hour(base::Timestamp time) {
+  constexpr std::int64_t kHour = 3'600'000'000;
+  return fmt::format("AND (window_start / {} + {}) % 24 IN (0, 1, 23)", kHour,
+                     24 - time.micros / kHour % 24);
 }
 
 }  // namespace slipway::monitor

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "monitor/alert_policy.h"
+#include "monitor/budget/alarm_budget.h"
 #include "monitor/budget/usual.h"
 #include "monitor/metrics.h"
 #include "types/timestamp.h"
@@ -14,7 +15,7 @@
 namespace slipway::monitor {
 namespace {
 
-constexpr double kJumpShare = 0.5;               // of the chance; the rest is for drifts
+constexpr double kDriftShare = 0.5;              // of the chance; the rest is for jumps
 constexpr double kMemory = 0.2;                  // the newest window's weight in the running mean
 constexpr double kDriftSlack = 1.4;              // of its variance: correlations are known roughly
 constexpr double kDeviationMax = 3;              // one window counts as at most so far out in it
@@ -26,8 +27,8 @@ double normal_limit(double chance) {
   return std::numbers::sqrt2 * boost::math::erfc_inv(std::clamp(2 * chance, 1e-300, 2 - 1e-15));
 }
 
-// Windows of a kind are about so long.
-std::int64_t step_of(WindowKind kind, base::Timestamp start) {
+// Windows of a kind are about so long. Hours of the same hour of the day are a day apart.
+std::int64_t step_of(WindowKind kind, base::Timestamp start, int hour) {
   // So that both midnights of a zone with daylight saving, 12 and 13 hours before, round to one
   // day.
   constexpr double kMiddle = 1.0 / 16;
@@ -36,7 +37,7 @@ std::int64_t step_of(WindowKind kind, base::Timestamp start) {
       kMiddle;
   switch (kind) {
     case WindowKind::kHour:
-      return static_cast<std::int64_t>(std::floor(days * 24));
+      return std::llround(days - hour / 24.0);
     case WindowKind::kDay:
       return std::llround(days);
     case WindowKind::kWeek:
@@ -48,7 +49,7 @@ std::int64_t step_of(WindowKind kind, base::Timestamp start) {
 }
 
 std::vector<Observation> learnable(const AlertRule& rule, const std::vector<WatchedWindow>& past,
-                                   const std::vector<Band>& bands) {
+                                   const std::vector<Band>& bands, int hour) {
   constexpr base::Timestamp kEver{INT64_MIN};
   const base::Timestamp since = bands.empty() ? kEver : bands.back().since.value_or(kEver);
   std::set<base::Timestamp> out;
@@ -60,9 +61,9 @@ std::vector<Observation> learnable(const AlertRule& rule, const std::vector<Watc
   std::vector<Observation> observations;
   std::optional<std::int64_t> seen;  // the step of the window before, learned from or not
   for (const WatchedWindow& window : past) {
-    if (window.window.start < since) continue;
+    if (window.window.start < since || window.hour != hour) continue;
     if (!std::isfinite(window.value)) continue;
-    const std::int64_t step = step_of(rule.window, window.window.start);
+    const std::int64_t step = step_of(rule.window, window.window.start, hour);
     for (std::int64_t left_out = seen ? *seen + 1 : step; window.follows_silence && left_out < step;
          ++left_out)
       observations.push_back({left_out, 0, 1});
@@ -78,16 +79,19 @@ std::vector<Observation> learnable(const AlertRule& rule, const std::vector<Watc
 }
 
 std::optional<Usual> learn(const AlertRule& rule, const std::vector<Observation>& observations) {
-  if (!can_be_learned(rule.window) || std::ssize(observations) < windows_needed(rule.window))
-    return std::nullopt;
+  if (std::ssize(observations) < windows_needed(rule.window)) return std::nullopt;
   // What begins slowly would otherwise be learned before it shows.
   const auto held =
       std::min<std::ptrdiff_t>(kHeldBack, std::ssize(observations) - windows_needed(rule.window));
   Usual usual =
       Usual::learn(scale_of(rule.metric), {observations.begin(), observations.end() - held},
-                   rule.window == WindowKind::kDay ? 7 : 0);
+                   days_of(rule.window) <= 1 ? 7 : 0);
   usual.follow(observations.back());
   return usual;
+}
+
+double drift_share(const AlertRule& rule) {
+  return rule.window == WindowKind::kHour ? 0 : kDriftShare;
 }
 
 int sides(const AlertRule& rule) { return rule.unusual == Unusual::kBoth ? 2 : 1; }
@@ -112,6 +116,32 @@ void add_bounds(const AlertRule& rule, const Usual& usual, const Expected& expec
   if (rule.unusual != Unusual::kHigh) band.low = usual.value_at(expected, -limit);
   if (rule.unusual != Unusual::kLow) band.high = usual.value_at(expected, limit);
   band.learned_from = usual.learned_from();
+}
+
+// Takes the window into the running mean; how far out that is then, in multiples of its bound.
+double add_drift(const AlertRule& rule, const Usual& usual, double distance, double chance,
+                 Band& band) {
+  const double deviation =
+      std::clamp(normal_limit(usual.chance_above(distance)), -kDeviationMax, kDeviationMax);
+  band.drift = (1 - kMemory) * band.drift + kMemory * deviation;
+  band.drift_windows += 1;
+  const double forgotten = std::pow(1 - kMemory, static_cast<double>(band.drift_windows));
+  const double variance =
+      kDriftSlack * kMemory / (2 - kMemory) * (1 - forgotten * forgotten) +
+      (1 - forgotten) * (1 - forgotten) / static_cast<double>(usual.learned_from());
+  return on_the_side(rule, band.drift) / std::sqrt(variance) /
+         normal_limit(chance * drift_share(rule) / sides(rule));
+}
+
+// Windows of that hour from `since` on of which something was said.
+std::int64_t judged_since(const std::vector<WatchedWindow>& past, const std::vector<Band>& bands,
+                          int hour, base::Timestamp since) {
+  std::set<base::Timestamp> judged;
+  for (const Band& band : bands) judged.insert(band.window_start);
+  return std::count_if(past.begin(), past.end(), [&](const WatchedWindow& window) {
+    return window.hour == hour && window.window.start >= since &&
+           judged.contains(window.window.start);
+  });
 }
 
 const char* how_name(Departure how) {
@@ -143,18 +173,18 @@ WatchedWindow watched_window(const AlertRule& rule, const Window& window,
   return watched;
 }
 
-std::int64_t windows_needed(WindowKind kind) { return kind == WindowKind::kDay ? 21 : 12; }
+std::int64_t windows_needed(WindowKind kind) { return days_of(kind) <= 1 ? 21 : 12; }
 
 UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
                              const std::vector<WatchedWindow>& past, const std::vector<Band>& bands,
                              const WatchedWindow& window) {
-  const std::vector<Observation> observations = learnable(rule, past, bands);
+  const std::vector<Observation> observations = learnable(rule, past, bands, window.hour);
   UnusualVerdict verdict;
   const auto usual = learn(rule, observations);
   if (!usual) return verdict;
-  const std::int64_t step = step_of(rule.window, window.window.start);
+  const std::int64_t step = step_of(rule.window, window.window.start, window.hour);
   const Expected expected = usual->expect(std::max(step, usual->last_step() + 1), window.rows);
-  const double jump_limit = usual->limit(chance * kJumpShare / sides(rule));
+  const double jump_limit = usual->limit(chance * (1 - drift_share(rule)) / sides(rule));
   const double distance = usual->distance(expected, window.value);
   Band band{.window_start = window.window.start, .value = window.value, .chance = chance};
   add_bounds(rule, *usual, expected, jump_limit, band);
@@ -166,16 +196,8 @@ UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
     band.drift = before->drift;
     band.drift_windows = before->drift_windows;
   }
-  const double deviation =
-      std::clamp(normal_limit(usual->chance_above(distance)), -kDeviationMax, kDeviationMax);
-  band.drift = (1 - kMemory) * band.drift + kMemory * deviation;
-  band.drift_windows += 1;
-  const double forgotten = std::pow(1 - kMemory, static_cast<double>(band.drift_windows));
-  const double drift_variance =
-      kDriftSlack * kMemory / (2 - kMemory) * (1 - forgotten * forgotten) +
-      (1 - forgotten) * (1 - forgotten) / static_cast<double>(usual->learned_from());
-  const double drift_reach = on_the_side(rule, band.drift) / std::sqrt(drift_variance) /
-                             normal_limit(chance * (1 - kJumpShare) / sides(rule));
+  const double drift_reach =
+      drift_share(rule) > 0 ? add_drift(rule, *usual, distance, chance, band) : 0;
 
   const Departure was = before == nullptr ? Departure::kNone : before->how;
   if (was == Departure::kJump) {
@@ -194,9 +216,7 @@ UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
     if (was != Departure::kNone) band.drift = 0, band.drift_windows = 0;
   } else {
     if (was == Departure::kNone) band.out_since = window.window.start;
-    const auto judged_out = std::count_if(bands.begin(), bands.end(), [&](const Band& judged) {
-      return judged.window_start >= *band.out_since;
-    });
+    const std::int64_t judged_out = judged_since(past, bands, window.hour, *band.out_since);
     if (judged_out + 1 >= windows_needed(rule.window)) {
       // It stays: from now on it is what is usual.
       band.how = Departure::kNone;
@@ -213,28 +233,31 @@ UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
 }
 
 std::int64_t learnable_windows(const AlertRule& rule, const std::vector<WatchedWindow>& past,
-                               const std::vector<Band>& bands) {
-  return std::ssize(learnable(rule, past, bands));
+                               const std::vector<Band>& bands, int hour) {
+  return std::ssize(learnable(rule, past, bands, hour));
 }
 
 std::optional<Band> next_bounds(const AlertRule& rule, double chance,
                                 const std::vector<WatchedWindow>& past,
-                                const std::vector<Band>& bands, base::Timestamp next_start) {
-  const auto usual = learn(rule, learnable(rule, past, bands));
+                                const std::vector<Band>& bands, base::Timestamp next_start,
+                                int hour) {
+  const auto usual = learn(rule, learnable(rule, past, bands, hour));
   if (!usual) return std::nullopt;
-  const std::int64_t step = std::max(step_of(rule.window, next_start), usual->last_step() + 1);
+  const std::int64_t step =
+      std::max(step_of(rule.window, next_start, hour), usual->last_step() + 1);
   Band band{.window_start = next_start, .chance = chance};
   add_bounds(rule, *usual, usual->expect(step, usual->usual_rows()),
-             usual->limit(chance * kJumpShare / sides(rule)), band);
+             usual->limit(chance * (1 - drift_share(rule)) / sides(rule)), band);
   return band;
 }
 
 std::optional<double> chance_of_threshold(const AlertRule& rule,
                                           const std::vector<WatchedWindow>& past,
-                                          base::Timestamp next_start) {
-  const auto usual = learn(rule, learnable(rule, past, {}));
+                                          base::Timestamp next_start, int hour) {
+  const auto usual = learn(rule, learnable(rule, past, {}, hour));
   if (!usual) return std::nullopt;
-  const std::int64_t step = std::max(step_of(rule.window, next_start), usual->last_step() + 1);
+  const std::int64_t step =
+      std::max(step_of(rule.window, next_start, hour), usual->last_step() + 1);
   const Expected expected = usual->expect(step, usual->usual_rows());
   if (rule.abs_over) {
     return usual->chance_above(usual->distance(expected, *rule.abs_over)) +

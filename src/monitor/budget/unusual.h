@@ -24,6 +24,7 @@ struct WatchedWindow {
   // It was judged by a server that left out windows without requests: where windows are missing
   // before it, nobody asked.
   bool follows_silence = false;
+  int hour = 0;  // of the day, of windows that are hours: they are learned from those of the same
 };
 
 enum class Departure {
@@ -57,7 +58,8 @@ struct Band {
 WatchedWindow watched_window(const AlertRule& rule, const Window& window,
                              const VariantResult& live);
 
-// Windows of a kind that must have been judged before a rule knows what is usual.
+// Windows of a kind that must have been judged before a rule knows what is usual; of hours, those
+// of the same hour of the day.
 std::int64_t windows_needed(WindowKind kind);
 // And at most so many, the newest, are learned from.
 constexpr std::int64_t kLearnedWindowsMax = 56;
@@ -68,24 +70,26 @@ struct UnusualVerdict {
   std::optional<Band> band;   // once it is learned
   bool is_new_usual = false;  // what stood out until now is what is usual from now on
 };
-// `past` and `bands`: of windows before, oldest first; the bands of this rule's metric. `chance` is
-// that of standing out although nothing is the matter. While windows stand out they aren't learned
-// from, and the alert stays open until one is well within the bounds; after windows_needed() of
-// them in a row they are what is usual.
+// `past` and `bands`: of windows before, oldest first; the bands of this rule's metric: those of
+// the windows that are learned from, and the newest. `chance` is that of standing out although
+// nothing is the matter. Half of it is for drifts, but of hours: their neighbours have too much in
+// common. While windows stand out they aren't learned from, and the alert stays open until one is
+// well within the bounds; after windows_needed() of them in a row they are what is usual.
 UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
                              const std::vector<WatchedWindow>& past, const std::vector<Band>& bands,
                              const WatchedWindow& window);
-// How many of them are there to learn from.
+// How many of them are there to learn from. `hour`: of the next window, of hours.
 std::int64_t learnable_windows(const AlertRule& rule, const std::vector<WatchedWindow>& past,
-                               const std::vector<Band>& bands);
+                               const std::vector<Band>& bands, int hour = 0);
 // The bounds of the next window, if it has as many rows as is usual. Nothing: still learning.
 std::optional<Band> next_bounds(const AlertRule& rule, double chance,
                                 const std::vector<WatchedWindow>& past,
-                                const std::vector<Band>& bands, base::Timestamp next_start);
+                                const std::vector<Band>& bands, base::Timestamp next_start,
+                                int hour = 0);
 // The chance that the next window is over a declared threshold although nothing is the matter.
 // Nothing: still learning, or it can't be learned.
 std::optional<double> chance_of_threshold(const AlertRule& rule,
                                           const std::vector<WatchedWindow>& past,
-                                          base::Timestamp next_start);
+                                          base::Timestamp next_start, int hour = 0);
 
 }  // namespace slipway::monitor

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "monitor/budget/alarm_budget.h"
 #include "monitor/budget/usual.h"
+#include "monitor/detectors/detector.h"
 
 namespace slipway::monitor {
 namespace {
@@ -129,6 +130,138 @@ TEST(UnusualSimulation, FalsePagesAreWithinTheBudget) {
     RecordProperty(calm.name, std::to_string(pages));
     printf("  %-26s %.1f false pages a week\n", calm.name, pages);
     EXPECT_LE(pages, 1 + 3 * std::sqrt(0.1)) << calm.name;
+  }
+}
+
+// Pages of a rule on hours, over so many days after it has learned. It is given what the monitor
+// hands over, the windows of that hour of the day with their bands and the newest band; or, as in a
+// rehearsal, those of all hours.
+enum class HandedOver { kThatHour, kAll };
+int pages_of_hours(double chance, int days, const Stream& values, Draws& draws,
+                   HandedOver handed = HandedOver::kThatHour) {
+  struct Hour {
+    std::vector<WatchedWindow> past;
+    std::vector<Band> bands;
+  };
+  std::vector<Hour> hours(24);
+  std::optional<Band> newest;
+  AlertRule watched = rule("auc", Unusual::kBoth);
+  watched.window = WindowKind::kHour;
+  int pages = 0;
+  bool is_open = false;
+  const std::int64_t learned = windows_needed(WindowKind::kHour);
+  for (int number = 0; number < (learned + days) * 24; ++number) {
+    Hour& hour = hours[handed == HandedOver::kAll ? 0 : static_cast<std::size_t>(number % 24)];
+    const base::Timestamp start{number * base::Duration::hours(1).micros};
+    const WatchedWindow window{.window = {start, start + base::Duration::hours(1)},
+                               .value = values(draws, number),
+                               .rows = 1000,
+                               .hour = number % 24};
+    std::vector<Band> bands = hour.bands;
+    if (newest && (bands.empty() || bands.back().window_start < newest->window_start))
+      bands.push_back(*newest);
+    const UnusualVerdict verdict = judge_unusual(watched, chance, hour.past, bands, window);
+    if (verdict.band) hour.bands.push_back(*(newest = verdict.band));
+    hour.past.push_back(window);
+    const bool fires = verdict.state == UnusualVerdict::State::kUnusual;
+    pages += fires && !is_open;
+    is_open = fires;
+  }
+  return pages;
+}
+
+// Detections of rows whose mean or rate is never beyond its bound.
+int pages_of_detector(const char* method, DetectorParameters parameters, double chance, int rows,
+                      const Stream& values, Draws& draws) {
+  parameters["alpha"] = chance;
+  const auto detector = MUST(make_detector(method, parameters));
+  int pages = 0;
+  for (int row = 0; row < rows; ++row) pages += detector->update(values(draws, row));
+  return pages;
+}
+
+// One false page a week over all that may page: ten models, each with rules on days and on hours
+// and with two detectors, over streams with a weekly and a daily pattern whose values have much in
+// common with those before. Eight weeks.
+TEST(UnusualSimulation, DaysHoursAndDetectorsKeepToOneBudgetTogether) {
+  constexpr int kModels = 10, kDays = 56, kRowsADay = 200;
+  constexpr std::size_t kParts = kModels * 6;
+  const AlarmBudget budget;
+  AlertRule of_days = rule("auc", Unusual::kBoth), of_hours = of_days;
+  of_hours.window = WindowKind::kHour;
+  const DetectorRule detector{.name = "d", .method = "mean_outside", .of = "prediction"};
+  const double day_chance = chance_per_window(budget, kParts, of_days);
+  const double hour_chance = chance_per_window(budget, kParts, of_hours);
+  const double detector_chance = chance_of_detector(budget, kParts, detector);
+  EXPECT_LE(kModels * (2 * 7 * day_chance + 2 * 7 * 24 * hour_chance + 2 * detector_chance),
+            1 + 1e-9)
+      << "together they may page once a week";
+  Draws draws(17);
+  int of_day = 0, of_hour = 0, of_detectors = 0;
+  const auto weekly = [](int day) { return day % 7 >= 5 ? 6.0 : 0.0; };
+  for (int model = 0; model < kModels; ++model) {
+    for (int i = 0; i < 2; ++i) {
+      Watched watched{.rule = of_days, .chance = day_chance};
+      const Stream noise = autocorrelated(0.6);
+      for (int day = 0; day < windows_needed(WindowKind::kDay) + kDays; ++day)
+        watched.next(day, 10 + noise(draws, day) + weekly(day));
+      of_day += watched.pages;
+      of_hour += pages_of_hours(
+          hour_chance, kDays,
+          [noise = autocorrelated(0.8), weekly](Draws& from, int hour) {
+            return noise(from, hour) + weekly(hour / 24) +
+                   5 * std::sin(hour % 24 * std::numbers::pi / 12);
+          },
+          draws);
+    }
+    // Errors are rarer at weekends, and at the bound on other days.
+    of_detectors += pages_of_detector(
+        "rate_above", {{"bound", 0.1}}, detector_chance, kDays * kRowsADay,
+        [](Draws& from, int row) {
+          return from.uniform() < (row / kRowsADay % 7 >= 5 ? 0.05 : 0.1) ? 1.0 : 0.0;
+        },
+        draws);
+    // The mean is just at the bound.
+    of_detectors += pages_of_detector("mean_outside", {{"high", 0}}, detector_chance,
+                                      kDays * kRowsADay, autocorrelated(0.8), draws);
+  }
+  printf("  in %d weeks: %d pages of days, %d of hours, %d of detectors\n", kDays / 7, of_day,
+         of_hour, of_detectors);
+  const double weeks = kDays / 7.0;
+  EXPECT_LE(of_day + of_hour + of_detectors, weeks + 3 * std::sqrt(weeks));
+  EXPECT_LE(of_hour, weeks / 3 + 3 * std::sqrt(weeks / 3)) << "hours keep to their own part";
+  const double ever = kModels * 2 * detector_chance;
+  EXPECT_LE(of_detectors, ever + 3 * std::sqrt(ever)) << "and detectors to theirs, however long";
+}
+
+TEST(UnusualSimulation, HoursKeepToTheirChance) {
+  Draws draws(29);
+  int pages = 0;
+  for (int i = 0; i < 4; ++i)
+    pages += pages_of_hours(
+        kChanceMax, 28, [](Draws& from, int) { return from.student(3); }, draws);
+  const double expected = 4 * 28 * 24 * kChanceMax;
+  EXPECT_LE(pages, expected + 3 * std::sqrt(expected));
+  EXPECT_GE(pages, expected / 5) << "it is no promise that nothing fires";
+}
+
+// A thing of hours: one page, however many hours it lasts, and by noon the hours before are usual.
+TEST(Unusual, HoursAreComparedWithTheSameHourOfOtherDays) {
+  for (const HandedOver handed : {HandedOver::kThatHour, HandedOver::kAll}) {
+    for (const bool is_broken : {false, true}) {
+      Draws draws(21);
+      const int pages = pages_of_hours(
+          1e-4, 10,
+          [is_broken](Draws& from, int hour) {
+            const bool is_night = hour % 24 < 6, is_out = is_broken && hour / 24 == 28;
+            // What is usual at night would be far too low at noon.
+            return (is_night || (is_out && hour % 24 >= 10 && hour % 24 < 15) ? 0 : 100) +
+                   from.normal();
+          },
+          draws, handed);
+      EXPECT_EQ(pages, is_broken ? 1 : 0)
+          << (handed == HandedOver::kAll ? "of all" : "of that hour");
+    }
   }
 }
 

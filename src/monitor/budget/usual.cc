@@ -55,12 +55,13 @@ Scale scale_of(std::string_view metric) {
   };
   if (metric == "requests") return Scale::kCount;
   if (is_one_of({"error_rate", "completeness", "late_rate", "accuracy", "missing_rate",
-                 "unseen_rate", "skew_rate", "drifted_share", "violation_rate"})) {
+                 "unseen_rate", "missing_rate_max", "unseen_rate_max", "skew_rate", "drifted_share",
+                 "violation_rate"})) {
     return Scale::kShare;
   }
   if (is_one_of({"latency_ms_p50", "latency_ms_p99", "log_loss", "log_loss_ratio"}))
     return Scale::kPositive;
-  if (is_one_of({"prediction_psi", "feature_psi_max"})) return Scale::kDistance;
+  if (is_one_of({"prediction_psi", "feature_psi_max", "psi"})) return Scale::kDistance;
   return Scale::kPlain;
 }
 

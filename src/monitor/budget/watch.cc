@@ -57,6 +57,8 @@ std::size_t Monitor::budgeted_rules() {
   const AlarmBudget budget = alarm_budget_.value_or(AlarmBudget());
   for (const auto& [name, definition] : definitions_) {
     for (const AlertRule& rule : definition->alerts) rules += rule.unusual && budget.covers(rule);
+    for (const DetectorRule& rule : definition->detectors)
+      rules += rule.shares_budget() && budget.covers(rule);
   }
   return rules;
 }
@@ -67,9 +69,15 @@ double Monitor::allowed_chance(const AlertRule& rule, bool is_declared) {
                            budgeted_rules() + (is_declared ? 0 : 1), rule);
 }
 
+std::optional<double> Monitor::allowed_chance(const DetectorRule& rule) {
+  if (!rule.shares_budget()) return std::nullopt;
+  base::MutexLock lock(mutex_);
+  return chance_of_detector(alarm_budget_.value_or(AlarmBudget()), budgeted_rules(), rule);
+}
+
 PastWindows Monitor::past_windows(const std::string& monitor, WindowKind kind,
-                                  base::Timestamp before) {
-  return {db_, workspace_, monitor, kind, before};
+                                  base::Timestamp before, std::optional<Calendar> calendar) {
+  return {db_, workspace_, monitor, kind, before, std::move(calendar)};
 }
 
 Result<base::Timestamp> Monitor::watching_since(const std::string& monitor, WindowKind kind,
@@ -88,23 +96,32 @@ Result<base::Timestamp> Monitor::watching_since(const std::string& monitor, Wind
 
 Result<std::vector<Band>> Monitor::bands(const std::string& monitor, const AlertRule& rule,
                                          base::Timestamp before) {
-  std::vector<Band> bands;
+  std::vector<Band> bands;  // newest first
   Result<void> parsed;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT band FROM monitor_bands WHERE workspace = ? AND monitor = ? AND alert = ? AND "
-        "metric = ? AND window_kind = ? AND window_start < ? ORDER BY window_start DESC LIMIT ?",
-        {workspace_, monitor, rule.name, rule.watched(), window_name(rule.window), before,
-         kPastWindowsMax},
-        [&](const store::Row& row) {
-          auto band = Band::from_text(row.text(0));
-          if (band) {
-            bands.push_back(std::move(*band));
-          } else {
-            parsed = std::move(band).error();
-          }
-        });
-  }));
+  const auto read = [&](base::Timestamp until, const std::string& condition, std::int64_t most) {
+    return db_.read([&](store::Reader& reader) {
+      return reader.query(
+          "SELECT band FROM monitor_bands WHERE workspace = ? AND monitor = ? AND alert = ? AND "
+          "metric = ? AND window_kind = ? AND window_start < ? " +
+              condition + " ORDER BY window_start DESC LIMIT ?",
+          {workspace_, monitor, rule.name, rule.watched(), window_name(rule.window), until, most},
+          [&](const store::Row& row) {
+            auto band = Band::from_text(row.text(0));
+            if (band) {
+              bands.push_back(std::move(*band));
+            } else {
+              parsed = std::move(band).error();
+            }
+          });
+    });
+  };
+  if (rule.window == WindowKind::kHour && before.micros != INT64_MAX) {
+    TRY(read(before, "", 1));
+    const base::Timestamp newest = bands.empty() ? before : bands.back().window_start;
+    TRY(read(newest, near_hour(before), 3 * kPastWindowsMax));
+  } else {
+    TRY(read(before, "", kPastWindowsMax));
+  }
   TRY(std::move(parsed));
   std::reverse(bands.begin(), bands.end());
   return bands;
@@ -112,9 +129,11 @@ Result<std::vector<Band>> Monitor::bands(const std::string& monitor, const Alert
 
 Result<UnusualVerdict> Monitor::watch(const MonitorDefinition& definition, const AlertRule& rule,
                                       const Window& window, const VariantResult& live) {
-  const WatchedWindow watched = watched_window(rule, window, live);
+  WatchedWindow watched = watched_window(rule, window, live);
   if (!std::isfinite(watched.value)) return UnusualVerdict();
-  PastWindows past = past_windows(definition.name, rule.window, window.start);
+  const Calendar calendar = TRY(Calendar::create(definition.time_zone, definition.week_starts));
+  if (rule.window == WindowKind::kHour) watched.hour = calendar.hour_of_day(window.start);
+  PastWindows past = past_windows(definition.name, rule.window, window.start, calendar);
   const auto since = TRY(watching_since(definition.name, rule.window, parts_of(rule)));
   const auto learned = TRY(past.known(rule, since));
   const auto known = TRY(bands(definition.name, rule, window.start));
@@ -167,32 +186,40 @@ Result<BudgetReport> Monitor::budget_report() {
   }
   for (const MonitorDefinition& definition : definitions()) {
     std::map<std::pair<WindowKind, bool>, PastWindows> past;
+    const Calendar calendar = TRY(Calendar::create(definition.time_zone, definition.week_starts));
     for (const AlertRule& rule : definition.alerts) {
       BudgetReport::Line line{.monitor = definition.name, .alert = rule.name, .rule = rule};
       line.counts = report.budget.covers(rule);
       line.pages.resize(report.periods.size());
       const bool is_ahead = is_known_when_over(rule);
       const base::Timestamp next = next_starts[{definition.name, rule.window, is_ahead}];
-      const auto of_kind = past.try_emplace(std::pair(rule.window, is_ahead),
-                                            past_windows(definition.name, rule.window, next))
-                               .first;
+      const auto of_kind =
+          past.try_emplace(std::pair(rule.window, is_ahead),
+                           past_windows(definition.name, rule.window, next, calendar))
+              .first;
       const auto since = TRY(watching_since(definition.name, rule.window, parts_of(rule)));
       const auto watched = TRY(of_kind->second.known(rule, since));
+      const bool is_of_hours = rule.window == WindowKind::kHour;
+      const int hour = is_of_hours ? calendar.hour_of_day(next) : 0;
       std::vector<Band> known;
-      if (rule.unusual) known = TRY(bands(definition.name, rule, {INT64_MAX}));
-      line.learned_from = learnable_windows(rule, watched, known);
+      if (rule.unusual)
+        known = TRY(bands(definition.name, rule, is_of_hours ? next : base::Timestamp{INT64_MAX}));
+      line.learned_from = learnable_windows(rule, watched, known, hour);
       if (rule.unusual) {
         line.chance = chance_per_window(report.budget, report.shared_by, rule);
-        line.next = next_bounds(rule, line.chance, watched, known, next);
+        line.next = next_bounds(rule, line.chance, watched, known, next, hour);
         if (!known.empty()) line.newest = known.back();
       } else {
-        line.chance_of_threshold = chance_of_threshold(rule, watched, next);
+        line.chance_of_threshold = chance_of_threshold(rule, watched, next, hour);
       }
       report.lines.push_back(std::move(line));
     }
     for (const DetectorRule& rule : definition.detectors) {
       BudgetReport::Line line{.monitor = definition.name, .alert = rule.name};
-      line.counts = report.budget.covers(rule.severity, rule.routes);
+      line.counts = report.budget.covers(rule);
+      if (rule.shares_budget())
+        line.chance = chance_of_detector(report.budget, report.shared_by, rule);
+      line.detector = rule;
       line.pages.resize(report.periods.size());
       report.lines.push_back(std::move(line));
     }

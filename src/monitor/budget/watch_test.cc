@@ -184,6 +184,73 @@ TEST_F(UnusualMonitorTest, SaysTheSameHoweverOftenItIsOpenedAndAdvanced) {
   EXPECT_NE(often.find("2013-07-04"), std::string::npos);
 }
 
+// Hours of New York, over the change of its clocks on 2013-11-03: at night nobody asks, which is
+// unusual of no hour of the night and of each of the day.
+TEST_F(UnusualMonitorTest, AnHourIsLearnedFromTheSameHourOfOtherDays) {
+  clock_.set(at("2013-10-01T04:00:00Z"));
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [hour]\n    time_zone: "
+                          "America/New_York\n    alerts:\n      a: {metric: requests, window: "
+                          "hour, unusual: low}\n")),
+      "test"));
+  const base::Timestamp first = at("2013-10-01T04:00:00Z"), change = at("2013-11-03T06:00:00Z");
+  const auto ask = [&](int days_from, int days_to, const std::function<bool(int)>& is_asked) {
+    for (int hour = days_from * 24; hour < days_to * 24; ++hour) {
+      // Where clocks were put back, an hour later on ours.
+      const base::Timestamp start =
+          first + base::Duration::hours(hour) + base::Duration::hours(hour >= 33 * 24 + 2 ? 1 : 0);
+      if (hour % 24 < 6 || !is_asked(hour)) continue;
+      for (int i = 0; i < 40; ++i) {
+        requests_.log.push_back({.id = fmt::format("{}-{}", hour, i),
+                                 .event_time = start + base::Duration{std::int64_t{60'000'000} * i},
+                                 .prediction = 0.5});
+      }
+    }
+  };
+  ask(0, 50, [](int hour) { return hour < 45 * 24 + 12 || hour >= 45 * 24 + 15; });
+  walk_to("2013-10-15T12:00:00Z");
+  EXPECT_EQ(line().at("state"), Json("learning: 14 of 21 windows"));
+  walk_to(types::to_rfc3339(change + base::Duration::days(10)).c_str());
+  EXPECT_EQ(line().at("state"), Json("usual"));
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << MUST(monitor_->alerts({})).at(0).why;
+  walk_to("2013-11-15T19:00:00Z");
+  ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+  EXPECT_TRUE(MUST(monitor_->alerts({}))[0].is_open());
+  EXPECT_EQ(types::to_rfc3339(MUST(monitor_->alerts({}))[0].opened_at), "2013-11-15T18:00:00Z");
+  open();
+  walk_to("2013-11-19T00:00:00Z");
+  ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u) << "paged once";
+  EXPECT_FALSE(MUST(monitor_->alerts({}))[0].is_open());
+}
+
+TEST_F(UnusualMonitorTest, DetectorsThatHoldTheirChanceShareTheBudget) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    alerts:\n      a: {metric: "
+          "requests, window: day, unusual: low}\n    detectors:\n      part: {method: rate_above, "
+          "of: error, bound: 0.1}\n      own: {method: rate_above, of: error, bound: 0.1, alpha: "
+          "0.2}\n      told: {method: mean_outside, of: prediction, high: 1, severity: info}\n     "
+          " "
+          "beside: {method: adwin, of: prediction}\n")),
+      "test"));
+  MUST(monitor_->apply_alarm_budget(AlarmBudget{.false_pages = 0.01}, "ann"));
+  const BudgetReport report = MUST(monitor_->budget_report());
+  EXPECT_EQ(report.shared_by, 2u);
+  std::map<std::string, JsonObject> lines;
+  for (const auto& one : report.lines) lines[one.alert] = one.to_json(report.budget);
+  EXPECT_EQ(lines.at("part").at("false_pages"), Json(0.005));
+  EXPECT_EQ(lines.at("part").at("state"), Json("detector"));
+  EXPECT_TRUE(lines.at("own").at("false_pages").is_null());
+  EXPECT_EQ(lines.at("own").at("state"), Json("detector, beside the budget"));
+  EXPECT_FALSE(lines.at("told").at("counts").as_bool());
+  EXPECT_TRUE(lines.at("beside").at("false_pages").is_null());
+  const JsonObject all = report.to_json();
+  EXPECT_DOUBLE_EQ(all.at("false_pages").to_number<double>(), 0.01);
+  const auto detectors = MUST(monitor_->definition("m")).detectors;
+  EXPECT_DOUBLE_EQ(*monitor_->allowed_chance(detectors.at(0)), 0.005);
+  EXPECT_FALSE(monitor_->allowed_chance(detectors.at(1)));
+}
+
 TEST_F(UnusualMonitorTest, TheBudgetIsDeclaredOnceAndShared) {
   declare("{metric: requests, window: day, unusual: both, min_rows: 10}");
   EXPECT_FALSE(MUST(monitor_->budget_report()).is_declared);

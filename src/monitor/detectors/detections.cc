@@ -78,7 +78,9 @@ Result<std::optional<Detections::Stored>> Detections::stored(const std::string& 
 Result<void> Detections::advance(const MonitorDefinition& monitor, const DetectorRule& rule,
                                  base::Timestamp now, bool rehearses) {
   const std::string declared = base::to_text(rule.to_json());
-  const auto detector = TRY(make_detector(rule.method, rule.parameters));
+  DetectorParameters parameters = rule.parameters;
+  if (const auto chance = monitor_.allowed_chance(rule)) parameters["alpha"] = *chance;
+  const auto detector = TRY(make_detector(rule.method, parameters));
   auto known = TRY(stored(monitor.name, rule.name));
   Stored reached{.declared = declared, .until = now};
   // A clock that began to rehearse stands before what it did; one that was set back comes there.

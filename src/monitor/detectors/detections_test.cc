@@ -112,8 +112,8 @@ class DetectionsTest : public ::testing::Test {
     db_.reset();
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
-    monitor_ =
-        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, features_}, metrics_));
+    monitor_ = MUST(Monitor::open(
+        *db_, clock_, {requests_, reference_, actions_, features_, datasets_}, metrics_));
     detections_ = std::make_unique<Detections>(*db_, *monitor_, requests_);
   }
   void apply(const std::string& detectors) {
@@ -161,6 +161,7 @@ class DetectionsTest : public ::testing::Test {
   testing::FakeReference reference_;
   testing::FakeActions actions_;
   testing::FakeFeatures features_;
+  testing::FakeDatasets datasets_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<Detections> detections_;

@@ -190,7 +190,8 @@ class RateAbove final : public Detector {
   State state_;
 };
 
-// The confidence sequence of the mean (types/sequential.h) has left a range.
+// The confidence sequence of the mean (types/sequential.h) has left a range. Values that follow
+// each other have something in common: the mean's error is that of an autoregression of order one.
 class MeanOutside final : public Detector {
  public:
   struct Options {
@@ -205,25 +206,34 @@ class MeanOutside final : public Detector {
     const double off = value - s.mean;
     s.mean += off / s.n;
     s.squares += off * (value - s.mean);
+    if (s.n > 1) s.products += (value - s.mean) * (s.last - s.mean);
+    s.last = value;
     // The interval holds in the limit: few values don't speak yet.
     if (s.n < kValuesMin) return false;
+    const double common =
+        s.squares > 0 ? std::clamp(s.products / s.squares, 0.0, kCorrelationMax) : 0;
+    const double error = std::sqrt(s.squares / (s.n - 1) / s.n * (1 + common) / (1 - common));
     const types::Interval mean = types::anytime_interval(
-        s.mean, std::sqrt(s.squares / (s.n - 1) / s.n), static_cast<std::int64_t>(s.n),
-        options_.alpha, options_.tightest_at);
+        s.mean, error, static_cast<std::int64_t>(s.n), options_.alpha, options_.tightest_at);
     s.changed = mean.low > options_.high || mean.high < options_.low;
     return s.changed;
   }
   void write(ByteWriter& out) const override {
-    write_all(out, state_.n, state_.mean, state_.squares, state_.changed);
+    write_all(out, state_.n, state_.mean, state_.squares, state_.changed, state_.last,
+              state_.products);
   }
   Result<void> read(ByteReader& in) override {
-    return read_all(in, state_.n, state_.mean, state_.squares, state_.changed);
+    TRY(read_all(in, state_.n, state_.mean, state_.squares, state_.changed));
+    // An older server kept no more: its values had nothing in common.
+    if (in.left() == 0) return {};
+    return read_all(in, state_.last, state_.products);
   }
 
  private:
   static constexpr double kValuesMin = 100;
+  static constexpr double kCorrelationMax = 0.99;
   struct State {
-    double n = 0, mean = 0, squares = 0;
+    double n = 0, mean = 0, squares = 0, last = 0, products = 0;
     bool changed = false;
   };
   const Options options_;
@@ -237,6 +247,7 @@ const std::vector<DetectorMethod>& detector_methods() {
       {"adwin",
        "adaptive window: two parts of it differ in their means",
        false,
+       false,
        {{"delta", 0.002, 1e-12, 1},
         {"clock", 32, 1, 1e6},
         {"max_buckets", 5, 2, 100},
@@ -244,6 +255,7 @@ const std::vector<DetectorMethod>& detector_methods() {
         {"grace_period", 10, 1, 1e6}}},
       {"page_hinkley",
        "sum of what lies beyond the mean so far; its threshold is in the stream's unit",
+       false,
        false,
        {{"min_instances", 30, 1, 1e9},
         {"delta", 0.005, 0, 1e300},
@@ -253,6 +265,7 @@ const std::vector<DetectorMethod>& detector_methods() {
       {"kswin",
        "the newest values against a sample of those before",
        false,
+       false,
        {{"alpha", 0.005, 0, 1},
         {"window_size", 100, 2, 10'000},
         {"stat_size", 30, 1, 5'000},
@@ -260,20 +273,24 @@ const std::vector<DetectorMethod>& detector_methods() {
       {"ddm",
        "the error rate beyond its best by some standard deviations",
        true,
+       false,
        {{"warm_start", 30, 1, 1e9}, {"drift_threshold", 3, 0, 1e6}}},
       {"eddm",
        "errors come in shorter distances",
        true,
+       false,
        {{"warm_start", 30, 1, 1e9}, {"beta", 0.9, 0, 1}}},
       {"rate_above",
        "evidence that the rate of errors is above a bound; a false alarm ever has a chance of "
        "alpha",
+       true,
        true,
        {{"bound", kRequired, 1e-9, 1 - 1e-9}, {"alpha", 0.01, 1e-12, 0.5}}},
       {"mean_outside",
        "the mean, with its confidence sequence, left a range; a false alarm ever has a chance of "
        "alpha in the limit",
        false,
+       true,
        {{"low", -1e300, -1e300, 1e300},
         {"high", 1e300, -1e300, 1e300},
         {"alpha", 0.01, 1e-12, 0.5},

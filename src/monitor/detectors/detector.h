@@ -37,8 +37,9 @@ struct DetectorParameter {
 
 struct DetectorMethod {
   std::string_view name;
-  std::string_view what;   // one line
-  bool of_errors = false;  // takes 0 and 1: right and wrong
+  std::string_view what;      // one line
+  bool of_errors = false;     // takes 0 and 1: right and wrong
+  bool holds_chance = false;  // `alpha` is the chance of ever alarming falsely
   std::vector<DetectorParameter> parameters;
 };
 

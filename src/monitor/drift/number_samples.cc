@@ -50,7 +50,7 @@ NumberSample NumberSample::of(types::Column column, Dependence dependence) {
   sample.sorted = radix_sorted(values);
   sample.moments = moments_of(sample.sorted);
   if (dependence == Dependence::kMeasured && !values.empty()) {
-    sample.inflation = inflation_of(quartile_codes(values, sample.sorted), 4);
+    sample.inflation = inflation_of(quartile_codes(values, sample.sorted), 4, Scale::kOrdinal);
   }
   return sample;
 }

@@ -29,14 +29,17 @@ constexpr std::size_t kLossEstimatorsKept = 64;
 constexpr std::size_t kBaselinePredictionsMin = 200;
 constexpr const char* kFeatureAge = "feature_age_hours_max";
 
+double hours(base::Duration duration) {
+  return static_cast<double>(duration.micros) / kMicrosPerHour;
+}
+
 }  // namespace
 
 Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
   const MonitorDefinition& definition = *cursor.definition;
   const Window window = cursor.at_hand;
-  const types::Frame frame =
-      TRY(ports_.requests.requests(definition.endpoint, window.start, window.end, {}));
-  const WindowRows rows = TRY(WindowRows::of(frame));
+  const WindowRead read = TRY(read_rows(definition, window));
+  const WindowRows rows = TRY(WindowRows::of(read.frame));
   Planned planned;
   const auto asked = TRY(last_asked(definition.name, cursor.kind, window.start));
   const auto known = TRY(baselines(cursor, cursor.at_hand));
@@ -46,16 +49,21 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
     planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
   }
   if (rows.by_variant().contains("live")) {
-    planned.estimates = TRY(estimate(definition, rows));
-    planned.first_look = TRY(first_look(cursor, rows, planned.estimates["live"]));
-    rows.look_at_data(asked, window.end, *planned.first_look);
+    planned.estimates = TRY(estimate(definition, window, rows));
+    planned.first_look = TRY(first_look(cursor, read, rows, planned.estimates["live"]));
+    rows.look_at_times(asked, window.end, *planned.first_look);
+    TRY(look_for_duplicates(definition, window, *planned.first_look));
     rows.look_at_inputs(*planned.first_look);
     TRY(look_at_labels(definition, window, *planned.first_look));
     TRY(look_at_features(definition, window, *planned.first_look));
+    TRY(look_at_datasets(cursor, window, *planned.first_look));
   } else {
     VariantResult silent = VariantResult::of_silence(asked, window.end);
     rows.look_at_inputs(silent);
-    if (asked || silent.violations.rows > 0) {
+    const bool is_known = asked || silent.violations.rows > 0;
+    if (!is_known) silent.metrics.clear();  // it isn't known to have had none
+    TRY(look_at_datasets(cursor, window, silent));
+    if (is_known || silent.metrics.contains(kDatasetAge)) {
       planned.estimates["live"] = {};
       planned.first_look = std::move(silent);
     }
@@ -72,20 +80,18 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
 }
 
 // What can be said of a window without labels.
-Result<VariantResult> Monitor::first_look(const Cursor& cursor, const WindowRows& rows,
-                                          const Estimates& estimates) {
+Result<VariantResult> Monitor::first_look(const Cursor& cursor, const WindowRead& read,
+                                          const WindowRows& rows, const Estimates& estimates) {
   const MonitorDefinition& definition = *cursor.definition;
-  std::string note;
-  const auto reference = TRY(profile(definition, note));
   const auto known = TRY(baselines(cursor, cursor.at_hand));
   const auto baseline = known.find("live");
   VariantResult live =
-      rows.judge("live", {}, reference.get(), baseline == known.end() ? nullptr : &baseline->second,
-                 definition.quality());
+      rows.judge("live", {}, read.reference.get(),
+                 baseline == known.end() ? nullptr : &baseline->second, definition.quality());
   std::erase_if(live.metrics, [](const auto& metric) { return needs_labels(metric.first); });
-  live.add_note(note);
-  if (reference != nullptr && judges_together(definition, cursor.kind))
-    rows.compare_together(*reference, live);
+  live.add_note(read.note);
+  if (read.reference != nullptr && judges_together(definition, cursor.kind))
+    rows.compare_together(*read.reference, live);
   live.add_estimates(estimates);
   return live;
 }
@@ -94,8 +100,7 @@ Result<void> Monitor::look_at_labels(const MonitorDefinition& definition, const 
                                      VariantResult& live) {
   const auto newest = TRY(labels_.newest_arrival(definition.endpoint, window.end));
   live.metrics["labels_quiet_hours"] =
-      newest ? static_cast<double>((window.end - *newest).micros) / kMicrosPerHour
-             : std::numeric_limits<double>::quiet_NaN();
+      newest ? hours(window.end - *newest) : std::numeric_limits<double>::quiet_NaN();
   return {};
 }
 
@@ -104,7 +109,58 @@ Result<void> Monitor::look_at_features(const MonitorDefinition& definition, cons
   const auto newest = TRY(ports_.features.oldest_view(definition.endpoint));
   // What was loaded since says nothing of the window: it is looked at late.
   if (!newest || *newest > window.end) return {};
-  live.metrics[kFeatureAge] = static_cast<double>((window.end - *newest).micros) / kMicrosPerHour;
+  live.metrics[kFeatureAge] = hours(window.end - *newest);
+  return {};
+}
+
+Result<std::optional<Monitor::LiveWindow>> Monitor::live_window(const std::string& monitor,
+                                                                WindowKind kind, Edge edge,
+                                                                base::Timestamp since,
+                                                                base::Timestamp before) {
+  std::optional<LiveWindow> found;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    for (const char* table : {"monitor_windows", "monitor_estimates"}) {
+      const auto one = TRY(reader.find(
+          fmt::format(
+              "SELECT window_start, window_end, result FROM {} WHERE workspace = ? AND "
+              "monitor = ? AND window_kind = ? AND variant = 'live' AND window_start >= ? "
+              "AND window_start < ? AND result IS NOT NULL ORDER BY window_start {} LIMIT 1",
+              table, edge == Edge::kOldest ? "ASC" : "DESC"),
+          {workspace_, monitor, window_name(kind), since, before}, [](const store::Row& row) {
+            return LiveWindow{{row.time(0), row.time(1)}, row.string(2)};
+          }));
+      if (!one) continue;
+      if (!found || (edge == Edge::kOldest ? one->window.start < found->window.start
+                                           : found->window.start < one->window.start))
+        found = one;
+    }
+    return {};
+  }));
+  return found;
+}
+
+Result<void> Monitor::look_at_datasets(const Cursor& cursor, const Window& window,
+                                       VariantResult& live) {
+  for (const std::string& dataset : cursor.definition->datasets) {
+    const auto newest = ports_.datasets.newest_row(dataset, window.end);
+    if (!newest && newest.error().code != Code::kNotFound) return newest.error();
+    base::Timestamp since = window.end;
+    if (!newest) {  // nothing ever came
+      const std::string& monitor = cursor.definition->name;
+      const auto watched =
+          TRY(watching_since(monitor, cursor.kind, {kRequestsPart, kDatasetsPart}));
+      const auto first =
+          TRY(live_window(monitor, cursor.kind, Edge::kOldest, watched, window.start));
+      since = first ? first->window.start : window.start;
+    } else if (*newest) {
+      since = **newest;
+    } else {
+      continue;
+    }
+    const double age = hours(window.end - since);
+    const auto [known, is_first] = live.metrics.try_emplace(kDatasetAge, age);
+    if (!is_first) known->second = std::max(known->second, age);
+  }
   return {};
 }
 
@@ -144,25 +200,17 @@ Result<void> Monitor::count_labels(Cursor& cursor) {
 Result<std::optional<base::Timestamp>> Monitor::last_asked(const std::string& monitor,
                                                            WindowKind kind, base::Timestamp start) {
   const base::Timestamp since = TRY(watching_since(monitor, kind, {kRequestsPart}));
-  std::optional<std::pair<base::Timestamp, std::string>> newest;  // its end, and what it says
-  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
-    for (const char* table : {"monitor_windows", "monitor_estimates"}) {
-      const auto found = TRY(reader.find(
-          fmt::format("SELECT window_end, result FROM {} WHERE workspace = ? AND monitor = ? AND "
-                      "window_kind = ? AND variant = 'live' AND window_start >= ? AND window_start "
-                      "< ? AND result IS NOT NULL ORDER BY window_start DESC LIMIT 1",
-                      table),
-          {workspace_, monitor, window_name(kind), since, start},
-          [](const store::Row& row) { return std::pair(row.time(0), row.string(1)); }));
-      if (found && (!newest || newest->first < found->first)) newest = found;
-    }
-    return {};
-  }));
+  const auto newest = TRY(live_window(monitor, kind, Edge::kNewest, since, start));
   if (!newest) return std::optional<base::Timestamp>();
-  const auto live = TRY(VariantResult::from_json(TRY(base::parse_json_object(newest->second))));
+  const auto live = TRY(VariantResult::from_json(TRY(base::parse_json_object(newest->result))));
   const auto quiet = live.metrics.find("quiet_hours");
-  if (quiet == live.metrics.end()) return std::optional(newest->first);  // of an older server
-  return std::optional(newest->first -
+  if (quiet == live.metrics.end()) {
+    // Nobody had asked: the window is kept for the age of datasets alone.
+    if (!live.metrics.contains("requests") && live.metrics.contains(kDatasetAge))
+      return std::optional<base::Timestamp>();
+    return std::optional(newest->window.end);  // of an older server
+  }
+  return std::optional(newest->window.end -
                        base::Duration{std::llround(quiet->second * kMicrosPerHour)});
 }
 
@@ -233,19 +281,19 @@ Result<ClassEstimators> Monitor::class_estimators(const std::string& monitor) {
 }
 
 Result<LossEstimators> Monitor::loss_estimators(const std::string& monitor,
-                                                const RowsByVersion& rows) {
+                                                const std::set<std::int64_t>& versions) {
   LossEstimators known;
-  for (const auto& [version, of] : rows) {
+  for (const std::int64_t version : versions) {
     const std::pair key(monitor, version);
     if (const auto found = loss_estimators_.find(key); found != loss_estimators_.end()) {
       known[version] = found->second;
       continue;
     }
-    const std::optional<std::string> text = TRY(db_.read([&, v = version](store::Reader& reader) {
+    const std::optional<std::string> text = TRY(db_.read([&](store::Reader& reader) {
       return reader.find(
           "SELECT estimator FROM monitor_estimators WHERE workspace = ? AND monitor = ? AND "
           "model_version = ?",
-          {workspace_, monitor, v}, [](const store::Row& row) { return row.string(0); });
+          {workspace_, monitor, version}, [](const store::Row& row) { return row.string(0); });
     }));
     if (!text) continue;
     known[version] = std::make_shared<const LossEstimator>(TRY(LossEstimator::from_text(*text)));
@@ -256,10 +304,64 @@ Result<LossEstimators> Monitor::loss_estimators(const std::string& monitor,
   return known;
 }
 
+Result<std::map<std::string, Estimates>> Monitor::estimate_from_inputs(
+    const MonitorDefinition& definition, const Window& window, const WindowRows& rows) {
+  std::map<std::string, Estimates> estimates;
+  const LossEstimators known = TRY(loss_estimators(definition.name, rows.model_versions()));
+  std::set<std::string> columns;
+  for (const auto& [version, estimator] : known) {
+    if (!estimator->is_ready()) continue;
+    for (const InputColumn& input : estimator->inputs()) columns.insert(input.name);
+  }
+  if (columns.empty()) {
+    for (const auto& [variant, picked] : rows.by_variant()) estimates[variant] = {};
+    return estimates;
+  }
+  columns.insert(kScoreColumns.begin(), kScoreColumns.end());
+  const types::Frame frame = TRY(ports_.requests.requests(
+      definition.endpoint, window.start, window.end, {columns.begin(), columns.end()}));
+  const WindowRows with_inputs = TRY(WindowRows::of(frame));
+  for (const auto& [variant, picked] : rows.by_variant())
+    estimates[variant] = estimate_losses(known, with_inputs.predicted(variant));
+  return estimates;
+}
+
+Result<std::map<std::int64_t, std::string>> Monitor::learn_losses(const Cursor& cursor,
+                                                                  const WindowRows& rows,
+                                                                  const Labels& labels) {
+  const MonitorDefinition& definition = *cursor.definition;
+  const LossEstimators known = TRY(loss_estimators(definition.name, rows.model_versions()));
+  const auto is_ready = [&](std::int64_t version) {
+    const auto found = known.find(version);
+    return found != known.end() && found->second->is_ready();
+  };
+  std::unordered_set<std::string> ids;
+  for (const auto& [version, labelled] : rows.labelled_rows(labels)) {
+    if (is_ready(version)) continue;
+    const std::size_t step = LossEstimator::step(labelled.size(), definition.estimate);
+    for (std::size_t i = 0; i < labelled.size(); i += step)
+      ids.insert(rows.request_id(labelled[i]));
+  }
+  std::map<std::int64_t, std::string> learned;
+  if (ids.empty()) return learned;
+  const types::Frame frame =
+      TRY(whole_rows(ports_.requests, definition.endpoint, cursor.window, ids));
+  for (const auto& [version, of] : TRY(WindowRows::of(frame)).labelled_predictions(labels)) {
+    if (is_ready(version)) continue;
+    const auto found = known.find(version);
+    LossEstimator estimator = found == known.end() ? LossEstimator() : *found->second;
+    estimator.collect(of, definition.estimate);
+    learned[version] = estimator.to_text();
+  }
+  return learned;
+}
+
 Result<std::map<std::string, Estimates>> Monitor::estimate(const MonitorDefinition& definition,
+                                                           const Window& window,
                                                            const WindowRows& rows) {
   std::map<std::string, Estimates> estimates;
   const Problem kind = definition.problem.kind;
+  if (kind == Problem::kRegression) return estimate_from_inputs(definition, window, rows);
   Estimators estimators;
   ClassEstimators class_estimators;
   if (kind == Problem::kBinary) estimators = TRY(this->estimators(definition.name));
@@ -270,14 +372,10 @@ Result<std::map<std::string, Estimates>> Monitor::estimate(const MonitorDefiniti
       case Problem::kBinary:
         of = estimate_performance(estimators, rows.chances(variant), definition.estimate);
         break;
-      case Problem::kRegression: {
-        const RowsByVersion predicted = rows.predicted(variant);
-        of = estimate_losses(TRY(loss_estimators(definition.name, predicted)), predicted);
-        break;
-      }
       case Problem::kMulticlass:
         of = estimate_classes(class_estimators, rows.classes(definition.problem, variant));
         break;
+      case Problem::kRegression:
       case Problem::kRanking:
         break;
     }
@@ -305,18 +403,8 @@ Result<std::map<std::int64_t, std::string>> Monitor::learn(const Cursor& cursor,
       }
       break;
     }
-    case Problem::kRegression: {
-      const RowsByVersion labelled = rows.labelled_predictions(labels);
-      const LossEstimators known = TRY(loss_estimators(definition.name, labelled));
-      for (const auto& [version, of] : labelled) {
-        const auto found = known.find(version);
-        if (found != known.end() && found->second->is_ready()) continue;
-        LossEstimator estimator = found == known.end() ? LossEstimator() : *found->second;
-        estimator.collect(of, definition.estimate);
-        learned[version] = estimator.to_text();
-      }
-      break;
-    }
+    case Problem::kRegression:
+      return learn_losses(cursor, rows, labels);
     case Problem::kMulticlass: {
       ClassEstimators known = TRY(class_estimators(definition.name));
       for (const auto& [version, of] : rows.labelled_classes(definition.problem, labels)) {

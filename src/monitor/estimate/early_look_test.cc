@@ -99,6 +99,50 @@ TEST_F(MonitorTest, HowOldTheFeaturesAre) {
       << "as it was when the window was over";
 }
 
+// Also while nobody asks the endpoint, and however late a window is looked at.
+TEST_F(MonitorTest, HowOldTheDatasetsAre) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n"
+          "    datasets: [loads, rates]\n    complete: {after: 1h}\n"
+          "    alerts: {stale: {metric: dataset_age_hours_max, window: day, over: 50}}\n")),
+      "test"));
+  datasets_.versions["rates"] = {{at("2013-06-03T00:00:00Z"), at("2013-06-03T01:00:00Z")},
+                                 {at("2013-06-06T00:00:00Z"), at("2013-06-06T00:00:00Z")}};
+  datasets_.versions["loads"] = {{at("2013-06-04T00:00:00Z"), at("2013-06-04T01:00:00Z")}};
+  traffic("2013-06-06T00:00:00Z", 10, 5, {});
+  walk_to("2013-06-08T00:00:00Z");
+  std::vector<double> ages;
+  std::map<std::string, bool> was_quiet;
+  for (const StoredWindow& window : MUST(monitor_->windows("m", {.variant = "live"}))) {
+    ages.push_back(window.result.metrics.at("dataset_age_hours_max"));
+    was_quiet[types::to_rfc3339(window.window.start)] =
+        window.result.metrics.contains("quiet_hours");
+  }
+  std::ranges::sort(ages);
+  EXPECT_EQ(ages, (std::vector<double>{24, 48, 48, 72, 96}));
+  EXPECT_FALSE(was_quiet.at("2013-06-05T00:00:00Z")) << "nobody had asked before";
+  EXPECT_TRUE(was_quiet.at("2013-06-07T00:00:00Z"));
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].value, 72);
+}
+
+// A name that is misspelt, or a load that never began.
+TEST_F(MonitorTest, WhatNeverCameIsAsOldAsTheWatch) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    datasets: "
+                          "[none]\n    alerts:\n"
+                          "      stale: {metric: dataset_age_hours_max, window: day, over: 50}\n"
+                          "      quiet: {metric: requests, window: day, under: 10}\n")),
+      "test"));
+  walk_to("2013-06-10T00:00:00Z");
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u) << "nobody ever asked, which is no silence";
+  EXPECT_EQ(alerts[0].alert, "stale");
+  EXPECT_EQ(alerts[0].value, 72);
+}
+
 // No window is measured from itself, and none has to wait for the first verdict.
 TEST_F(MonitorTest, PredictionsAreMeasuredFromTheFirstWindow) {
   MUST(monitor_->apply(

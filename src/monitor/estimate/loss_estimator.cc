@@ -86,6 +86,10 @@ const std::vector<std::string>& estimated_loss_names() {
   return names;
 }
 
+std::size_t LossEstimator::step(std::size_t rows, const EstimateRules& rules) {
+  return std::max<std::size_t>(1, rows / (static_cast<std::size_t>(rules.rows) * 2));
+}
+
 void LossEstimator::collect(const PredictedRows& rows, const EstimateRules& rules) {
   if (ready_) return;
   if (rows_.predictions.empty()) {
@@ -93,11 +97,9 @@ void LossEstimator::collect(const PredictedRows& rows, const EstimateRules& rule
       rows_.inputs.push_back({.name = input.name, .is_text = input.is_text});
   }
   const std::size_t count = rows.predictions.size();
-  const auto wanted = static_cast<std::size_t>(rules.rows) * 2;
-  const std::size_t step = std::max<std::size_t>(1, count / wanted);
   std::vector<const InputColumn*> from;
   for (const InputColumn& input : rows_.inputs) from.push_back(find_input(rows, input));
-  for (std::size_t row = 0; row < count; row += step) {
+  for (std::size_t row = 0; row < count; row += step(count, rules)) {
     rows_.predictions.push_back(rows.predictions[row]);
     rows_.labels.push_back(rows.labels[row]);
     for (std::size_t i = 0; i < from.size(); ++i) {

@@ -46,9 +46,12 @@ class LossEstimator {
   static constexpr std::size_t kLosses = 4;
 
   bool is_ready() const { return ready_; }
+  const std::vector<InputColumn>& inputs() const { return rows_.inputs; }  // that it goes by
   // Takes labelled rows until there are enough; then it is ready, for good. Rows beyond twice what
   // is wanted are thinned evenly.
   void collect(const PredictedRows& rows, const EstimateRules& rules);
+  // Of so many rows it takes each so-manieth.
+  static std::size_t step(std::size_t rows, const EstimateRules& rules);
 
   // The sum of each loss over the rows, NaN where it can't be told: a loss of logarithms where some
   // number was -1 or below. Must be ready.

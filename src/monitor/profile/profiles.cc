@@ -120,8 +120,8 @@ Result<base::Timestamp> Profiles::next_due(base::Timestamp now, bool rehearses) 
   base::MutexLock lock(pass_mutex_);
   const base::Duration interval = rehearses ? kStep : options_.interval;
   if (options_.interval.micros == 0) return now + kStep;
-  // A clock that began to rehearse stands before what it did; one that was set back comes there.
-  if (!last_pass_ || (rehearses && *last_pass_ > now)) return now;
+  // A clock that began to rehearse, or was set back, stands before what it did.
+  if (!last_pass_ || *last_pass_ > now) return now;
   return *last_pass_ + interval;
 }
 
@@ -162,8 +162,12 @@ Result<std::optional<Profiles::Cursor>> Profiles::cursor(const std::string& endp
 Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp until) {
   const std::optional<Cursor> known = TRY(cursor(endpoint));
   base::Timestamp from = known ? known->until : until - kFirstReach;
-  // Of a clock that has begun to rehearse: what it asks for from now on is taken in.
-  if (from > until) TRY(store(endpoint, {}, from = until));
+  if (from > until) {
+    // A clock that was set right, or is another server's, comes there again; what lies between was
+    // taken in. Of one that has begun to rehearse, or was far ahead, what comes from now on is.
+    if (!served_.come_in_days() && from <= until + kStep) return {};
+    TRY(store(endpoint, {}, from = until));
+  }
   while (from < until && !is_stopping_) {
     const base::Timestamp to = std::min(until, from + kStep);
     TRY(store(endpoint, TRY(collect(endpoint, from, to)), to));
@@ -258,11 +262,14 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
 Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Timestamp until) {
   Cursor whole{until, until - minutes_kept(), until - options_.hours_kept,
                until - options_.days_kept};
-  // A clock that was set back begins anew.
-  if (const auto known = TRY(cursor(endpoint)); known && known->until <= until) {
-    whole.minutes = std::max(whole.minutes, known->minutes);
-    whole.hours = std::max(whole.hours, known->hours);
-    whole.days = std::max(whole.days, known->days);
+  if (const auto known = TRY(cursor(endpoint))) {
+    // What a clock that was set back didn't make of the time before it won't make any more.
+    const auto since = [&](base::Timestamp kept, base::Timestamp before) {
+      return std::max(kept, std::min(before, until));
+    };
+    whole.minutes = since(whole.minutes, known->minutes);
+    whole.hours = since(whole.hours, known->hours);
+    whole.days = since(whole.days, known->days);
   }
   Blocks blocks;
   for (const auto& [shortest, profile] : fresh) {

@@ -41,8 +41,9 @@ class Profiles {
   // When the next pass is due. In a rehearsal, whose hours take moments, a day after the last.
   Result<base::Timestamp> next_due(base::Timestamp now, bool rehearses);
   // Takes in what came until `until`, a day at a time; an endpoint without profiles begins a week
-  // before. What fails for one endpoint disturbs no other: it goes on there the next time, and the
-  // first such error is returned.
+  // before, and one whose profiles are up to a day ahead of the clock waits for it. What fails for
+  // one endpoint disturbs no other: it goes on there the next time, and the first such error is
+  // returned.
   Result<void> advance(base::Timestamp until);
   // A pass that is under way ends before its next day or endpoint.
   void stop() { is_stopping_ = true; }

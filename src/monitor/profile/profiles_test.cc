@@ -207,6 +207,49 @@ TEST_F(ProfilesTest, WhatIsKeptLongerFromNowOnIsMissedNowhere) {
   EXPECT_EQ(rows("2024-03-08T11:00:00Z", "2024-03-08T11:10:00Z"), 1u);
 }
 
+// Its rows were in their blocks twice, and minutes that nobody had made were answered as empty.
+TEST_F(ProfilesTest, AClockThatIsSetRightComesWhereItWas) {
+  options_.minutes_kept = {};
+  open();
+  serve("2024-03-08T00:00:00Z", "2024-03-08T12:00:00Z");
+  MUST(profiles_->advance(at("2024-03-08T10:00:00Z")));
+  options_ = {};
+  open();
+  MUST(profiles_->advance(at("2024-03-08T10:30:00Z")));
+  for (const char* until : {"2024-03-08T09:50:00Z", "2024-03-08T10:30:00Z"}) {
+    open();
+    MUST(profiles_->advance(at(until)));
+    const auto found = find("2024-03-08T09:00:00Z", "2024-03-08T09:10:00Z");
+    EXPECT_EQ(found.to, at("2024-03-08T10:00:00Z")) << "had no minutes";
+    EXPECT_EQ(found.inputs.at("x").rows(), 1u);
+    EXPECT_EQ(found.until, at("2024-03-08T10:30:00Z"));
+  }
+  MUST(profiles_->advance(at("2024-03-08T12:00:00Z")));
+  EXPECT_EQ(find("2024-03-08T00:00:00Z", "2024-03-08T12:00:00Z").inputs.at("x").rows(), 12u);
+}
+
+// It doesn't wait until it is there. Hours that are deleted don't come back.
+TEST_F(ProfilesTest, AClockThatWasFarAheadBeginsAnew) {
+  options_.hours_kept = base::Duration::days(2);
+  open();
+  serve("2024-03-01T00:00:00Z", "2024-03-08T12:00:00Z");
+  MUST(profiles_->advance(at("2024-03-08T12:00:00Z")));
+  served_.log.clear();
+  open();
+  MUST(profiles_->advance(at("2024-03-05T00:00:00Z")));
+  serve("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z", 2);
+  MUST(profiles_->advance(at("2024-03-06T00:00:00Z")));
+  const auto before = find("2024-03-04T05:00:00Z", "2024-03-04T07:00:00Z");
+  EXPECT_EQ(before.from, at("2024-03-04T00:00:00Z"));
+  EXPECT_EQ(before.inputs.at("x").rows(), 24u);
+  EXPECT_EQ(before.until, at("2024-03-06T00:00:00Z"));
+  const auto version = MUST(profiles_->find("e", {.input = "x",
+                                                  .model_version = 2,
+                                                  .from = at("2024-03-05T00:00:00Z"),
+                                                  .to = at("2024-03-06T00:00:00Z")}));
+  EXPECT_EQ(version.inputs.at("x").rows(), 24u);
+}
+
 // So it was stored by a server whose profiles had no minutes, or didn't say since when.
 TEST_F(ProfilesTest, MinutesBeginWhereAnOlderServerLeftOff) {
   serve("2024-03-08T00:00:00Z", "2024-03-08T12:00:00Z");
@@ -328,6 +371,7 @@ TEST_F(ProfilesTest, IsDueByTheClock) {
   EXPECT_EQ(MUST(profiles_->next_due(now, true)), now + base::Duration::days(1));
   const base::Timestamp before = at("2013-03-01T00:00:00Z");
   EXPECT_EQ(MUST(profiles_->next_due(before, true)), before) << "the clock began to rehearse";
+  EXPECT_EQ(MUST(profiles_->next_due(before, false)), before) << "the clock was set right";
 }
 
 }  // namespace

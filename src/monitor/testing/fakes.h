@@ -35,6 +35,7 @@ class FakeRequests final : public RequestSource {
   std::optional<base::Timestamp> failing_from;  // unset: any
   std::string kept_column;  // when set, another column of texts that requests came with
   int reads = 0;
+  std::vector<std::vector<std::string>> asked;  // columns of each read
 
   Result<types::Frame> requests(const std::string&, base::Timestamp from, base::Timestamp to,
                                 const std::vector<std::string>& columns) override;
@@ -64,6 +65,21 @@ class FakeFeatures final : public FeatureSource {
   }
   std::optional<base::Timestamp> oldest;
   Result<std::optional<base::Timestamp>> oldest_view(const std::string&) override { return oldest; }
+};
+
+class FakeDatasets final : public DatasetSource {
+ public:
+  // By dataset, what its versions had come up to and when they came.
+  std::map<std::string, std::vector<std::pair<base::Timestamp, base::Timestamp>>> versions;
+  Result<std::optional<base::Timestamp>> newest_row(const std::string& dataset,
+                                                    base::Timestamp as_of) override {
+    std::optional<base::Timestamp> newest;
+    if (versions[dataset].empty()) return base::error(Code::kNotFound, "nothing came");
+    for (const auto& [rows_until, came] : versions[dataset]) {
+      if (came <= as_of) newest = rows_until;
+    }
+    return newest;
+  }
 };
 
 class FakeActions final : public Actions {

@@ -30,7 +30,8 @@ class MonitorTest : public ::testing::Test {
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
     monitor_ =
-        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, features_}, metrics_));
+        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, features_, datasets_},
+                           metrics_, "default", limits_));
   }
 
   void apply(const std::string& more = "", const std::string& after = "24h") {
@@ -115,10 +116,12 @@ class MonitorTest : public ::testing::Test {
   base::ManualClock wall_{{1'700'000'000'000'000}}, clock_{at("2013-06-03T00:00:00Z")};
   base::SeededRandom random_{7};
   base::Metrics metrics_;
+  SampleLimits limits_;
   FakeRequests requests_;
   FakeReference reference_;
   FakeActions actions_;
   FakeFeatures features_;
+  FakeDatasets datasets_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<Monitor> monitor_;
   std::vector<Label> later_;

@@ -291,6 +291,7 @@ Result<Exit> KubernetesExecutor::exit_of(const Try& step, const JobState& state)
     case Exit::Kind::kStopped:
     case Exit::Kind::kLeft:
     case Exit::Kind::kLost:
+    case Exit::Kind::kNotBegun:
       return exit;
     case Exit::Kind::kExited:
       break;
@@ -307,6 +308,7 @@ Result<Exit> KubernetesExecutor::follow(Try& step) {
       case Wish::kLeave:
         return leave(step);
       case Wish::kEnd:
+      case Wish::kEndAtOnce:
         return end(step);
     }
     const JobWatch::Seen seen = watch().look(step.name());

@@ -21,8 +21,7 @@ EarlyStop::EarlyStop(TrialRuns& tracked, RunTable& table, const Search& search, 
       run_(std::move(run)),
       trial_(trial),
       metric_(search.stop_early->metric.empty() ? search.metric.text : search.stop_early->metric),
-      rungs_(rungs(*search.stop_early)),
-      next_look_(SteadyClock::now() + kBetweenLooks) {}
+      rungs_(rungs(*search.stop_early)) {}
 
 bool EarlyStop::stops() {
   if (stopped_) return true;

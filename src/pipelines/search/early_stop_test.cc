@@ -9,6 +9,7 @@
 #include "pipelines/tables.h"
 #include "pipelines/testing/fake_trial_runs.h"
 #include "pipelines/testing/no_inputs.h"
+#include "pipelines/testing/told_executor.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
@@ -123,6 +124,29 @@ TEST_F(EarlyStopTest, WhatAnotherSearchStoppedOrReportedDoesNotCountForThisOne) 
   pipelines->run_queued();
   EXPECT_EQ(states(MUST(pipelines->find_run(other))), "succeeded: cached cached");
   EXPECT_TRUE(at_rung(other, 1).empty());
+}
+
+// It ended where it ran, before this server had asked for it.
+TEST_F(EarlyStopTest, WhatAServerBeforeThisOneEndedIsDecidedAnew) {
+  ToldExecutor executor;
+  executor.of_step = [&](const Command& command, const auto&) -> Result<Exit> {
+    const std::string x = command.text.substr(5, 1);
+    const bool is_first = executor.commands(command.names.step).size() == 1;
+    if (x == "9" && is_first) return Exit{.kind = Exit::Kind::kStopped};
+    std::ofstream(tracked_.reports_folder / command.environment.at("MLFLOW_RUN_ID")) << x;
+    if (x == "1") return Exit{.kind = Exit::Kind::kStopped};
+    std::ofstream(command.environment.at("SLIPWAY_OUT") + "/m.json") << "{\"v\": " << x << "}";
+    return Exit{};
+  };
+  Pipelines pipelines(*db_, clock_, clock_, random_, executor, inputs_, secrets_, tracked_);
+  MUST(pipelines.start(
+      {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = 0}));
+  const std::string id = start(pipelines, "5, 1, 9");
+  pipelines.run_queued();
+  const RunRecord run = MUST(pipelines.find_run(id));
+  EXPECT_EQ(states(run), "succeeded: succeeded succeeded stopped succeeded");
+  EXPECT_EQ(run.steps[2].reason, "stopped early: v=1 at step 1 is not among the best of 2");
+  EXPECT_EQ(run.steps[3].earlier_tries.size(), 1u);
 }
 
 TEST_F(EarlyStopTest, ATrialThatRunsAgainLeavesItsRungsAnew) {

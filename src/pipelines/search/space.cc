@@ -149,12 +149,8 @@ Result<Space> read_space(const YamlNode& node) {
   return space;
 }
 
-double uniform(base::Random& random) {
-  return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
-}
-
 double random_value(const Dimension& dimension, base::Random& random) {
-  const double at = uniform(random);
+  const double at = random.uniform();
   if (dimension.kind == Dimension::Kind::kChoice)
     return std::floor(at * static_cast<double>(dimension.choices.size()));
   const double half = dimension.step / 2;  // so that the outermost are as likely as the others

@@ -41,8 +41,6 @@ using Point = std::vector<double>;
 // kInvalidArgument with line and column.
 Result<Space> read_space(const types::YamlNode& node);
 
-// Uniform in [0, 1).
-double uniform(base::Random& random);
 // Each value as likely as any other; with `log`, each ratio.
 double random_value(const Dimension& dimension, base::Random& random);
 

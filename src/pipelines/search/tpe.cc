@@ -21,11 +21,6 @@ double normal_between(double from, double to) {
   return from > 0 ? normal_below(-from) - normal_below(-to) : normal_below(to) - normal_below(from);
 }
 
-double random_normal(base::Random& random) {  // Box and Muller
-  const double radius = std::sqrt(-2 * std::log(1 - uniform(random)));
-  return radius * std::cos(2 * std::numbers::pi * uniform(random));
-}
-
 // Of observations, oldest first, and the prior behind them; they sum to 1.
 std::vector<double> weights_of(std::size_t observations) {
   std::vector<double> weights(observations + 1, 1.0);
@@ -43,7 +38,7 @@ std::vector<double> weights_of(std::size_t observations) {
 }
 
 std::size_t pick(const std::vector<double>& weights, base::Random& random) {
-  double left = uniform(random);
+  double left = random.uniform();
   for (std::size_t i = 0; i + 1 < weights.size(); ++i) {
     left -= weights[i];
     if (left < 0) return i;
@@ -65,7 +60,7 @@ class Column {
     // Its mean is inside, and its deviation no more than the range: a third of them hit at least.
     double value = 0;
     do {
-      value = normal.mean + normal.deviation * random_normal(random);
+      value = normal.mean + normal.deviation * random.normal();
     } while (value < low_ || value > high_);
     return dimension_.nearest(dimension_.log ? std::exp(value) : value);
   }

@@ -126,7 +126,7 @@ TEST(Tpe, KeepsToTheSpace) {
     ++of_f[point[5]];
     trials.push_back({.state = i % 7 == 0 ? Trial::State::kLost : Trial::State::kComplete,
                       .point = point,
-                      .value = uniform(random)});
+                      .value = random.uniform()});
   }
   EXPECT_EQ(of_d.size(), 5u);
   EXPECT_EQ(of_e.size(), 4u);  // 0, 0.3, 0.6, 0.9

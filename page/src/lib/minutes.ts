@@ -1,0 +1,41 @@
+// How an endpoint has answered minute by minute, as rates and curves. Pure functions.
+import type { Minute } from "../api";
+import { seconds, type Table } from "./series";
+
+// What happened between two looks.
+export interface Rates {
+  perSecond: number;
+  failed: number | null; // a share; null: nobody asked
+}
+
+const countOf = (minutes: Minute[], from: string, which: "requests" | "errors") => minutes.reduce((sum, minute) => sum + (minute.start >= from ? minute[which] : 0), 0);
+
+// Nothing when the server began anew, or an hour lies between.
+export function ratesOf(before: Minute[], after: Minute[], passed: number): Rates | undefined {
+  const last = before.at(-1)?.start;
+  if (last === undefined || passed <= 0 || !after.some(({ start }) => start === last)) return undefined;
+  const [requests, errors] = (["requests", "errors"] as const).map((which) => countOf(after, last, which) - countOf(before, last, which)) as [number, number];
+  if (requests < 0 || errors < 0) return undefined;
+  return { perSecond: requests / passed, failed: requests === 0 ? null : errors / requests };
+}
+
+// The newest minute that has answers; none: nobody asked in the last hour.
+export const lastAnswered = (minutes: Minute[]) => minutes.findLast(({ latency_ms_p50 }) => latency_ms_p50 !== null);
+
+// The newest one isn't over: its counts say little yet.
+export function countsOf(minutes: Minute[], which: "requests" | "errors"): Table {
+  const over = minutes.slice(0, -1);
+  return { x: over.map(({ start }) => seconds(start)), series: [{ label: `${which} per minute`, kind: which === "errors" ? "other" : "live", values: over.map((minute) => minute[which]) }] };
+}
+
+export function latenciesOf(minutes: Minute[]): Table {
+  const of = (label: string, value: (minute: Minute) => number | null, more: object) => ({ label, values: minutes.map(value), ...more });
+  return {
+    x: minutes.map(({ start }) => seconds(start)),
+    series: [
+      of("p50", ({ latency_ms_p50 }) => latency_ms_p50, { kind: "live" }),
+      of("p95", ({ latency_ms_p95 }) => latency_ms_p95, { kind: "shadow" }),
+      of("p99", ({ latency_ms_p99 }) => latency_ms_p99, { kind: "other" }),
+    ] as Table["series"],
+  };
+}

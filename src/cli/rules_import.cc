@@ -1,0 +1,462 @@
+#include "cli/rules_import.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "features/expression.h"
+#include "types/yaml_json.h"
+#include "types/yaml_text.h"
+
+namespace slipway::cli {
+namespace {
+
+using types::ColumnType;
+
+// As pandas, NumPy, Spark and SQL call them.
+std::optional<ColumnType> type_called(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  static const std::map<std::string_view, ColumnType> kTypes = {
+      {"str", ColumnType::kString},
+      {"string", ColumnType::kString},
+      {"string[python]", ColumnType::kString},
+      {"string[pyarrow]", ColumnType::kString},
+      {"object", ColumnType::kString},
+      {"stringtype", ColumnType::kString},
+      {"varchar", ColumnType::kString},
+      {"text", ColumnType::kString},
+      {"float", ColumnType::kDouble},
+      {"float64", ColumnType::kDouble},
+      {"float32", ColumnType::kDouble},
+      {"double", ColumnType::kDouble},
+      {"doubletype", ColumnType::kDouble},
+      {"floattype", ColumnType::kDouble},
+      {"double_precision", ColumnType::kDouble},
+      {"int", ColumnType::kInt64},
+      {"int64", ColumnType::kInt64},
+      {"int32", ColumnType::kInt64},
+      {"int16", ColumnType::kInt64},
+      {"int8", ColumnType::kInt64},
+      {"integer", ColumnType::kInt64},
+      {"integertype", ColumnType::kInt64},
+      {"longtype", ColumnType::kInt64},
+      {"bigint", ColumnType::kInt64},
+      {"bool", ColumnType::kBool},
+      {"boolean", ColumnType::kBool},
+      {"booleantype", ColumnType::kBool},
+      {"timestamp", ColumnType::kTimestamp},
+      {"timestamptype", ColumnType::kTimestamp},
+      {"datetime", ColumnType::kTimestamp}};
+  if (name.starts_with("datetime64")) return ColumnType::kTimestamp;
+  const auto found = kTypes.find(name);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<double> number_at(const JsonObject& object, std::string_view key) {
+  const Json* value = object.if_contains(key);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  return value->to_number<double>();
+}
+
+std::string text_at(const JsonObject& object, std::string_view key) {
+  const Json* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool is_true_at(const JsonObject& object, std::string_view key) {
+  const Json* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::vector<std::string> texts_at(const JsonObject& object, std::string_view key) {
+  std::vector<std::string> texts;
+  const Json* value = object.if_contains(key);
+  if (value == nullptr || !value->is_array()) return texts;
+  for (const Json& item : value->get_array()) {
+    if (item.is_string()) texts.emplace_back(item.get_string());
+  }
+  return texts;
+}
+
+// A text of an expression.
+std::string literal(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
+  return out + "'";
+}
+
+// Puts a definition together, one demand after the other. Each says why it can't be, or nothing.
+class Builder {
+ public:
+  using Why = std::optional<std::string>;
+
+  types::ColumnRule& column(const std::string& name) {
+    auto& columns = rules_.dataset.columns;
+    const auto found = std::ranges::find(columns, name, &types::ColumnRule::name);
+    if (found != columns.end()) return *found;
+    columns.push_back({.name = name});
+    return columns.back();
+  }
+
+  Why type(const std::string& name, const std::vector<std::string>& called) {
+    std::set<ColumnType> types;
+    for (const std::string& one : called) {
+      if (const auto type = type_called(one)) types.insert(*type);
+    }
+    if (types.size() != 1)
+      return fmt::format("{} is no type of ours, or more than one", fmt::join(called, ", "));
+    column(name).type = *types.begin();
+    return {};
+  }
+
+  // Limits that belong to the range or not, of numbers or times.
+  Why range(const std::string& name, const Json* low, const Json* high, bool low_is_out,
+            bool high_is_out) {
+    const auto is_there = [](const Json* limit) { return limit != nullptr && !limit->is_null(); };
+    if (!is_there(low) && !is_there(high)) return "it has no limit";
+    for (const Json* limit : {low, high}) {
+      if (is_there(limit) && !limit->is_number() && !limit->is_string())
+        return "a limit is neither a number nor a time";
+    }
+    const auto is_plain = [&](const Json* limit, bool is_out) {
+      return !is_there(limit) || (limit->is_number() && !is_out);
+    };
+    if (is_plain(low, low_is_out) && is_plain(high, high_is_out)) {
+      types::ColumnRule& rule = column(name);
+      if (is_there(low))
+        rule.min = std::max(rule.min.value_or(-INFINITY), low->to_number<double>());
+      if (is_there(high))
+        rule.max = std::min(rule.max.value_or(INFINITY), high->to_number<double>());
+      return {};
+    }
+    const auto written = [](const Json& limit) {
+      return limit.is_string() ? fmt::format("timestamp({})", literal(limit.get_string()))
+                               : fmt::format("{}", limit.to_number<double>());
+    };
+    std::string condition;
+    if (is_there(low))
+      condition = fmt::format("{} {} {}", name, low_is_out ? ">" : ">=", written(*low));
+    if (is_there(high))
+      condition += fmt::format("{}{} {} {}", condition.empty() ? "" : " and ", name,
+                               high_is_out ? "<" : "<=", written(*high));
+    return rule(name + "_in_range", {name}, condition);
+  }
+
+  Why one_of(const std::string& name, const Json* values) {
+    if (values == nullptr || !values->is_array() || values->get_array().empty())
+      return "it names no values";
+    types::ColumnRule& rule = column(name);
+    rule.in.clear();
+    for (const Json& value : values->get_array()) {
+      if (value.is_string()) {
+        rule.in.emplace_back(value.get_string());
+      } else if (value.is_number()) {
+        rule.in.push_back(fmt::format("{}", value.to_number<double>()));
+      } else {
+        rule.in.clear();
+        return "a value is neither a text nor a number";
+      }
+    }
+    return {};
+  }
+
+  Why none_of(const std::string& name, const Json* values) {
+    if (values == nullptr || !values->is_array() || values->get_array().empty())
+      return "it names no values";
+    std::string list;
+    for (const Json& value : values->get_array()) {
+      if (!value.is_string() && !value.is_number()) return "a value is neither a text nor a number";
+      list += list.empty() ? "" : ", ";
+      list += value.is_string() ? literal(value.get_string())
+                                : fmt::format("{}", value.to_number<double>());
+    }
+    return rule(name + "_allowed", {name}, fmt::format("{} not in ({})", name, list));
+  }
+
+  Why like(const std::string& name, const std::string& pattern) {
+    types::ColumnRule& rule = column(name);
+    if (rule.pattern && *rule.pattern != pattern) return "the column has a pattern already";
+    // Read as slipway.yaml will be: expressions of Python that RE2 doesn't have are no pattern.
+    JsonObject members;
+    types::ColumnRule{.name = name, .pattern = pattern}.append_to(members);
+    const std::string yaml =
+        fmt::format("datasets: {{d: {{path: p, columns: {}}}}}",
+                    types::flow_yaml(Json(JsonObject{{name, std::move(members)}})));
+    if (const auto read = datasets::parse_datasets(yaml); !read)
+      return fmt::format("RE2 doesn't have it: {}", read.error().message);
+    rule.pattern = pattern;
+    return {};
+  }
+
+  Why length(const std::string& name, std::optional<double> low, std::optional<double> high) {
+    if (!low && !high) return "it has no limit";
+    std::string condition;
+    if (low) condition = fmt::format("length({}) >= {}", name, *low);
+    if (high)
+      condition += fmt::format("{}length({}) <= {}", condition.empty() ? "" : " and ", name, *high);
+    return rule(name + "_length", {name}, condition);
+  }
+
+  Why rule(const std::string& called, const std::vector<std::string>& columns,
+           std::string condition) {
+    for (const std::string& name : columns) {
+      if (!features::is_identifier(name))
+        return fmt::format("expressions can't name the column {}", name);
+    }
+    std::string name = called;
+    auto& rules = rules_.dataset.rules;
+    const auto is_taken = [&](const datasets::RowRule& other) { return other.name == name; };
+    for (int n = 2; std::ranges::any_of(rules, is_taken); ++n)
+      name = fmt::format("{}_{}", called, n);
+    rules.push_back({.name = std::move(name), .condition = std::move(condition)});
+    return {};
+  }
+
+  Why unique(std::vector<std::string> columns) {
+    if (columns.empty()) return "it names no columns";
+    checks().unique.push_back(std::move(columns));
+    return {};
+  }
+
+  void missing_at_most(const std::string& name, double share) {
+    if (share <= 0) {
+      column(name).required = true;
+    } else {
+      column(name);
+      checks().missing_max[name] = std::round(share * 1e9) / 1e9;
+    }
+  }
+
+  // An expectation that this share of rows may break.
+  void may_break(double share) {
+    rules_.dataset.on_violation = types::OnViolation::kQuarantine;
+    checks().quarantined_max =
+        std::max(checks().quarantined_max.value_or(0), std::round(share * 1e9) / 1e9);
+  }
+
+  void tell(const std::string& what, const Why& why) {
+    if (why) {
+      rules_.left_out.push_back(fmt::format("{}: {}", what, *why));
+    } else {
+      ++rules_.taken;
+    }
+  }
+
+  datasets::VersionChecks& checks() { return rules_.dataset.checks; }
+  ImportedRules& rules() { return rules_; }
+
+ private:
+  ImportedRules rules_{.dataset = {.on_violation = types::OnViolation::kReject}};
+};
+
+// One expectation: https://greatexpectations.io/expectations.
+Builder::Why expect(Builder& builder, const std::string& type, const JsonObject& of) {
+  const std::string column = text_at(of, "column"), a = text_at(of, "column_A"),
+                    b = text_at(of, "column_B");
+  const auto mostly = number_at(of, "mostly");
+  const Json *low = of.if_contains("min_value"), *high = of.if_contains("max_value");
+  if (is_true_at(of, "row_condition") || !text_at(of, "row_condition").empty())
+    return "it is of some rows only (row_condition)";
+  if (type == "expect_column_to_exist") {
+    builder.column(column);
+    return {};
+  }
+  if (type == "expect_column_values_to_not_be_null") {
+    builder.missing_at_most(column, 1 - mostly.value_or(1));
+    return {};
+  }
+  if (type == "expect_column_proportion_of_non_null_values_to_be_between") {
+    const auto least = number_at(of, "min_value");
+    if (!least) return "it has no lower limit";
+    builder.missing_at_most(column, 1 - *least);
+    return {};
+  }
+  if (type == "expect_column_values_to_be_unique") return builder.unique({column});
+  if (type == "expect_compound_columns_to_be_unique")
+    return builder.unique(texts_at(of, "column_list"));
+  if (type == "expect_table_row_count_to_be_between" || type == "expect_table_row_count_to_equal") {
+    const bool is_exact = type.ends_with("equal");
+    const auto least = number_at(of, is_exact ? "value" : "min_value"),
+               most = number_at(of, is_exact ? "value" : "max_value");
+    if (!least && !most) return "it has no limit";
+    if (least) builder.checks().rows_min = static_cast<std::int64_t>(*least);
+    if (most) builder.checks().rows_max = static_cast<std::int64_t>(*most);
+    return {};
+  }
+  if (type == "expect_column_max_to_be_between") {
+    if (low != nullptr && !low->is_null()) return "how large the largest must be at least";
+    return builder.range(column, nullptr, high, false, is_true_at(of, "strict_max"));
+  }
+  if (type == "expect_column_min_to_be_between") {
+    if (high != nullptr && !high->is_null()) return "how small the smallest must be at least";
+    return builder.range(column, low, nullptr, is_true_at(of, "strict_min"), false);
+  }
+  // From here on what each row must hold, or `mostly` each.
+  Builder::Why why = "there is no such rule here";
+  if (type == "expect_column_values_to_be_between") {
+    why = builder.range(column, low, high, is_true_at(of, "strict_min"),
+                        is_true_at(of, "strict_max"));
+  } else if (type == "expect_column_values_to_be_in_set") {
+    why = builder.one_of(column, of.if_contains("value_set"));
+  } else if (type == "expect_column_values_to_not_be_in_set") {
+    why = builder.none_of(column, of.if_contains("value_set"));
+  } else if (type == "expect_column_values_to_match_regex") {
+    why = builder.like(column, text_at(of, "regex"));
+  } else if (type == "expect_column_values_to_not_match_regex") {
+    why = builder.rule(column + "_unlike", {column},
+                       fmt::format("not matches({}, {})", column, literal(text_at(of, "regex"))));
+  } else if (type == "expect_column_value_lengths_to_be_between") {
+    why = builder.length(column, number_at(of, "min_value"), number_at(of, "max_value"));
+  } else if (type == "expect_column_value_lengths_to_equal") {
+    why = builder.length(column, number_at(of, "value"), number_at(of, "value"));
+  } else if (type == "expect_column_values_to_be_of_type") {
+    why = builder.type(column, {text_at(of, "type_")});
+  } else if (type == "expect_column_values_to_be_in_type_list") {
+    why = builder.type(column, texts_at(of, "type_list"));
+  } else if (type == "expect_column_values_to_be_null") {
+    why = builder.rule(column + "_missing", {column}, fmt::format("is_null({})", column));
+  } else if (type == "expect_column_pair_values_a_to_be_greater_than_b") {
+    const bool or_equal = is_true_at(of, "or_equal");
+    why = builder.rule(fmt::format("{}_{}_{}", a, or_equal ? "from" : "over", b), {a, b},
+                       fmt::format("{} {} {}", a, or_equal ? ">=" : ">", b));
+  } else if (type == "expect_column_pair_values_to_be_equal") {
+    why = builder.rule(fmt::format("{}_is_{}", a, b), {a, b}, fmt::format("{} = {}", a, b));
+  }
+  if (!why && mostly && *mostly < 1) builder.may_break(1 - *mostly);
+  return why;
+}
+
+Result<ImportedRules> import_suite(const JsonObject& suite) {
+  Builder builder;
+  const std::string name = text_at(suite, "name");
+  builder.rules().from =
+      fmt::format("Great Expectations suite {}",
+                  name.empty() ? text_at(suite, "expectation_suite_name") : name);
+  for (const Json& item : suite.at("expectations").as_array()) {
+    if (!item.is_object())
+      return base::error(Code::kInvalidArgument, "expectations: one is no object");
+    const JsonObject& expectation = item.get_object();
+    std::string type = text_at(expectation, "type");
+    if (type.empty()) type = text_at(expectation, "expectation_type");
+    const Json* of = expectation.if_contains("kwargs");
+    if (type.empty() || of == nullptr || !of->is_object())
+      return base::error(Code::kInvalidArgument, "expectations: one has no type or no kwargs: {}",
+                         base::to_text(item));
+    const std::string column = text_at(of->get_object(), "column");
+    builder.tell(column.empty() ? type : fmt::format("{} of {}", type, column),
+                 expect(builder, type, of->get_object()));
+  }
+  return std::move(builder.rules());
+}
+
+// One check: pandera.Check's methods.
+Builder::Why check(Builder& builder, const std::string& column, const std::string& name,
+                   const JsonObject& of) {
+  const Json *value = of.if_contains("value"), *low = of.if_contains("min_value"),
+             *high = of.if_contains("max_value");
+  if (name == "greater_than" || name == "greater_than_or_equal_to")
+    return builder.range(column, value, nullptr, name == "greater_than", false);
+  if (name == "less_than" || name == "less_than_or_equal_to")
+    return builder.range(column, nullptr, value, false, name == "less_than");
+  if (name == "in_range" || name == "between") {
+    const auto leaves_out = [&](std::string_view which) {
+      const Json* is_in = of.if_contains(which);
+      return is_in != nullptr && *is_in == Json(false);
+    };
+    return builder.range(column, low, high, leaves_out("include_min"), leaves_out("include_max"));
+  }
+  if (name == "isin") return builder.one_of(column, value);
+  if (name == "notin") return builder.none_of(column, value);
+  const std::string text =
+      value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+  if (name == "str_matches") return builder.like(column, "^(?:" + text + ")");
+  if (name == "str_contains") return builder.like(column, text);
+  if (name == "str_startswith")
+    return builder.rule(column + "_starts", {column},
+                        fmt::format("starts_with({}, {})", column, literal(text)));
+  if (name == "str_endswith")
+    return builder.rule(column + "_ends", {column},
+                        fmt::format("ends_with({}, {})", column, literal(text)));
+  if (name == "str_length")
+    return builder.length(column, number_at(of, "min_value"), number_at(of, "max_value"));
+  return "there is no such rule here";
+}
+
+Result<ImportedRules> import_schema(const JsonObject& schema) {
+  Builder builder;
+  const std::string name = text_at(schema, "name");
+  builder.rules().from = "pandera schema" + (name.empty() ? "" : " " + name);
+  const Json* columns = schema.if_contains("columns");
+  if (columns == nullptr || !columns->is_object())
+    return base::error(Code::kInvalidArgument, "the schema has no columns");
+  for (const auto& [key, item] : columns->get_object()) {
+    const std::string column(key);
+    if (!item.is_object())
+      return base::error(Code::kInvalidArgument, "a column is no object: column={}", column);
+    const JsonObject& of = item.get_object();
+    if (is_true_at(of, "regex")) {
+      builder.tell("column " + column, "its name is a regular expression");
+      continue;
+    }
+    if (of.contains("required") && of.at("required") == Json(false)) {
+      builder.tell("column " + column, "it may be absent, and a column that a rule names may not");
+      continue;
+    }
+    builder.column(column).required = !is_true_at(of, "nullable");
+    ++builder.rules().taken;
+    if (const std::string type = text_at(of, "dtype"); !type.empty())
+      builder.tell("dtype of " + column, builder.type(column, {type}));
+    if (is_true_at(of, "unique")) builder.tell("unique of " + column, builder.unique({column}));
+    const Json* checks = of.if_contains("checks");
+    if (checks == nullptr || !checks->is_array()) continue;
+    for (const Json& one : checks->get_array()) {
+      if (!one.is_object())
+        return base::error(Code::kInvalidArgument, "a check is no object: column={}", column);
+      const Json* options = one.get_object().if_contains("options");
+      const std::string called = options != nullptr && options->is_object()
+                                     ? text_at(options->get_object(), "check_name")
+                                     : std::string();
+      builder.tell(fmt::format("{} of {}", called, column),
+                   check(builder, column, called, one.get_object()));
+    }
+  }
+  const std::vector<std::string> together = texts_at(schema, "unique");
+  if (!together.empty()) builder.tell("unique", builder.unique(together));
+  const Json* checks = schema.if_contains("checks");
+  if (checks != nullptr && !checks->is_null())
+    builder.tell("checks of the whole frame", "there is no such rule here");
+  return std::move(builder.rules());
+}
+
+}  // namespace
+
+std::string ImportedRules::yaml() const {
+  std::string out = fmt::format("# {}: {} of {} are here\n", from, taken, taken + left_out.size());
+  out += dataset.rules_yaml(0);
+  for (std::string why : left_out) {
+    std::ranges::replace_if(
+        why, [](unsigned char c) { return c < 0x20; }, ' ');
+    out += fmt::format("# left out: {}\n", why);
+  }
+  return out;
+}
+
+Result<ImportedRules> import_rules(std::string_view text) {
+  const std::vector<Json> documents = TRY(types::yaml_as_json(text));
+  if (documents.size() == 1 && documents[0].is_object()) {
+    const JsonObject& top = documents[0].get_object();
+    if (const Json* all = top.if_contains("expectations"); all != nullptr && all->is_array())
+      return import_suite(top);
+    if (text_at(top, "schema_type") == "dataframe") return import_schema(top);
+  }
+  return base::error(Code::kInvalidArgument,
+                     "neither a suite of Great Expectations (JSON with `expectations`) nor a "
+                     "schema of pandera (`schema_type: dataframe`)");
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,79 @@
+#include "cli/rules_import.h"
+
+#include <gtest/gtest.h>
+
+namespace slipway::cli {
+namespace {
+
+// Also that slipway.yaml takes what is written.
+std::string yaml_of(std::string_view text) {
+  const ImportedRules imported = MUST(import_rules(text));
+  const std::string yaml = imported.dataset.rules_yaml(4);
+  const auto read =
+      datasets::parse_datasets("datasets:\n  d:\n    path: p\n    event_time: at\n" + yaml);
+  EXPECT_TRUE(read) << read.error().message;
+  return imported.yaml();
+}
+
+std::string suite(std::string_view expectations) {
+  return fmt::format(R"({{"name": "s", "expectations": [{}]}})", expectations);
+}
+
+TEST(RulesImportTest, WhatIsToHoldMostlyIsCheckedAsAShare) {
+  EXPECT_EQ(yaml_of(suite(R"(
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 0, "mostly": 0.9}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "y", "value_set": ["a"], "mostly": 0.99}},
+{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x", "mostly": 0.8}})")),
+            R"(# Great Expectations suite s: 3 of 3 are here
+columns:
+  x: {min: 0}
+  "y": {in: [a]}
+on_violation: quarantine
+checks:
+  quarantined_max: 0.1
+  missing_max: {x: 0.2}
+)");
+}
+
+TEST(RulesImportTest, OlderSuitesAreRead) {
+  EXPECT_EQ(yaml_of(R"({"expectation_suite_name": "old", "expectations": [
+{"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a b"}},
+{"expectation_type": "expect_column_values_to_be_null", "kwargs": {"column": "a b"}},
+{"expectation_type": "expect_column_values_to_be_null", "kwargs": {"column": "not"}}]})"),
+            R"(# Great Expectations suite old: 1 of 3 are here
+columns:
+  "a b": {required: true}
+on_violation: reject
+# left out: expect_column_values_to_be_null of a b: expressions can't name the column a b
+# left out: expect_column_values_to_be_null of not: expressions can't name the column not
+)");
+}
+
+TEST(RulesImportTest, LimitsThatAreNotPartOfARangeAreConditions) {
+  EXPECT_EQ(yaml_of(suite(R"(
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 1, "max_value": 2.5, "strict_max": true}},
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "at", "max_value": "2024-01-01"}},
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "x"}},
+{"type": "expect_column_values_to_not_match_regex", "kwargs": {"column": "s", "regex": "it's"}})")),
+            R"y(# Great Expectations suite s: 3 of 4 are here
+rules:
+  x_in_range: "x >= 1 and x < 2.5"
+  at_in_range: "at <= timestamp('2024-01-01')"
+  s_unlike: "not matches(s, 'it''s')"
+on_violation: reject
+# left out: expect_column_values_to_be_between of x: it has no limit
+)y");
+}
+
+TEST(RulesImportTest, OtherFilesAreRefused) {
+  for (const char* text : {"", "[]", "{", "expectations: 3", "{\"expectations\": [3]}",
+                           "{\"expectations\": [{\"type\": \"x\"}]}", "schema_type: dataframe",
+                           "{schema_type: dataframe, columns: {a: 1}}"}) {
+    const auto refused = import_rules(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument) << text;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::cli

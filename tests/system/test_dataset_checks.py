@@ -1,0 +1,113 @@
+"""What must hold of a dataset's rows together and of a version as a whole, and who hears of it when it doesn't."""
+import json
+import textwrap
+
+import pandas as pd
+import pytest
+import requests
+
+YAML = """
+project: trips
+clock: rehearsal
+start: 2024-03-04T00:00:00Z
+datasets:
+  trips:
+    path: trips.csv
+    key: [trip]
+    event_time: departed
+    columns: {km: {min: 0}}
+    rules:
+      arrives_later: "seconds_between(departed, arrived) >= 0"
+      is_no_flight: "km < 1500 or by = 'plane'"
+    on_violation: quarantine
+    checks: {rows: {min: 3, change_max: 1}, quarantined_max: 0.5, missing_max: {km: 0.34}, unique: [ticket], age_max: 36h, drift_max: {by: 0.6}}
+pipelines:
+  load:
+    steps:
+      - {name: load, run: slipway data ingest trips, cache: false}
+      - {name: after, run: "true", after: [load], cache: false}
+endpoints:
+  price: {model: models:/price@champion}
+monitors:
+  trips-come:
+    endpoint: price
+    windows: [day]
+    datasets: [trips]
+    alerts: {stale: {metric: dataset_age_hours_max, window: day, over: 48}}
+"""
+TRIPS = [("t1", "2024-03-03T08:00:00Z", "2024-03-03T09:00:00Z", 70.5, "train", "a"), ("t2", "2024-03-03T10:00:00Z", "2024-03-03T09:00:00Z", 20, "car", "b"),
+         ("t3", "2024-03-03T11:00:00Z", "2024-03-03T13:00:00Z", 2000, "train", "c"), ("t4", "2024-03-03T11:00:00Z", "2024-03-03T13:00:00Z", 2000, "plane", "d"),
+         ("t5", "2024-03-03T12:00:00Z", "", None, "train", "e"), ("t6", "2024-03-03T14:00:00Z", "2024-03-03T15:00:00Z", 12, "car", "f")]
+
+
+@pytest.fixture
+def trips(server, tmp_path):
+    server.file = tmp_path / "trips.csv"
+    server.write = lambda rows: pd.DataFrame(rows, columns=["trip", "departed", "arrived", "km", "by", "ticket"]).to_csv(server.file, index=False)
+    server.write(TRIPS)
+    (tmp_path / "slipway.yaml").write_text(textwrap.dedent(YAML))
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    return server
+
+
+def refusal(server) -> str:
+    done = server.cli("data", "ingest", "trips", check=False)
+    assert done.returncode == 1, done
+    return done.stderr
+
+
+def test_rules_of_rows_put_aside_what_breaks_them(trips):
+    assert "5 hold" in trips.cli("data", "ingest", "trips").stdout
+    aside = json.loads(trips.cli("--json", "data", "quarantine", "trips").stdout)
+    assert aside["violations"] == {"departed, arrived arrives_later": 1, "km, by is_no_flight": 1}
+    assert [row["_reason"] for row in aside["rows"]] == [
+        "departed, arrived arrives_later: departed=2024-03-03T10:00:00Z, arrived=2024-03-03T09:00:00Z", "km, by is_no_flight: km=2000, by=train"]
+
+
+def test_a_version_that_fails_a_check_is_none(trips):
+    trips.cli("data", "ingest", "trips")
+    trips.write([*TRIPS, ("t7", "2024-03-03T15:00:00Z", "", 3, "car", "a")])
+    assert "unique of ticket: 1 is more than 0" in refusal(trips)
+    trips.write(TRIPS[:4])
+    assert "rows_min: 2 is less than 3" in refusal(trips)
+    trips.write([(trip, departed, arrived, km, "plane", ticket) for trip, departed, arrived, km, by, ticket in TRIPS])
+    assert "drift_max of by: 0.75 is more than 0.6 (--accept" in refusal(trips)
+    run = json.loads(trips.cli("--json", "run", "load", check=False).stdout)
+    assert {step["name"]: step["state"] for step in run["steps"]} == {"load": "failed", "after": "skipped"}
+    assert len(json.loads(trips.cli("--json", "data", "show", "trips").stdout)["versions"]) == 1
+    trips.cli("data", "ingest", "trips", "--accept")
+    shown = trips.cli("data", "show", "trips").stdout.splitlines()
+    assert len(shown) == 3 and "5 hold" in shown[1] and "5 hold" in shown[2], shown
+    # So that whoever looks why nothing new came reads it.
+    events = requests.get(f"{trips.url}/slipway/v1/events?limit=100", timeout=10).json()["events"]
+    assert [event["subject"] for event in events if event["kind"] == "dataset.refused"] == ["datasets/trips"] * 4
+
+
+def test_a_dataset_that_nobody_loads_is_an_alert(trips):
+    trips.cli("data", "ingest", "trips")
+    for day in range(5, 9):
+        requests.post(f"{trips.url}/slipway/v1/clock", json={"advance_to": f"2024-03-0{day}T01:00:00Z"}, timeout=60).raise_for_status()
+    alert = requests.get(f"{trips.url}/slipway/v1/alerts", timeout=10).json()["alerts"]
+    assert [(one["alert"], one["value"], one["state"]) for one in alert] == [("stale", 58, "open")]
+    assert "age_max of departed: 107 hours is more than 36 hours" in refusal(trips)
+    trips.write([(trip, departed.replace("03-03", "03-07"), arrived.replace("03-03", "03-07"), *rest) for trip, departed, arrived, *rest in TRIPS])
+    trips.cli("data", "ingest", "trips")
+    requests.post(f"{trips.url}/slipway/v1/clock", json={"advance_to": "2024-03-09T01:00:00Z"}, timeout=60).raise_for_status()
+    assert [one["state"] for one in requests.get(f"{trips.url}/slipway/v1/alerts", timeout=10).json()["alerts"]] == ["resolved"]
+
+
+def test_the_page_shows_how_each_check_came_out(trips, open_page):
+    file = trips.file.parent / "slipway.yaml"
+    file.write_text(file.read_text().replace("drift_max: {by: 0.6}", "drift_max: {by: 0.6}, on_failed: flag"))
+    trips.cli("apply", str(file))
+    trips.cli("data", "ingest", "trips")
+    trips.write([(trip, departed, arrived, km, "plane", ticket) for trip, departed, arrived, km, by, ticket in TRIPS])
+    trips.cli("data", "ingest", "trips")
+    page = open_page(f"{trips.url}/ui/datasets/trips")
+    versions = page.get_by_role("table", name="Versions").get_by_role("row")
+    assert "1 of 7 failed" in versions.nth(1).inner_text() and "5 hold" in versions.nth(2).inner_text()
+    said = [[cell.strip() for cell in row.inner_text().split("\t")] for row in page.get_by_role("table", name="Checks").get_by_role("row").all()[1:]]
+    checks = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=10).json()["latest"]["checks"]
+    assert [row[1] for row in said] == [check["columns"] or "all rows" for check in checks]
+    assert [row[-1] for row in said] == ["holds" if check["holds"] else "failed" for check in checks]
+    assert said[-1] == ["Drift from the version before", "by", "0.75", "0.6", "failed"]
