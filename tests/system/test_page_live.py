@@ -158,6 +158,18 @@ def test_without_the_stream_the_page_asks_again_and_again(shop, open_page):  # n
     expect(page.get_by_role("link", name="heard of by asking")).to_be_visible(timeout=20_000)  # every 5 s
 
 
+def test_what_happens_before_listening_begins_is_shown(server, open_page):
+    page = open_page(server.url + "/health")
+    held = []
+    page.route(f"**{STREAM}*", held.append)
+    page.goto(server.url + "/ui/models")
+    expect(page.get_by_text("No model was registered yet.")).to_be_visible()
+    eventually(lambda: page.evaluate("1") and held)
+    MlflowClient(server.url).create_registered_model("made meanwhile")
+    held[0].continue_()
+    expect(page.get_by_role("link", name="made meanwhile")).to_be_visible(timeout=20_000)
+
+
 @pytest.mark.expects_errors
 def test_what_happened_while_the_server_was_away_is_shown(start_server, open_page):
     server = start_server("away")

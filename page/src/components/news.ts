@@ -38,12 +38,14 @@ function close() {
 
 function open() {
   close();
-  const early = last === "" ? [...listeners] : [];
+  let isFirst = last === "";
   stop = api.listen(last, {
     begin: (missed) => {
       setHeard(true);
       if (missed) for (const { changed } of listeners) changed();
-      setTimeout(() => early.splice(0).forEach((one) => listeners.has(one) && one.changed()), kFirstMs);
+      const early = isFirst ? [...listeners] : [];
+      isFirst = false;
+      if (early.length > 0) setTimeout(() => early.forEach((one) => listeners.has(one) && one.changed()), kFirstMs);
     },
     changes: (changes, at) => {
       last = at;
