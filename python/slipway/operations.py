@@ -339,7 +339,7 @@ class Causes(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnDrift(Part):
-    """How one column's drift is measured, and from what value on it counts: a distance, or a p value."""
+    """How one column's drift, or that of predictions, is measured, and from what value on it counts: a distance, or a p value."""
 
     method: str | None = None
     threshold: float | None = None
@@ -366,11 +366,12 @@ class Embedding(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Part):
-    """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), of some, and of all together."""
+    """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), of some, of predictions, and of all together."""
 
     method: str | None = None
     threshold: float | None = None
     columns: Mapping[str, ColumnDrift] = field(default_factory=dict)
+    prediction: ColumnDrift | None = None
     multivariate: MultivariateDrift | None = None
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     associations: bool | None = None

@@ -159,7 +159,9 @@ Result<std::vector<incidents::MovedInput>> EndpointNeighbourhood::moved_inputs(
     std::set<std::pair<monitor::WindowKind, std::string>> before;
     for (const monitor::StoredWindow& window : TRY(monitor_->windows(
              definition.name, {.variant = "live", .from = from, .to = to, .limit = 1000}))) {
-      for (const monitor::FeatureDrift& drift : window.result.drift) {
+      std::vector<monitor::FeatureDrift> measured = window.result.drift;
+      if (window.result.prediction_drift) measured.push_back(window.result.prediction_drift->found);
+      for (const monitor::FeatureDrift& drift : measured) {
         const std::pair key(window.kind, drift.feature);
         if (!drift.drifted) {
           before.erase(key);

@@ -20,6 +20,7 @@ struct Options {
   monitor::DriftReportOptions report;
   std::vector<std::string> multivariate;  // NAME or NAME=THRESHOLD
   bool fail_on_drift = false;
+  bool names_method = false;  // else a monitor's own for predictions holds
 };
 
 Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const Options& options) {
@@ -58,9 +59,9 @@ Result<JsonObject> report_of_server(const Context& context, const Options& optio
   const monitor::DriftReportOptions& wanted = options.report;
   JsonObject body{{"reference", options.reference},
                   {"current", options.current},
-                  {"method", wanted.method},
                   {"drift_share", wanted.drift_share},
                   {"columns", JsonArray(wanted.columns.begin(), wanted.columns.end())}};
+  if (options.names_method) body["method"] = wanted.method;
   if (!wanted.numeric_method.empty()) body["numeric_method"] = wanted.numeric_method;
   if (!wanted.categorical_method.empty()) body["categorical_method"] = wanted.categorical_method;
   if (wanted.threshold > 0) body["threshold"] = wanted.threshold;
@@ -251,7 +252,10 @@ void add_drift_report(CLI::App& monitors, Context& context, int& exit_code) {
   verb->add_option("--out", options->out, "FILE.html or FILE.json");
   verb->add_flag("--fail-on-drift", options->fail_on_drift,
                  "Exit code 3 when the data set has drifted, or its columns together");
-  verb->callback([&context, &exit_code, options] { exit_code = report(context, *options); });
+  verb->callback([&context, &exit_code, options, verb] {
+    options->names_method = verb->count("--method") > 0;
+    exit_code = report(context, *options);
+  });
 }
 
 }  // namespace slipway::cli

@@ -44,7 +44,8 @@ struct AlertRecord {
   std::string severity = "warning";
   std::vector<std::string> routes;  // that hear of it
   double value = 0, threshold = 0;  // of the window that opened it
-  std::string why;                  // a sentence, of a rule without a threshold; empty: as it says
+  std::string why;                  // a sentence, of a rule without a threshold, or on what a drift
+                                    // method says; empty: as the rule says
   WindowKind kind = WindowKind::kWeek;
   Window window;
   JsonArray causes;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/drift/methods.h"
 #include "monitor/metrics.h"
 #include "types/timestamp.h"
 
@@ -30,6 +31,14 @@ const SliceResult* slice_of(const AlertRule& rule, const VariantResult& live) {
   return nullptr;
 }
 
+// Null: the window says nothing of such an input.
+const FeatureDrift* drift_of(const std::string& input, const VariantResult& live) {
+  for (const FeatureDrift& drift : live.drift) {
+    if (drift.feature == input) return &drift;
+  }
+  return nullptr;
+}
+
 // NaN: the window says nothing of such an input.
 double input_value(const AlertRule& rule, const VariantResult& live) {
   if (rule.metric == "violation_rate") {
@@ -37,15 +46,27 @@ double input_value(const AlertRule& rule, const VariantResult& live) {
     return static_cast<double>(live.violations.rows_of(rule.input)) /
            static_cast<double>(live.violations.rows);
   }
-  for (const FeatureDrift& drift : live.drift) {
-    if (drift.feature != rule.input) continue;
-    if (rule.metric == "missing_rate") return drift.missing_rate;
-    if (rule.metric == "unseen_rate") return drift.unseen_rate;
-    if (rule.metric == "psi") return drift.psi;
-    if (rule.metric == "drift_score") return drift.score;
-    return drift.drifted ? 1 : 0;
+  const FeatureDrift* const drift = drift_of(rule.input, live);
+  if (drift == nullptr) return std::nan("");
+  if (rule.metric == "missing_rate") return drift->missing_rate;
+  if (rule.metric == "unseen_rate") return drift->unseen_rate;
+  if (rule.metric == "psi") return drift->psi;
+  if (rule.metric == "drift_score") return drift->score;
+  return drift->drifted ? 1 : 0;
+}
+
+const char* limit_words(Drifts drifts) {
+  switch (drifts) {
+    case Drifts::kBelow:
+      return "below";
+    case Drifts::kAtMost:
+      return "at most";
+    case Drifts::kAtLeast:
+      return "at least";
+    case Drifts::kAbove:
+      return "above";
   }
-  return std::nan("");
+  return "";
 }
 
 double missing_rise(const FeatureDrift& drift) {
@@ -76,6 +97,25 @@ RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live) {
   if (!std::isfinite(value)) return RuleVerdict::kNotJudged;
   if (watched_rows(rule, live) < rule.min_rows || !rule.has_bound()) return RuleVerdict::kNotJudged;
   return rule.fires(value) ? RuleVerdict::kFires : RuleVerdict::kFine;
+}
+
+bool is_measured_as_declared(const AlertRule& rule, const MonitorDefinition& definition,
+                             const VariantResult& live) {
+  if (!is_of_predictions_method(rule.metric)) return true;
+  return live.prediction_drift && live.prediction_drift->rule == definition.drift.prediction;
+}
+
+std::string method_words(const AlertRule& rule, const VariantResult& live) {
+  const FeatureDrift* drift = nullptr;
+  if (is_of_predictions_method(rule.metric) && live.prediction_drift)
+    drift = &live.prediction_drift->found;
+  if (rule.metric == "drift_score" || rule.metric == "drifted") drift = drift_of(rule.input, live);
+  const DriftMethod* const method = drift == nullptr ? nullptr : find_drift_method(drift->method);
+  if (method == nullptr) return "";
+  return fmt::format("{} is {:.4g} (threshold {:.4g}): {} says {}{:.4g}, and {} {:.4g} is drift",
+                     rule.watched(), watched_value(rule, live), rule.threshold(), method->name,
+                     method->is_p_value ? "p " : "", drift->score, limit_words(method->drifts),
+                     drift->threshold);
 }
 
 JsonObject Cause::to_json() const {
@@ -230,6 +270,7 @@ Health judge_health(const HealthFacts& facts) {
     if (facts.definition == nullptr) continue;
     for (const AlertRule& rule : facts.definition->alerts) {
       if (rule.unusual || rule.window != kind) continue;
+      if (!is_measured_as_declared(rule, *facts.definition, live)) continue;
       if (judge_rule(rule, live) == RuleVerdict::kNotJudged) continue;
       const double value = watched_value(rule, live);
       if (!near_threshold(rule, value)) continue;

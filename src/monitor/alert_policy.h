@@ -21,6 +21,14 @@ double watched_value(const AlertRule& rule, const VariantResult& live);
 // How many rows are behind it: those with a label, where the metric needs labels.
 std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live);
 
+// Whether what the rule watches is measured in the window as it is declared now: predictions may
+// have been compared by another method then, whose values say nothing beside those of this one.
+bool is_measured_as_declared(const AlertRule& rule, const MonitorDefinition& definition,
+                             const VariantResult& live);
+// Of a rule on what a drift method says: "prediction_drift is 0.31 (threshold 0.2): wasserstein
+// says 0.31, and at least 0.1 is drift"; else "".
+std::string method_words(const AlertRule& rule, const VariantResult& live);
+
 // An input that moved, in one word how, and by how much. The largest first.
 struct Cause {
   std::string kind;  // "violation", "distribution", "missing_rate", "unseen_category", "texts" or

@@ -8,10 +8,8 @@
 #include <optional>
 #include <set>
 
-#include "monitor/drift/methods.h"
+#include "monitor/definition_drift.h"
 #include "monitor/metrics.h"
-#include "monitor/multivariate/embeddings.h"
-#include "monitor/multivariate/multivariate.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -25,13 +23,6 @@ using types::YamlNode;
 // Fewer rows say nothing about a calibration; more don't make it better and are kept until it is
 // made.
 constexpr double kEstimateRowsMin = 100, kEstimateRowsMax = 50'000;
-
-Result<double> number_between(const YamlNode& node, double low, double high) {
-  const double value = TRY(node.number());
-  if (value < low || value > high)
-    return node.error("must be between {} and {}: {}", low, high, value);
-  return value;
-}
 
 Result<WindowKind> read_window(const YamlNode& node) {
   auto kind = parse_window(TRY(node.text()));
@@ -201,87 +192,6 @@ Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
   return rule;
 }
 
-// What isn't said is as in `base`.
-Result<DriftRule> read_drift_rule(YamlMap& map, const DriftRule& base) {
-  DriftRule rule = base;
-  if (auto method = map.find("method")) {
-    rule = {.method = TRY(method->text())};
-    if (auto known = check_drift_method(rule.method); !known)
-      return method->error_of(known.error());
-  }
-  if (auto threshold = map.find("threshold"))
-    rule.threshold = TRY(number_between(*threshold, 0, 1e300));
-  return rule;
-}
-
-Result<MultivariateRule> read_multivariate(const YamlNode& node) {
-  MultivariateRule rule;
-  YamlMap map = TRY(node.map("multivariate"));
-  const YamlNode method = TRY(map.get("method"));
-  rule.method = TRY(method.text());
-  if (auto known = check_multivariate_method(rule.method); !known)
-    return method.error_of(known.error());
-  if (auto threshold = map.find("threshold"))
-    rule.threshold = TRY(number_between(*threshold, 0, 1e300));
-  if (auto columns = map.find("columns")) {
-    for (const YamlNode& item : TRY(columns->list())) rule.columns.push_back(TRY(item.text()));
-  }
-  if (auto rows = map.find("rows")) {
-    rule.rows_max = static_cast<std::size_t>(
-        TRY(number_between(*rows, kMultivariateRowsMin, kMultivariateRowsMax)));
-  }
-  TRY(map.finish());
-  return rule;
-}
-
-// `[COLUMN, ...]`, or a mapping that says more.
-Result<EmbeddingInputs> read_embedding(const std::string& name, const YamlNode& node) {
-  EmbeddingInputs inputs;
-  const auto read_columns = [&](const YamlNode& list) -> Result<void> {
-    for (const YamlNode& item : TRY(list.list())) inputs.columns.push_back(TRY(item.text()));
-    if (inputs.columns.empty()) return list.error("embedding {} needs at least one column", name);
-    return {};
-  };
-  if (node.list()) {
-    TRY(read_columns(node));
-    return inputs;
-  }
-  YamlMap map = TRY(node.map("embedding " + name));
-  TRY(read_columns(TRY(map.get("columns"))));
-  if (auto method = map.find("method")) {
-    inputs.method = TRY(method->text());
-    if (auto known = check_embedding_rule({.method = inputs.method}); !known)
-      return method->error_of(known.error());
-  }
-  if (auto threshold = map.find("threshold"))
-    inputs.threshold = TRY(number_between(*threshold, 0, 1e300));
-  TRY(map.finish());
-  return inputs;
-}
-
-Result<DriftRules> read_drift(const YamlNode& node) {
-  DriftRules rules;
-  YamlMap map = TRY(node.map("drift"));
-  rules.all = TRY(read_drift_rule(map, {}));
-  if (auto columns = map.find("columns")) {
-    for (const auto& [column, value] : TRY(columns->entries())) {
-      YamlMap members = TRY(value.map("column " + column));
-      rules.columns[column] = TRY(read_drift_rule(members, rules.all));
-      TRY(members.finish());
-    }
-  }
-  if (auto together = map.find("multivariate"))
-    rules.multivariate = TRY(read_multivariate(*together));
-  if (auto embeddings = map.find("embeddings")) {
-    for (const auto& [name, value] : TRY(embeddings->entries()))
-      rules.embeddings[name] = TRY(read_embedding(name, value));
-  }
-  if (auto associations = map.find("associations"))
-    rules.associations = TRY(associations->boolean());
-  TRY(map.finish());
-  return rules;
-}
-
 Result<ProblemRules> read_problem(YamlMap& map) {
   ProblemRules rules;
   if (auto problem = map.find("problem")) {
@@ -385,7 +295,8 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     }
     TRY(members.finish());
   }
-  if (auto drift = map.find("drift")) definition.drift = TRY(read_drift(*drift));
+  if (auto drift = map.find("drift"))
+    definition.drift = TRY(read_drift(*drift, definition.problem));
   if (auto estimate = map.find("estimate")) {
     YamlMap members = TRY(estimate->map("estimate"));
     if (auto rows = members.find("rows")) {
@@ -420,6 +331,12 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
       const auto& windows = definition.windows;
       if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
         return value.error("the monitor has no such window: window={}", window_name(rule.window));
+      }
+      if (is_of_predictions_method(rule.metric) && !definition.drift.prediction) {
+        return value.error(
+            "the monitor measures its predictions by no method: say one in `drift: {{prediction: "
+            "{{method: NAME}}}}`: metric={}",
+            rule.metric);
       }
       if (rule.metric == kDatasetAge && definition.datasets.empty()) {
         return value.error(

@@ -77,6 +77,7 @@ JsonObject MonitorDefinition::to_json() const {
   JsonObject measured = monitor::to_json(drift.all), columns;
   for (const auto& [column, rule] : drift.columns) columns[column] = monitor::to_json(rule);
   measured["columns"] = std::move(columns);
+  if (drift.prediction) measured["prediction"] = monitor::to_json(*drift.prediction);
   if (drift.multivariate) measured["multivariate"] = monitor::to_json(*drift.multivariate);
   JsonObject vectors;
   for (const auto& [embedding, inputs] : drift.embeddings)

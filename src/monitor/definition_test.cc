@@ -79,6 +79,11 @@ TEST(Definition, DriftMethodsPerInput) {
   EXPECT_EQ(rules.of("c"), (DriftRule{.method = "evidently", .threshold = 0.2}));
   EXPECT_EQ(rules.of("a"), (DriftRule{.method = "ks"}));
   EXPECT_EQ(rules.of("b"), (DriftRule{.method = "evidently", .threshold = 0.3}));
+  EXPECT_FALSE(rules.prediction);
+  const MonitorDefinition predicting = MUST(parse_monitor(
+      "m", "{endpoint: e, drift: {method: evidently, prediction: {threshold: 0.2}}}"));
+  EXPECT_EQ(predicting.drift.prediction, (DriftRule{.method = "evidently", .threshold = 0.2}));
+  EXPECT_EQ(MUST(parse_monitor("m", base::to_text(predicting.to_json()))), predicting);
   EXPECT_EQ(monitors.at(1).drift, DriftRules());
   EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
 }
@@ -183,6 +188,18 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
        "action a needs exactly one of pipeline and do"},
       {"monitors:\n  m: {endpoint: e, actions: {a: {pipeline: p, cool_down: long}}}\n",
        "line 2, column 58: not a duration"},
+      {"monitors:\n  m: {endpoint: e, drift: {prediction: {method: kss}}}\n",
+       "line 2, column 49: no such drift method: method=kss"},
+      {"monitors:\n  m: {endpoint: e, drift: {prediction: {method: chi2}}}\n",
+       "the model of a binary problem answers numbers, and the drift method takes none: "
+       "method=chi2"},
+      {"monitors:\n  m: {endpoint: e, problem: multiclass, drift: {method: ks, prediction: "
+       "{threshold: 1}}}\n",
+       "answers classes, and the drift method takes none: method=ks"},
+      {"monitors:\n  m: {endpoint: e, drift: {prediction: {mehtod: ks}}}\n", "mehtod"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: prediction_drifted, window: day, over: "
+       "0}}}\n",
+       "say one in `drift: {prediction: {method: NAME}}`: metric=prediction_drifted"},
       {"monitors:\n  m: {endpoint: e, drift: {method: kss}}\n",
        "line 2, column 36: no such drift method: method=kss"},
       {"monitors:\n  m: {endpoint: e, drift: {columns: {a: {treshold: 1}}}}\n",

@@ -104,6 +104,9 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     const PredictionBaseline* baseline = found == known.end() ? nullptr : &found->second;
     planned.results.push_back(
         rows.judge(variant, labels, reference.get(), baseline, definition.quality()));
+    if (baseline != nullptr && definition.drift.prediction)
+      rows.compare_predictions(*baseline, *definition.drift.prediction, definition.problem,
+                               planned.results.back());
     planned.results.back().add_estimates(std::move(estimates[variant]));
   }
   planned.learned = TRY(learn(cursor, rows, labels));
@@ -181,6 +184,7 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
     }
     if (verdict.verdict == RuleVerdict::kNotJudged) continue;
     verdict.value = watched_value(rule, live);
+    verdict.why = method_words(rule, live);
     verdict.quiet =
         find_quiet(silences, maintenance(),
                    {definition.endpoint, definition.name, rule.name, rule.severity}, now);
@@ -336,7 +340,8 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
       TRY(tx.execute(
           "INSERT INTO monitor_baselines(workspace, monitor, window_kind, variant, baseline, "
           "window_start) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, window_kind, "
-          "variant) DO NOTHING",
+          "variant) DO UPDATE SET baseline = excluded.baseline, window_start = "
+          "excluded.window_start WHERE monitor_baselines.window_start < excluded.window_start",
           {workspace_, definition.name, kind, variant, baseline.to_text(), window.start}));
     }
     for (const Planned::Rule& judged : planned.rules) {
@@ -370,6 +375,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .routes = rule.routes,
                           .value = judged.value,
                           .threshold = rule.threshold(),
+                          .why = judged.why,
                           .kind = cursor.kind,
                           .window = window,
                           .opened_at = now,

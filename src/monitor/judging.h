@@ -32,6 +32,7 @@ struct Monitor::Planned {
     const AlertRule* rule;
     RuleVerdict verdict;
     double value = 0;
+    std::string why;         // method_words()
     UnusualVerdict unusual;  // of a rule without a threshold
     std::optional<Quiet> quiet;
     std::vector<Decided> actions;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/class_answers.h"
 #include "monitor/window_result.h"
 #include "types/timestamp.h"
 
@@ -29,10 +30,31 @@ Result<std::vector<std::size_t>> live_rows(const types::Frame& part) {
   return rows;
 }
 
+constexpr const char* kPrediction = "prediction";
+
+// What was said, a row of the part each.
+Result<types::Column> classes_said(const types::Frame& part, const ProblemRules& problem) {
+  const types::Column* numbers = TRY(part.column(kPrediction));
+  const types::Column* answers = part.find("prediction_values");
+  types::Column said = types::Column::of_type(kPrediction, types::ColumnType::kString);
+  for (std::size_t row = 0; row < part.rows(); ++row) {
+    const bool has_answer = answers != nullptr && answers->is_valid(row);
+    auto read = read_class_answer(problem, numbers->number(row),
+                                  has_answer ? std::string_view(answers->strings[row]) : "");
+    read ? said.append_string(std::move(read->said)) : said.append_null();
+  }
+  return said;
+}
+
 class LoggedInputs final : public ColumnSource {
  public:
-  LoggedInputs(RequestSource& log, std::string endpoint, base::Timestamp from, base::Timestamp to)
-      : log_(log), endpoint_(std::move(endpoint)), from_(from), to_(to) {}
+  LoggedInputs(RequestSource& log, std::string endpoint, base::Timestamp from, base::Timestamp to,
+               ProblemRules problem)
+      : log_(log),
+        endpoint_(std::move(endpoint)),
+        from_(from),
+        to_(to),
+        problem_(std::move(problem)) {}
 
   // Counts the requests and finds out which inputs there are.
   Result<void> open(std::int64_t rows_max) {
@@ -71,6 +93,8 @@ class LoggedInputs final : public ColumnSource {
     std::unordered_set<std::size_t> seen;
     std::vector<std::string> wanted = {"role", "traffic", name};
     if (repeated_) wanted.push_back("request_id");
+    const bool of_classes = says_classes(name);
+    if (of_classes) wanted.push_back("prediction_values");
     TRY(log_.each_part(endpoint_, from_, to_, wanted, [&](types::Frame& part) -> Result<void> {
       std::vector<std::size_t> rows = TRY(live_rows(part));
       if (repeated_) {
@@ -78,6 +102,10 @@ class LoggedInputs final : public ColumnSource {
         std::erase_if(rows, [&](std::size_t row) {
           return !seen.insert(IdHash()(ids->strings[row])).second;
         });
+      }
+      if (of_classes) {
+        all.append_rows(TRY(classes_said(part, problem_)), rows);
+        return {};
       }
       const types::Column* column = part.find(name);
       if (column != nullptr && column->type == all.type) {
@@ -92,16 +120,21 @@ class LoggedInputs final : public ColumnSource {
 
  private:
   void add(const types::Column& column) {
-    if (is_log_column(column.name) && column.name != "prediction") return;
+    if (is_log_column(column.name) && column.name != kPrediction) return;
     if (std::none_of(columns_.begin(), columns_.end(),
                      [&](const auto& known) { return known.first == column.name; })) {
-      columns_.emplace_back(column.name, column.type);
+      columns_.emplace_back(column.name,
+                            says_classes(column.name) ? types::ColumnType::kString : column.type);
     }
+  }
+  bool says_classes(const std::string& column) const {
+    return column == kPrediction && problem_.kind == Problem::kMulticlass;
   }
 
   RequestSource& log_;
   const std::string endpoint_;
   const base::Timestamp from_, to_;
+  const ProblemRules problem_;
   Columns columns_;
   std::int64_t rows_ = 0;
   bool repeated_ = false;  // a request id comes more than once
@@ -111,8 +144,9 @@ class LoggedInputs final : public ColumnSource {
 
 Result<std::unique_ptr<ColumnSource>> open_inputs(RequestSource& log, const std::string& endpoint,
                                                   base::Timestamp from, base::Timestamp to,
-                                                  std::int64_t rows_max) {
-  auto inputs = std::make_unique<LoggedInputs>(log, endpoint, from, to);
+                                                  std::int64_t rows_max,
+                                                  const ProblemRules& problem) {
+  auto inputs = std::make_unique<LoggedInputs>(log, endpoint, from, to, problem);
   TRY(inputs->open(rows_max));
   std::unique_ptr<ColumnSource> source = std::move(inputs);
   return source;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "monitor/testing/fakes.h"
 
 namespace slipway::monitor {
@@ -55,6 +57,16 @@ TEST_F(LoggedInputsTest, ARetryCountsOnce) {
   const types::Column x = MUST(source->read("x"));
   ASSERT_EQ(x.size(), 250u);
   EXPECT_EQ(std::count(x.doubles.begin(), x.doubles.end(), -1), 0);
+}
+
+TEST_F(LoggedInputsTest, ClassesAreWhatWasSaid) {
+  for (const char* answer : {"\"cat\"", "[0.2, 0.8]", "7", "[]"})
+    requests_.log.push_back({.id = answer, .prediction = std::nan(""), .answer = answer});
+  const ProblemRules problem{.kind = Problem::kMulticlass, .classes = {"cat", "dog"}};
+  const auto source = MUST(open_inputs(requests_, "e", kFrom, kTo, 10, problem));
+  const types::Column said = MUST(source->read("prediction"));
+  EXPECT_EQ(said.strings, (std::vector<std::string>{"cat", "dog", "", ""}));
+  EXPECT_EQ(said.null_count(), 2u);
 }
 
 // What a request came with and the model doesn't take is no input, and no reference has it.

@@ -100,6 +100,8 @@ constexpr Metric kMetrics[] = {
     {"label_delay_hours_p90", true},
     {"mean_prediction", false},
     {"prediction_psi", false},
+    {kPredictionDrift, false},
+    {kPredictionDrifted, false},
     {"feature_psi_max", false},
     {"drifted_share", false},
     {"multivariate_drift", false},
@@ -188,6 +190,10 @@ bool is_of_inputs(std::string_view metric) {
   return std::ranges::find(kInputMetrics, metric) != std::end(kInputMetrics);
 }
 
+bool is_of_predictions_method(std::string_view metric) {
+  return metric == kPredictionDrift || metric == kPredictionDrifted;
+}
+
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
 
 bool is_known_of_slices(std::string_view metric) {
@@ -196,7 +202,8 @@ bool is_known_of_slices(std::string_view metric) {
       "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
       "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
       "duplicate_rate", "quiet_hours",        "labels_quiet_hours",   "feature_age_hours_max",
-      "violation_rate", kDatasetAge,          "missing_rate_max",     "unseen_rate_max"};
+      "violation_rate", kDatasetAge,          "missing_rate_max",     "unseen_rate_max",
+      kPredictionDrift, kPredictionDrifted};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

@@ -12,6 +12,10 @@ namespace slipway::monitor {
 
 inline constexpr const char* kDuplicateRate = "duplicate_rate";
 inline constexpr const char* kDatasetAge = "dataset_age_hours_max";
+// What the declared method says of predictions: its score, and 1 when that is drift, else 0.
+inline constexpr const char* kPredictionDrift = "prediction_drift";
+inline constexpr const char* kPredictionDrifted = "prediction_drifted";
+bool is_of_predictions_method(std::string_view metric);
 
 // What a rule may watch of one input.
 inline constexpr std::string_view kInputMetrics[] = {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/metrics.h"
 #include "types/timestamp.h"
 
 namespace slipway::monitor {
@@ -125,19 +126,24 @@ Result<void> Monitor::resolve_orphans(store::Tx& tx, const MonitorDefinition& de
                                       const std::set<std::string>& forgotten, base::Timestamp now) {
   for (const AlertRecord& alert :
        TRY(list_alerts(tx, workspace_, {.monitor = definition.name, .open_only = true}))) {
-    const bool has_rule =
-        std::any_of(definition.alerts.begin(), definition.alerts.end(),
-                    [&](const AlertRule& rule) { return rule.name == alert.alert; });
+    const auto rule =
+        std::find_if(definition.alerts.begin(), definition.alerts.end(),
+                     [&](const AlertRule& known) { return known.name == alert.alert; });
+    const bool has_rule = rule != definition.alerts.end();
     const bool has_detector =
         std::any_of(definition.detectors.begin(), definition.detectors.end(),
-                    [&](const DetectorRule& rule) { return rule.name == alert.alert; });
-    const bool learns_anew = forgotten.contains(alert.alert);
-    if ((has_rule && !learns_anew) || has_detector) continue;
+                    [&](const DetectorRule& known) { return known.name == alert.alert; });
+    const bool begins_anew = forgotten.contains(alert.alert);
+    if ((has_rule && !begins_anew) || has_detector) continue;
     TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
                    {now, workspace_, alert.id}));
     JsonObject payload = alert.news(alert.last_value);
-    payload["reason"] = has_rule ? "it watches something else now, and learns what is usual of it"
-                                 : "slipway.yaml doesn't declare it any more";
+    payload["reason"] = "it watches something else now, and learns what is usual of it";
+    if (!has_rule) {
+      payload["reason"] = "slipway.yaml doesn't declare it any more";
+    } else if (!rule->unusual && is_of_predictions_method(rule->metric)) {
+      payload["reason"] = "predictions are measured by another method now";
+    }
     TRY(tx.append_event(
         {.kind = "alert.resolved",
          .subject = fmt::format("monitors/{}/alerts/{}", alert.monitor, alert.alert),
@@ -152,14 +158,17 @@ Result<void> Monitor::forget(store::Tx& tx, const MonitorDefinition& before,
                              const MonitorDefinition& now,
                              const std::map<WindowKind, base::Timestamp>& next_starts) {
   const WatchedParts changed = changed_parts(before, now);
-  std::set<std::string> learn_anew;
+  std::set<std::string> anew;
   for (const AlertRule& rule : before.alerts) {
     if (keeps_its_past(rule, now, changed)) continue;
-    if (rule.unusual) learn_anew.insert(rule.name);
+    // Windows that another method judged are no part of an alert by this one.
+    const bool by_other_method =
+        is_of_predictions_method(rule.metric) && changed.contains(kPredictionsPart);
+    if (rule.unusual || by_other_method) anew.insert(rule.name);
     TRY(tx.execute("DELETE FROM monitor_bands WHERE workspace = ? AND monitor = ? AND alert = ?",
                    {workspace_, now.name, rule.name}));
   }
-  TRY(resolve_orphans(tx, now, learn_anew, clock_.now()));
+  TRY(resolve_orphans(tx, now, anew, clock_.now()));
   const Calendar calendar = TRY(Calendar::create(now.time_zone, now.week_starts));
   for (const std::string& part : changed) {
     for (const auto& [kind, next] : next_starts) {

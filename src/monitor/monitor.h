@@ -219,7 +219,7 @@ class Monitor {
   // Of the monitors that watch it; nothing when none does.
   std::shared_ptr<const MonitorDefinition> watching(const std::string& endpoint);
   Result<void> fill_routes(store::Tx& tx) REQUIRES(mutex_);
-  // Of rules that are gone, and of those without a threshold among `forgotten`.
+  // Of rules that are gone, and of those among `forgotten`, which begin anew.
   Result<void> resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
                                const std::set<std::string>& forgotten, base::Timestamp now);
   // What was learned while parts of it were declared otherwise.

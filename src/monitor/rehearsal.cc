@@ -70,8 +70,10 @@ Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
   for (const StoredWindow& window : windows) {
     if (window.kind != rule.window || !window.judged_at) continue;
     ++rehearsal.windows;
-    const RuleVerdict verdict =
-        rule.unusual ? watcher.judge(window) : judge_rule(rule, window.result);
+    const RuleVerdict verdict = !is_measured_as_declared(rule, definition, window.result)
+                                    ? RuleVerdict::kNotJudged
+                                : rule.unusual ? watcher.judge(window)
+                                               : judge_rule(rule, window.result);
     rehearsal.strip += verdict == RuleVerdict::kFires  ? '#'
                        : verdict == RuleVerdict::kFine ? '.'
                                                        : '?';

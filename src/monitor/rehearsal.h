@@ -24,7 +24,8 @@ struct Firing {
 struct Rehearsal {
   std::int64_t windows = 0;     // of the rule's kind
   std::int64_t not_judged = 0;  // of them: too few rows, the metric couldn't be computed, or
-                                // it wasn't known yet what is usual
+                                // it wasn't known yet what is usual, or predictions were
+                                // measured by another method then
   std::vector<Firing> firings;  // oldest first
   std::string strip;            // a character a window: '.' fine, '#' fired, '?' not judged
 

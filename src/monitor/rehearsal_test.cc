@@ -66,6 +66,25 @@ TEST(Rehearsal, ARuleWithoutAThresholdLearnsFirst) {
   EXPECT_EQ(rehearsal.firings[0].value, 3);
 }
 
+// A p value of the method of today is no distance of yesterday's.
+TEST(Rehearsal, WindowsThatAnotherMethodMeasuredAreNotJudged) {
+  const AlertRule moved =
+      MUST(parse_alert("try", "{metric: prediction_drift, window: week, over: 0.5}"));
+  const auto measured = [](int number, const char* method) {
+    StoredWindow window = week(number, 1);
+    window.result.metrics["prediction_drift"] = 0.9;
+    window.result.prediction_drift = PredictionDrift{.rule = {.method = method}, .found = {}};
+    return window;
+  };
+  MonitorDefinition definition;
+  definition.drift.prediction = DriftRule{.method = "psi"};
+  const std::vector<StoredWindow> windows = {measured(0, "ks"), week(1, 1), measured(2, "psi")};
+  EXPECT_EQ(rehearse(moved, definition, windows, 0.01).strip, "??#");
+  const AlertRule unusual = MUST(
+      parse_alert("try", "{metric: prediction_drift, window: week, unusual: high, over: 0.5}"));
+  EXPECT_EQ(rehearse(unusual, definition, windows, 0.01).strip, "??#");
+}
+
 // The monitor judges what needs no labels when the window is over.
 TEST(Rehearsal, WhatNeedsNoLabelsIsJudgedWhenTheWindowIsOver) {
   const AlertRule requests = MUST(parse_alert("try", "{metric: requests, window: week, over: 10}"));

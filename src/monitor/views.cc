@@ -230,7 +230,9 @@ Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std
 Result<std::unique_ptr<ColumnSource>> Monitor::inputs(const std::string& monitor,
                                                       base::Timestamp from, base::Timestamp to,
                                                       std::int64_t rows_max) {
-  return open_inputs(ports_.requests, TRY(definition(monitor)).endpoint, from, to, rows_max);
+  const MonitorDefinition found = TRY(definition(monitor));
+  return open_inputs(ports_.requests, found.endpoint, from, to, rows_max,
+                     found.drift.prediction ? found.problem : ProblemRules());
 }
 
 Result<std::unique_ptr<ColumnSource>> Monitor::newest_inputs(const std::string& monitor,

@@ -12,6 +12,12 @@ namespace {
 const std::string kCalendar = "calendar", kWeek = "week", kReference = "reference",
                   kThreshold = "threshold", kEstimates = "estimates";
 
+// How inputs are measured.
+DriftRules of_inputs(DriftRules rules) {
+  rules.prediction.reset();
+  return rules;
+}
+
 constexpr std::string_view kFromReference[] = {
     "feature_psi_max",    "drifted_share",    "multivariate_drift",  "multivariate_drifted",
     "embeddings_drifted", "missing_rate",     "missing_rate_max",    "unseen_rate",
@@ -32,6 +38,7 @@ WatchedParts parts_of(const AlertRule& rule) {
   if (rule.window == WindowKind::kWeek) parts.insert(kWeek);
   const bool is_of_input = !rule.input.empty() && rule.metric != "violation_rate";
   if (is_of_input || contains(kFromReference, rule.metric)) parts.insert(kReference);
+  if (is_of_predictions_method(rule.metric)) parts.insert(kPredictionsPart);
   if (contains(kDecided, rule.metric)) parts.insert(kThreshold);
   if (rule.metric.starts_with("estimate")) parts.insert(kEstimates);
   if (rule.metric == kDatasetAge) parts.insert(kDatasetsPart);
@@ -48,7 +55,9 @@ WatchedParts changed_parts(const MonitorDefinition& before, const MonitorDefinit
   add(kCalendar, before.time_zone != now.time_zone);
   add(kWeek, before.week_starts != now.week_starts);
   add(kReference, before.reference_from != now.reference_from ||
-                      before.reference_to != now.reference_to || before.drift != now.drift);
+                      before.reference_to != now.reference_to ||
+                      of_inputs(before.drift) != of_inputs(now.drift));
+  add(kPredictionsPart, before.drift.prediction != now.drift.prediction);
   add(kThreshold, before.estimate.threshold != now.estimate.threshold);
   add(kEstimates, before.estimate != now.estimate);
   add(kDatasetsPart, before.datasets != now.datasets);

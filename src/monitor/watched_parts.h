@@ -11,9 +11,10 @@
 namespace slipway::monitor {
 
 // "requests" (the endpoint, and what its model is asked for), "calendar", "week", "reference",
-// "threshold", "estimates", "slice NAME".
+// "predictions" (the method that measures them), "threshold", "estimates", "slice NAME".
 using WatchedParts = std::set<std::string>;
-inline const std::string kRequestsPart = "requests", kDatasetsPart = "datasets";
+inline const std::string kRequestsPart = "requests", kDatasetsPart = "datasets",
+                         kPredictionsPart = "predictions";
 
 // Those that what the rule watches hangs on.
 WatchedParts parts_of(const AlertRule& rule);

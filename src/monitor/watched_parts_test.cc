@@ -23,6 +23,8 @@ MonitorDefinition declared(const std::string& change) {
       expected: {metric: estimated_accuracy, window: day, unusual: low}
       far: {metric: auc, slice: far, window: day, unusual: low}
       near: {metric: auc, slice: near, window: day, unusual: low}
+      said: {metric: prediction_drift, window: day, unusual: high}
+    drift: {prediction: {method: psi}}
 )";
   const std::size_t arrow = change.find("=>");
   if (arrow == std::string::npos) {
@@ -42,14 +44,16 @@ TEST(WatchedParts, ARuleWhosePartsDidNotChangeKeepsItsPast) {
     std::set<std::string> forgotten;
   };
   const std::set<std::string> all = {"requests", "weekly", "drifted", "right",
-                                     "expected", "far",    "near"};
+                                     "expected", "far",    "near",    "said"};
   const Case cases[] = {
       {"nothing", "", {}},
       {"the endpoint", "endpoint: e=>endpoint: other", all},
       {"the time zone", "time_zone: America/New_York", all},
       {"the weekday", "week_starts: sunday", {"weekly"}},
       {"the reference", "reference: {from: 2013-03-01, to: 2013-06-01}", {"drifted"}},
-      {"how drift is measured", "drift: {threshold: 0.3}", {"drifted"}},
+      {"how drift is measured", "drift: {pred=>drift: {threshold: 0.3, pred", {"drifted"}},
+      {"how predictions are measured", "method: psi=>method: ks", {"said"}},
+      {"from when on it is drift", "method: psi=>method: psi, threshold: 0.2", {"said"}},
       {"the threshold", "estimate: {threshold: 0.3}", {"right", "expected"}},
       {"the rows of estimates", "estimate: {rows: 300}", {"expected"}},
       {"a slice", "x > 2=>x > 3", {"far"}},

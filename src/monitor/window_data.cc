@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "monitor/class_answers.h"
+#include "monitor/metrics.h"
 #include "monitor/window_result.h"
 
 namespace slipway::monitor {
@@ -46,6 +48,35 @@ void WindowRows::compare_together(const DriftProfile& reference, VariantResult& 
     live.metrics["associations_changed"] = static_cast<double>(changes->size());
     for (const AssociationChange& change : *changes) live.associations.push_back(change.to_json());
   }
+}
+
+types::Column WindowRows::answers(const ProblemRules& rules, const std::string& variant) const {
+  const bool says_classes = rules.kind == Problem::kMulticlass;
+  types::Column answers = types::Column::of_type(
+      "prediction", says_classes ? types::ColumnType::kString : types::ColumnType::kDouble);
+  const auto found = by_variant_.find(variant);
+  if (found == by_variant_.end()) return answers;
+  for (const std::size_t row : found->second) {
+    const Scored answer = scored(row);
+    if (answer.failed) continue;
+    if (says_classes) {
+      auto read = class_answer(rules, row);
+      read ? answers.append_string(std::move(read->said)) : answers.append_null();
+    } else {
+      std::isfinite(answer.prediction) ? answers.append_double(answer.prediction)
+                                       : answers.append_null();
+    }
+  }
+  return answers;
+}
+
+void WindowRows::compare_predictions(const PredictionBaseline& baseline, const DriftRule& rule,
+                                     const ProblemRules& problem, VariantResult& result) const {
+  if (!baseline.has_answers()) return;
+  const PredictionDrift drift = baseline.compare(answers(problem, result.variant), rule);
+  result.metrics[kPredictionDrift] = drift.found.score;
+  result.metrics[kPredictionDrifted] = drift.found.drifted ? 1 : 0;
+  result.prediction_drift = drift;
 }
 
 void WindowRows::look_at_inputs(VariantResult& live) const {

@@ -59,37 +59,6 @@ double quantile(std::vector<double> values, double share) {
   return *at;
 }
 
-PredictionBaseline PredictionBaseline::of(std::vector<double> predictions) {
-  std::sort(predictions.begin(), predictions.end());
-  PredictionBaseline baseline;
-  baseline.edges = profile_edges(predictions);
-  baseline.counts = histogram(predictions, baseline.edges);
-  return baseline;
-}
-
-std::string PredictionBaseline::to_text() const {
-  JsonArray inner, all;
-  for (std::size_t i = 1; i + 1 < edges.size(); ++i) inner.emplace_back(edges[i]);
-  for (const double count : counts) all.emplace_back(count);
-  return base::to_text(JsonObject{{"inner_edges", std::move(inner)}, {"counts", std::move(all)}});
-}
-
-Result<PredictionBaseline> PredictionBaseline::from_text(std::string_view text) {
-  const JsonObject object = TRY(base::parse_json_object(text));
-  const Json* inner = object.if_contains("inner_edges");
-  const Json* all = object.if_contains("counts");
-  if (inner == nullptr || all == nullptr || !inner->is_array() || !all->is_array() ||
-      all->as_array().size() != inner->as_array().size() + 1) {
-    return base::error(Code::kCorruption, "a stored prediction baseline makes no sense");
-  }
-  PredictionBaseline baseline;
-  baseline.edges.push_back(-std::numeric_limits<double>::infinity());
-  for (const Json& edge : inner->as_array()) baseline.edges.push_back(edge.to_number<double>());
-  baseline.edges.push_back(std::numeric_limits<double>::infinity());
-  for (const Json& count : all->as_array()) baseline.counts.push_back(count.to_number<double>());
-  return baseline;
-}
-
 Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
   VariantResult result{.variant = TRY(base::get_string(object, "variant")),
                        .role = TRY(base::get_string(object, "role"))};
@@ -120,6 +89,8 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
       result.drift.push_back(TRY(FeatureDrift::from_json(feature.as_object())));
     }
   }
+  if (const Json* one = object.if_contains("prediction_drift"); one && one->is_object())
+    result.prediction_drift = TRY(PredictionDrift::from_json(one->as_object()));
   if (const Json* together = object.if_contains("multivariate"); together && together->is_object())
     result.multivariate = together->as_object();
   if (const Json* vectors = object.if_contains("embeddings"); vectors && vectors->is_array())
@@ -182,6 +153,7 @@ JsonObject VariantResult::to_json() const {
   JsonArray features;
   for (const FeatureDrift& feature : drift) features.push_back(feature.to_json());
   object["drift"] = std::move(features);
+  if (prediction_drift) object["prediction_drift"] = prediction_drift->to_json();
   if (!multivariate.empty()) object["multivariate"] = multivariate;
   if (!embeddings.empty()) object["embeddings"] = embeddings;
   if (!associations.empty()) object["associations"] = associations;

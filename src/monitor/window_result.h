@@ -16,6 +16,7 @@
 #include "monitor/estimate/estimator.h"
 #include "monitor/estimate/loss_estimator.h"
 #include "monitor/input_violations.h"
+#include "monitor/prediction_drift.h"
 #include "monitor/quality.h"
 #include "monitor/slices/declared_slice.h"
 #include "monitor/slices/slice.h"
@@ -38,10 +39,12 @@ struct VariantResult {
   std::map<std::string, types::Interval> intervals;  // 95 %, of the metrics that have one
   Confusion confusion;                               // of a multi-class problem
   std::vector<FeatureDrift> drift;  // of "live" only: all variants see the same inputs
-  JsonObject multivariate;          // MultivariateDrift::to_json(); empty: not asked, or not known
-  Estimates estimates;              // what was expected before the labels came
-  JsonArray embeddings;             // EmbeddingDrift::to_json() of each that is known
-  JsonArray associations;           // AssociationChange::to_json() of those that changed
+  std::optional<PredictionDrift> prediction_drift;  // by the declared method; unset: none, or no
+                                                    // window to measure from yet
+  JsonObject multivariate;  // MultivariateDrift::to_json(); empty: not asked, or not known
+  Estimates estimates;      // what was expected before the labels came
+  JsonArray embeddings;     // EmbeddingDrift::to_json() of each that is known
+  JsonArray associations;   // AssociationChange::to_json() of those that changed
   // Of "live" only; take_apart.cc.
   std::optional<SliceReport> slices;
   std::vector<SliceResult> declared_slices;
@@ -58,15 +61,6 @@ struct VariantResult {
 
   JsonObject to_json() const;  // metrics and drift as members
   static Result<VariantResult> from_json(const JsonObject& object);
-};
-
-// Where prediction drift is measured from: bins and how the reference's predictions fall into them.
-struct PredictionBaseline {
-  std::vector<double> edges, counts;
-  static PredictionBaseline of(std::vector<double> predictions);
-
-  std::string to_text() const;
-  static Result<PredictionBaseline> from_text(std::string_view text);
 };
 
 // How a variant did over some time: what a release guard wants to know.
@@ -108,6 +102,10 @@ class WindowRows {
   // it has; `quality` says how answers are held against labels.
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
                       const PredictionBaseline* baseline, const QualityRules& quality = {}) const;
+  // What the variant answered, beside its baseline, by the method that is declared:
+  // prediction_drift and its metrics. `result` is that of judge().
+  void compare_predictions(const PredictionBaseline& baseline, const DriftRule& rule,
+                           const ProblemRules& problem, VariantResult& result) const;
   // The live requests' inputs together and their embeddings, as the reference's rules ask for:
   // metrics and the rest, or a note why not.
   void compare_together(const DriftProfile& reference, VariantResult& live) const;
@@ -148,6 +146,9 @@ class WindowRows {
     bool failed = false;
   };
   Scored scored(std::size_t row) const;
+  // What a variant answered, a row a request that didn't fail, in the order they came: numbers, of
+  // a multi-class model the classes that were said. Missing: the answer was none of these.
+  types::Column answers(const ProblemRules& rules, const std::string& variant) const;
   // Finite predictions of a variant.
   std::vector<double> predictions(const std::string& variant) const;
 

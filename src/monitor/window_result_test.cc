@@ -197,16 +197,6 @@ TEST(WindowRows, SummarizesAVariantForAGuard) {
   EXPECT_TRUE(std::isnan(rows.summarize("nobody", {}, 5).calibration_bias));
 }
 
-TEST(PredictionBaseline, ItsTextReadsBack) {
-  std::vector<double> predictions;
-  for (int i = 0; i < 500; ++i) predictions.push_back(i / 512.0);
-  const PredictionBaseline baseline = PredictionBaseline::of(predictions);
-  const PredictionBaseline again = MUST(PredictionBaseline::from_text(baseline.to_text()));
-  EXPECT_EQ(again.counts, baseline.counts);
-  EXPECT_EQ(again.edges.size(), baseline.edges.size());
-  EXPECT_FALSE(PredictionBaseline::from_text("{\"inner_edges\":[1],\"counts\":[1]}"));
-}
-
 TEST(Quantile, NearestRank) {
   EXPECT_TRUE(std::isnan(quantile({}, 0.5)));
   EXPECT_EQ(quantile({3, 1, 2}, 0.5), 2);

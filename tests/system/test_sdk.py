@@ -159,7 +159,7 @@ monitors:
     week_starts: monday
     complete: {share: 0.99, after: 24h}
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
-    drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500},
+    drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, prediction: {method: wasserstein, threshold: 0.2}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500},
             embeddings: {v: {columns: [dist, n], method: ratio, threshold: 0.3}}, associations: true}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
@@ -246,7 +246,7 @@ def every_key() -> sw.Project:
     health = sw.Monitor(
         "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
-        drift=sw.Drift(method="evidently", columns={"dist": sw.ColumnDrift(method="ks", threshold=0.01)},
+        drift=sw.Drift(method="evidently", columns={"dist": sw.ColumnDrift(method="ks", threshold=0.01)}, prediction=sw.ColumnDrift(method="wasserstein", threshold=0.2),
                        multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500),
                        embeddings={"v": sw.Embedding(columns=["dist", "n"], method="ratio", threshold=0.3)}, associations=True),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),

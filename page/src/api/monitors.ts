@@ -4,6 +4,7 @@ import type { Schemas } from "./schemas";
 
 export type WindowKind = Schemas["WindowKind"];
 export type FeatureDrift = Schemas["FeatureDrift"];
+export type PredictionDrift = Schemas["PredictionDrift"];
 export type MultivariateDrift = Schemas["MultivariateDrift"];
 export type Slice = Schemas["Slice"];
 export type SliceReport = Schemas["SliceReport"];

@@ -845,6 +845,29 @@ export interface components {
             reference_missing_rate?: number | null;
             unseen_rate: number | null;
         };
+        PredictionDrift: {
+            feature: string;
+            /** @enum {string} */
+            kind?: "numeric" | "categorical" | "text";
+            psi: number | null;
+            jensen_shannon: number | null;
+            ks?: number | null;
+            ks_p?: number | null;
+            wasserstein?: number | null;
+            l_infinity?: number | null;
+            chi_square_p?: number | null;
+            current_words?: string[];
+            reference_words?: string[];
+            method?: string;
+            score?: number | null;
+            threshold?: number | null;
+            drifted?: boolean;
+            missing_rate: number | null;
+            reference_missing_rate?: number | null;
+            unseen_rate: number | null;
+            declared_method: string;
+            declared_threshold?: number;
+        };
         AlertCause: {
             feature: string;
             /** @enum {string} */
@@ -909,6 +932,7 @@ export interface components {
                 counts: number[][];
             };
             drift?: components["schemas"]["FeatureDrift"][];
+            prediction_drift?: components["schemas"]["PredictionDrift"];
             multivariate?: components["schemas"]["MultivariateDrift"];
             note?: string;
         } & {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alert, Metric, Revision, RunAndCurves, Window } from "../api";
-import { byVariant, curve, driftHeat, driftLevel, intervals, latest, marks, spacedOut, withEstimates, withPoints } from "./series";
+import { byVariant, curve, driftHeat, driftLevel, intervals, latest, marks, measuredAlike, spacedOut, withEstimates, withPoints } from "./series";
 
 function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
   return {
@@ -55,6 +55,16 @@ test("an estimate of a live window is a line of its own, also where labels are s
     { label: "live", kind: "live", values: [0.7, null] },
     { label: "estimated", kind: "other", values: [null, 0.81] },
   ]);
+});
+
+test("predictions that another method measured are no part of the line", () => {
+  const by = (start: string, declared_method: string, declared_threshold?: number) => ({
+    ...window(start, "live", null),
+    prediction_drift: { feature: "prediction", psi: null, jensen_shannon: null, missing_rate: 0, unseen_rate: 0, declared_method, ...(declared_threshold ? { declared_threshold } : {}) },
+  });
+  const windows = [by("a", "wasserstein"), by("b", "ks"), window("c", "live", 1), by("d", "ks", 0.1), by("e", "ks")];
+  expect(measuredAlike(windows).map(({ start }) => start)).toEqual(["b", "e"]);
+  expect(measuredAlike([window("a", "live", 1)])).toEqual([]);
 });
 
 test("the heat map puts the input that drifted most on top", () => {

@@ -53,6 +53,14 @@ export function byVariant(windows: Window[], value: (window: Window) => number |
   return { x, series };
 }
 
+// Those whose predictions the method measured that measured them last: another one's values are no part of its line.
+export function measuredAlike(windows: Window[]): Window[] {
+  const newest = windows.findLast((window) => window.prediction_drift)?.prediction_drift;
+  return windows.filter(
+    ({ prediction_drift: one }) => one && one.declared_method === newest?.declared_method && one.declared_threshold === newest.declared_threshold,
+  );
+}
+
 // The intervals of a metric of the live windows over a table's axis; nothing when it has none.
 export function intervals(windows: Window[], metric: string, x: number[]): Band | undefined {
   const known = new Map(windows.filter((window) => window.variant === "live").map((window) => [seconds(window.start), window.intervals?.[metric]]));

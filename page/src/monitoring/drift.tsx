@@ -22,6 +22,16 @@ interface DriftProps {
   choose: (feature: string) => void;
 }
 
+// "Predictions in the day from 4 Feb: drift by wasserstein, 0.31 against 0.1"
+export function Verdict({ of, drift, window }: { of: string; drift: FeatureDrift; window: Window }) {
+  return (
+    <Text size="sm" mb="xs">
+      {of} in the {window.window} from {begin(window)}: <strong>{drift.drifted ? "drift" : "no drift"}</strong> by {drift.method},{" "}
+      {number(drift.score ?? null)} against {number(drift.threshold ?? null)}
+    </Text>
+  );
+}
+
 // Each input against the training data: a row of squares over time, and one input's numbers as curves.
 export function Drift({ call, windows, zone, range, marks, feature, choose }: DriftProps) {
   const [all, setAll] = useState(false);
@@ -72,13 +82,7 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
               </Button>
             )}
           </Group>
-          {verdict?.method && newest && (
-            <Text size="sm" mb="xs">
-              {featureName(verdict.feature)} in the {newest.window} from {begin(newest)}:{" "}
-              <strong>{verdict.drifted ? "drift" : "no drift"}</strong> by {verdict.method}, {number(verdict.score ?? null)} against{" "}
-              {number(verdict.threshold ?? null)}
-            </Text>
-          )}
+          {verdict?.method && newest && <Verdict of={featureName(verdict.feature)} drift={verdict} window={newest} />}
           {together && newest && (
             <Text size="sm" mb="xs">
               All inputs together in the {newest.window} from {begin(newest)}: <strong>{together.drifted ? "drift" : "no drift"}</strong> by{" "}

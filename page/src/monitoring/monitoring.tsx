@@ -8,10 +8,10 @@ import { Empty, Loaded } from "../components/loaded";
 import { type Column, PlainTable } from "../components/plain_table";
 import { Head, Word } from "../components/words";
 import { plural, readable } from "../lib/format";
-import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
+import { byVariant, intervals, marks, measuredAlike, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { ChosenWindow } from "./chosen_window";
-import { Drift } from "./drift";
+import { Drift, Verdict } from "./drift";
 import { HealthLine } from "./health_line";
 import { SlicesOf } from "./slices";
 
@@ -170,9 +170,14 @@ const kOfAll: Drawn[] = [
   ["Prediction drift (PSI)", "prediction_psi"],
 ];
 
-// Metrics that alerts watch are drawn too.
-function drawn(problem: Problem, rules: AlertRule[]): Drawn[] {
+// What the declared method says of predictions.
+const kPredictionDrift = "prediction_drift";
+const isOfPredictions = (metric: string) => metric.startsWith(kPredictionDrift);
+
+// Metrics that alerts watch are drawn too, and predictions by their `method`, if one is declared.
+function drawn(problem: Problem, rules: AlertRule[], method: string | undefined): Drawn[] {
   const known = [...kOfProblem[problem], ...kOfAll];
+  if (method) known.push([`Prediction drift (${method})`, kPredictionDrift]);
   const watched = [...new Set(rules.map((rule) => rule.metric))].filter(
     (metric) => !known.some(([, name]) => name === metric.replace(/^estimated_/, "")),
   );
@@ -247,8 +252,11 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
   ];
   const shadows = new Set(windows.filter((window) => window.role === "shadow").map((window) => window.variant));
   const answered = windows.filter((window) => window.variant === "live" || window.role === "shadow");
-  const charts = drawn(monitor.definition.problem, Object.values(rules)).map(([title, metric]) => {
-    const table = byVariant(withEstimates(answered, metric), valueOf(metric));
+  const measured = measuredAlike(answered);
+  const byMethod = measured.findLast((window) => window.variant === "live");
+  const predictions = byMethod?.prediction_drift;
+  const charts = drawn(monitor.definition.problem, Object.values(rules), predictions?.method).map(([title, metric]) => {
+    const table = byVariant(withEstimates(isOfPredictions(metric) ? measured : answered, metric), valueOf(metric));
     return { title, metric, table, band: intervals(answered, metric, table.x) };
   });
   const confused = windows.findLast((window) => window.variant === "live" && window.confusion && (!at || window.start === at));
@@ -268,6 +276,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
             The newest window says: {note}
           </Text>
         )}
+        {byMethod && predictions && <Verdict of="Predictions" drift={predictions} window={byMethod} />}
         <Group gap="lg" mb="xs" className="legend">
           <span className="key key-live">live</span>
           {[...shadows].map((name) => (
@@ -296,7 +305,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
               band={band}
               time={zone}
               marks={happened}
-              lines={thresholds(Object.values(rules), metric, kind)}
+              lines={[...thresholds(Object.values(rules), metric, kind), ...(metric === kPredictionDrift && predictions?.threshold ? [predictions.threshold] : [])]}
               usual={(bands[metric] ?? []).map(({ window_start, low, high }) => ({ x: seconds(window_start), low, high }))}
               sync="monitoring"
               range={range}

@@ -110,6 +110,23 @@ void forget_prediction(std::string_view source, std::vector<std::string>& only_t
   if (source.starts_with(kMonitor)) std::erase(only_there, "prediction");
 }
 
+// How the monitor that is a side measures its predictions, unless a method was asked for.
+Result<std::map<std::string, monitor::DriftRule>> rules_of_predictions(
+    Monitor& monitor, const JsonObject& body, std::initializer_list<std::string_view> sides) {
+  std::map<std::string, monitor::DriftRule> rules;
+  if (body.contains("method") || body.contains("numeric_method") ||
+      body.contains("categorical_method") || body.contains("text_method") ||
+      body.contains("threshold")) {
+    return rules;
+  }
+  for (const std::string_view side : sides) {
+    if (!side.starts_with(kMonitor)) continue;
+    const auto declared = TRY(monitor.definition(split_at(side.substr(kMonitor.size())).first));
+    if (declared.drift.prediction) rules.try_emplace("prediction", *declared.drift.prediction);
+  }
+  return rules;
+}
+
 Result<std::vector<std::string>> names(const JsonObject& body, const char* key) {
   std::vector<std::string> found;
   const Json* given = body.if_contains(key);
@@ -189,6 +206,7 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
     options.rows_together = static_cast<std::size_t>(*rows);
   }
   options.multivariate = TRY(multivariate_rules(body));
+  options.rules = TRY(rules_of_predictions(monitor, body, {current, reference}));
   const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference, rows_max));
   const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent, rows_max));
   monitor::DriftReport found = TRY(monitor::compare_columns(*before, *now, options));

@@ -169,8 +169,8 @@ Json verdict_name(monitor::RuleVerdict verdict) {
 
 // A rehearsal's character for each judged window, in words; a window that waits for labels has one
 // of the rules that don't.
-JsonArray said_of(const monitor::AlertRule& rule, const std::string& strip,
-                  const std::vector<monitor::StoredWindow>& windows) {
+JsonArray said_of(const monitor::AlertRule& rule, const monitor::MonitorDefinition& definition,
+                  const std::string& strip, const std::vector<monitor::StoredWindow>& windows) {
   using monitor::RuleVerdict;
   JsonArray said;
   std::size_t judged = 0;
@@ -180,7 +180,8 @@ JsonArray said_of(const monitor::AlertRule& rule, const std::string& strip,
       said.push_back(verdict_name(sign == '#'   ? RuleVerdict::kFires
                                   : sign == '.' ? RuleVerdict::kFine
                                                 : RuleVerdict::kNotJudged));
-    } else if (is_known_when_over(rule) && !rule.unusual) {
+    } else if (is_known_when_over(rule) && !rule.unusual &&
+               is_measured_as_declared(rule, definition, window.result)) {
       said.push_back(verdict_name(judge_rule(rule, window.result)));
     } else {
       said.push_back(nullptr);
@@ -218,13 +219,15 @@ Result<Response> verdicts(Monitor& monitor, const Request& request) {
     const double chance = monitor.allowed_chance(rule, true);
     const std::string strip = monitor::rehearse(rule, definition, windows, chance).strip;
     JsonArray values;
-    for (const monitor::StoredWindow& window : windows)
-      values.push_back(base::number_or_null(watched_value(rule, window.result)));
+    for (const monitor::StoredWindow& window : windows) {
+      const bool counts = is_measured_as_declared(rule, definition, window.result);
+      values.push_back(counts ? base::number_or_null(watched_value(rule, window.result)) : nullptr);
+    }
     alerts.push_back(JsonObject{{"alert", rule.name},
                                 {"watches", rule.watched()},
                                 {"threshold", rule.has_bound() ? Json(rule.threshold()) : nullptr},
                                 {"severity", rule.severity},
-                                {"verdicts", said_of(rule, strip, windows)},
+                                {"verdicts", said_of(rule, definition, strip, windows)},
                                 {"values", std::move(values)}});
   }
   return reply({{"monitor", name},

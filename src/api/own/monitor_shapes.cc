@@ -104,6 +104,8 @@ std::vector<NamedSchema> windows() {
   return {
       {"WindowKind", word({"hour", "day", "week", "month"})},
       {"FeatureDrift", object(drift)},
+      {"PredictionDrift",
+       object(plus(drift, {{"declared_method", text()}, {"declared_threshold?", number()}}))},
       {"AlertCause", object(plus(drift, {{"how", text()}, {"request_id?", text()}}))},
       {"MultivariateDrift",
        open_object({{"method_title", text()},
@@ -130,6 +132,7 @@ std::vector<NamedSchema> windows() {
                               {"confusion?", object({{"classes", list(text())},
                                                      {"counts", list(list(integer()))}})},
                               {"drift?", list(ref("FeatureDrift"))},
+                              {"prediction_drift?", ref("PredictionDrift")},
                               {"multivariate?", ref("MultivariateDrift")},
                               {"note?", text()}})},
       {"Windows", listed("windows", "Window")},

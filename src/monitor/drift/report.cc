@@ -204,6 +204,29 @@ std::string text_method(const DriftReportOptions& options) {
   return choose_drift_method(options.method, {.text = true}) ? options.method : "slipway";
 }
 
+// How a column is compared, whatever its type turns out to be.
+ColumnRule rule_of(const std::string& name, std::size_t columns,
+                   const DriftReportOptions& options) {
+  if (const auto own = options.rules.find(name); own != options.rules.end()) {
+    const DriftRule& rule = own->second;
+    return {.numeric_method = rule.method,
+            .categorical_method = rule.method,
+            .text_method = text_method({.method = rule.method}),
+            .threshold = rule.threshold.value_or(0),
+            .text_threshold = rule.threshold.value_or(0),
+            .columns = columns};
+  }
+  const auto or_method = [&](const std::string& given) {
+    return given.empty() ? options.method : given;
+  };
+  return {.numeric_method = or_method(options.numeric_method),
+          .categorical_method = or_method(options.categorical_method),
+          .text_method = text_method(options),
+          .threshold = options.threshold,
+          .text_threshold = options.text_method.empty() ? 0 : options.threshold,
+          .columns = columns};
+}
+
 // The method for a column, by its types on both sides as far as they tell: categories that are
 // integers are found out later, and take the method of categories then.
 Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
@@ -217,17 +240,7 @@ Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
     kept.add_hashes(before, place, kept.reference);
     kept.add_hashes(now, place, kept.current);
   }
-  const auto or_method = [&](const std::string& given) {
-    return given.empty() ? options.method : given;
-  };
-  auto report =
-      compare_column(std::move(before), std::move(now),
-                     {.numeric_method = or_method(options.numeric_method),
-                      .categorical_method = or_method(options.categorical_method),
-                      .text_method = text_method(options),
-                      .threshold = options.threshold,
-                      .text_threshold = options.text_method.empty() ? 0 : options.threshold,
-                      .columns = columns});
+  auto report = compare_column(std::move(before), std::move(now), rule_of(name, columns, options));
   if (!report) {
     return base::error(report.error().code, "{} column={}", report.error().message, name);
   }

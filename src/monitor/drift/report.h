@@ -27,14 +27,15 @@ struct Embedding {
 Result<Embedding> parse_embedding(const std::string& text, const ColumnSource& source);
 
 struct DriftReportOptions {
-  std::string method = "slipway";    // a name that choose_drift_method knows
-  std::string numeric_method;        // of numbers; empty: `method`
-  std::string categorical_method;    // of categories; empty: `method`
-  std::string text_method;           // of texts; empty: `method`, or "slipway" if it takes no texts
-  double threshold = 0;              // of every column; 0: each method's own
-  std::vector<std::string> columns;  // only these; empty: all that both sides have
-  double drift_share = 0.5;          // the data set has drifted from this share of columns on
-  std::size_t threads = 1;           // columns that are compared, and in memory, at a time
+  std::string method = "slipway";  // a name that choose_drift_method knows
+  std::string numeric_method;      // of numbers; empty: `method`
+  std::string categorical_method;  // of categories; empty: `method`
+  std::string text_method;         // of texts; empty: `method`, or "slipway" if it takes no texts
+  double threshold = 0;            // of every column; 0: each method's own
+  std::map<std::string, DriftRule> rules;  // of columns that have their own, instead of all these
+  std::vector<std::string> columns;        // only these; empty: all that both sides have
+  double drift_share = 0.5;                // the data set has drifted from this share of columns on
+  std::size_t threads = 1;                 // columns that are compared, and in memory, at a time
   // How the columns are compared together, after each alone; what a rule names instead of `columns`
   // is not looked at.
   std::vector<MultivariateRule> multivariate;

@@ -106,5 +106,24 @@ TEST(DriftReport, CountsNanOfParquetAsMissing) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(DriftReport, AColumnMayHaveAMethodOfItsOwn) {
+  types::Frame before, now;
+  for (const char* name : {"x", "prediction"}) {
+    MUST(before.add(numbers(name, ordinary)));
+    MUST(now.add(numbers(name, [](std::size_t row) { return ordinary(row) + 100; })));
+  }
+  const auto reference = columns_of(std::move(before)), current = columns_of(std::move(now));
+  DriftReportOptions options;
+  options.rules["prediction"] = {.method = "wasserstein", .threshold = 0.5};
+  std::map<std::string, ColumnReport> found;
+  for (ColumnReport& column : MUST(compare_columns(*reference, *current, options)).columns)
+    found[column.name] = column;
+  EXPECT_EQ(found["x"].method, "ks_effective");
+  EXPECT_EQ(found["x"].verdict, Verdict::kDrift);
+  EXPECT_EQ(found["prediction"].method, "wasserstein");
+  EXPECT_EQ(found["prediction"].threshold, 0.5);
+  EXPECT_EQ(found["prediction"].verdict, Verdict::kNoDrift);
+}
+
 }  // namespace
 }  // namespace slipway::monitor

@@ -1,4 +1,4 @@
-// Which method and threshold the inputs of a monitor are measured by.
+// Which method and threshold the inputs and predictions of a monitor are measured by.
 #pragma once
 
 #include <cstddef>
@@ -40,6 +40,7 @@ struct EmbeddingInputs {
 struct DriftRules {
   DriftRule all;                                 // of every input that isn't named
   std::map<std::string, DriftRule> columns;      // by input
+  std::optional<DriftRule> prediction;           // of what the model answers; unset: PSI alone
   std::optional<MultivariateRule> multivariate;  // of inputs together; unset: not asked
   std::map<std::string, EmbeddingInputs> embeddings;
   bool associations = false;  // which inputs no more go together (multivariate/associations.h)

@@ -44,9 +44,17 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
   const auto asked = TRY(last_asked(definition.name, cursor.kind, window.start));
   const auto known = TRY(baselines(cursor, cursor.at_hand));
   for (const auto& [variant, picked] : rows.by_variant()) {
+    const auto has = known.find(variant);
+    const bool is_needed =
+        has == known.end() || (definition.drift.prediction && !has->second.has_answers());
+    if (!is_needed) continue;
     std::vector<double> predictions = rows.predictions(variant);
-    if (known.contains(variant) || predictions.size() < kBaselinePredictionsMin) continue;
-    planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
+    const types::Column answers = rows.answers(definition.problem, variant);
+    const std::size_t said = answers.size() - answers.null_count();
+    // One that there is already is replaced for the sake of answers alone.
+    if (std::max(has == known.end() ? predictions.size() : 0, said) < kBaselinePredictionsMin)
+      continue;
+    planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions), answers);
   }
   if (rows.by_variant().contains("live")) {
     planned.estimates = TRY(estimate(definition, window, rows));
@@ -88,6 +96,9 @@ Result<VariantResult> Monitor::first_look(const Cursor& cursor, const WindowRead
   VariantResult live =
       rows.judge("live", {}, read.reference.get(),
                  baseline == known.end() ? nullptr : &baseline->second, definition.quality());
+  if (baseline != known.end() && definition.drift.prediction)
+    rows.compare_predictions(baseline->second, *definition.drift.prediction, definition.problem,
+                             live);
   std::erase_if(live.metrics, [](const auto& metric) { return needs_labels(metric.first); });
   live.add_note(read.note);
   if (read.reference != nullptr && judges_together(definition, cursor.kind))
