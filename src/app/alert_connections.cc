@@ -172,7 +172,8 @@ Result<std::vector<incidents::MovedInput>> EndpointNeighbourhood::moved_inputs(
             {.input = drift.feature,
              .how = fmt::format("{} {:.3g} (from {:.3g} on) in the {} from {}", drift.method,
                                 drift.score, drift.threshold, monitor::window_name(window.kind),
-                                types::to_rfc3339(window.window.start)),
+                                types::to_rfc3339(window.window.start)) +
+                    (drift.unit.empty() ? "" : "; " + drift.unit),
              .since = window.window.start});
       }
     }

@@ -162,7 +162,8 @@ class Why {
                     text_at(alert, "state")));
     const JsonArray& causes = list_at(alert, "causes");
     for (std::size_t i = 0; i < std::min(causes.size(), kCausesShown); ++i)
-      add("moved", text_at(causes[i], "feature"), text_at(causes[i], "how"));
+      add("moved", text_at(causes[i], "feature"),
+          text_at(causes[i], text_at(causes[i], "unit").empty() ? "how" : "unit"));
     for (const Json& action : list_at(alert, "actions"))
       add("action", text_at(action, "kind"),
           fmt::format(

@@ -131,6 +131,17 @@ const ActionRecord* AlertRecord::main_action() const {
   return newest;
 }
 
+std::string AlertRecord::unit_words() const {
+  std::string words;
+  for (const Json& cause : causes) {
+    if (!cause.is_object()) continue;
+    const auto feature = base::find_string(cause.get_object(), "feature");
+    const auto unit = base::find_string(cause.get_object(), "unit");
+    if (feature && *feature && unit && *unit) words += fmt::format("; {}: {}", **feature, **unit);
+  }
+  return words;
+}
+
 JsonObject AlertRecord::to_json() const {
   JsonObject object{{"id", id},
                     {"time", types::to_rfc3339(opened_at)},

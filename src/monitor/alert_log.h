@@ -70,6 +70,8 @@ struct AlertRecord {
   // The decision to show when there is room for one: the newest that started something, else the
   // newest.
   const ActionRecord* main_action() const;
+  // "; distance: the values are 1000 times what they were: another unit?" of causes that look so.
+  std::string unit_words() const;
   JsonObject to_json() const;
   // What whoever is told of it needs, so that nobody has to ask back. `at` is the metric's value
   // by then. Nobody is told of one that was quiet so far.

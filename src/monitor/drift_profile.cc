@@ -15,6 +15,7 @@
 #include "monitor/drift/number_samples.h"
 #include "monitor/drift/rank_tests.h"
 #include "monitor/drift/share_distances.h"
+#include "monitor/drift/units.h"
 
 namespace slipway::monitor {
 namespace {
@@ -93,6 +94,7 @@ void compare_numbers(const DriftProfile::Feature& reference, const NumberSample&
          .distinct = distinct_values(pair, kTold),
          .columns = columns},
         &pair, nullptr, drift);
+  drift.unit = unit_words(reference.sorted, values, drift.drifted);
 }
 
 // Returns the number of rows whose category the reference doesn't have.
@@ -202,6 +204,7 @@ JsonObject FeatureDrift::to_json() const {
   object["score"] = number_or_null(score);
   object["threshold"] = number_or_null(threshold);
   object["drifted"] = drifted;
+  if (!unit.empty()) object["unit"] = unit;
   object["missing_rate"] = number_or_null(missing_rate);
   object["reference_missing_rate"] = number_or_null(reference_missing_rate);
   object["unseen_rate"] = number_or_null(unseen_rate);
@@ -240,6 +243,7 @@ Result<FeatureDrift> FeatureDrift::from_json(const JsonObject& object) {
   // Windows that were judged before methods had names have none.
   drift.method = TRY(base::find_string(object, "method")).value_or("");
   drift.drifted = TRY(base::find_bool(object, "drifted")).value_or(false);
+  drift.unit = TRY(base::find_string(object, "unit")).value_or("");
   return drift;
 }
 

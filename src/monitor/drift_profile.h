@@ -40,6 +40,7 @@ struct FeatureDrift {
   double score = 0, threshold = 0;
   bool drifted = false;
   std::vector<std::string> current_words, reference_words;  // of texts that drifted
+  std::string unit;  // a sentence: the numbers look like another unit (drift/units.h); empty: no
 
   JsonObject to_json() const;
   static Result<FeatureDrift> from_json(const JsonObject& object);

@@ -478,6 +478,7 @@ Result<void> Monitor::hand_over(base::Timestamp now, AdvanceReport& report) {
         request.reason += fmt::format(": {} was {:.4g} (threshold {:.4g})", alert.metric,
                                       alert.last_value, alert.threshold);
       }
+      request.reason += alert.unit_words();
     }
     const Result<ActionReceipt> receipt = ports_.actions.start(request);
     if (receipt) {

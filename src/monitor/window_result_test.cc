@@ -170,6 +170,24 @@ TEST(DriftProfile, MeasuresByTheRulesOfTheMonitor) {
   EXPECT_EQ(found["carrier"].method, "chi2_effective");
 }
 
+TEST(DriftProfile, TellsAnotherUnit) {
+  std::vector<LoggedRequest> reference, window;
+  for (int i = 0; i < 1000; ++i) {
+    reference.push_back({.id = std::to_string(i), .x = 5 + i * 7 % 1000 / 100.0});
+    window.push_back({.id = std::to_string(i), .x = 5000 + i * 11 % 1000 * 10.0});
+  }
+  const DriftProfile profile = DriftProfile::of(to_frame(reference));
+  const auto unit_of = [&](const std::vector<LoggedRequest>& log) {
+    const types::Frame frame = to_frame(log);
+    const VariantResult live = MUST(WindowRows::of(frame)).judge("live", {}, &profile, nullptr);
+    EXPECT_EQ(MUST(VariantResult::from_json(live.to_json())).drift.at(1).unit,
+              live.drift.at(1).unit);
+    return live.drift.at(1).unit;
+  };
+  EXPECT_EQ(unit_of(window), "the values are 1000 times what they were: another unit?");
+  EXPECT_EQ(unit_of(reference), "");
+}
+
 TEST(DriftProfile, FewValuesGetABinEach) {
   EXPECT_EQ(profile_edges({0, 0, 1, 1, 3}).size(), 4u);
   std::vector<double> many;

@@ -45,7 +45,10 @@ std::string causes_text(const JsonObject& alert) {
   for (const Json& cause : causes->get_array()) {
     if (!cause.is_object()) continue;
     const std::string feature = text_at(cause.get_object(), "feature");
-    if (!feature.empty()) text += (text.empty() ? "" : ", ") + feature;
+    if (feature.empty()) continue;
+    text += (text.empty() ? "" : ", ") + feature;
+    if (const std::string unit = text_at(cause.get_object(), "unit"); !unit.empty())
+      text += " (" + unit + ")";
   }
   return text;
 }

@@ -39,6 +39,18 @@ TEST(RouteNews, AnAlertTellsWhatHappenedAndWhatIsDone) {
   EXPECT_FALSE(hook.at("alert").as_object().contains("routes"));
 }
 
+TEST(RouteNews, ACauseThatLooksLikeAnotherUnitSaysSo) {
+  store::Event event = opened();
+  const std::string before = R"({"feature":"pages"})";
+  event.payload.replace(event.payload.find(before), before.size(),
+                        R"({"feature":"pages","unit":"ten times: another unit?"})");
+  const JsonObject slack =
+      MUST(base::parse_json_object(route_body(Format::kSlack, {*route_news_of(event)}, kMoment)));
+  EXPECT_NE(std::string(slack.at("text").as_string())
+                .find("Moved: pages (ten times: another unit?), shop\n"),
+            std::string::npos);
+}
+
 TEST(RouteNews, ADetectionTellsTheRequestThatShowedIt) {
   store::Event event = opened();
   event.payload =

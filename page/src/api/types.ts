@@ -841,6 +841,7 @@ export interface components {
             score?: number | null;
             threshold?: number | null;
             drifted?: boolean;
+            unit?: string;
             missing_rate: number | null;
             reference_missing_rate?: number | null;
             unseen_rate: number | null;
@@ -862,6 +863,7 @@ export interface components {
             score?: number | null;
             threshold?: number | null;
             drifted?: boolean;
+            unit?: string;
             missing_rate: number | null;
             reference_missing_rate?: number | null;
             unseen_rate: number | null;
@@ -885,6 +887,7 @@ export interface components {
             score?: number | null;
             threshold?: number | null;
             drifted?: boolean;
+            unit?: string;
             missing_rate: number | null;
             reference_missing_rate?: number | null;
             unseen_rate: number | null;

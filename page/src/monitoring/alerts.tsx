@@ -180,7 +180,9 @@ function Causes({ alert }: { alert: Alert }) {
               ? "counts for more or less than it did"
               : cause.how === "violation"
                 ? "broke a rule"
-                : `PSI ${number(cause.psi)}`;
+                : cause.unit
+                  ? cause.unit
+                  : `PSI ${number(cause.psi)}`;
         return (
           <Text key={cause.feature} size="xs" title={`${cause.feature}: ${how}`} className="nowrap">
             {view && <span className="dim">{view}.</span>}

@@ -28,6 +28,7 @@ export function Verdict({ of, drift, window }: { of: string; drift: FeatureDrift
     <Text size="sm" mb="xs">
       {of} in the {window.window} from {begin(window)}: <strong>{drift.drifted ? "drift" : "no drift"}</strong> by {drift.method},{" "}
       {number(drift.score ?? null)} against {number(drift.threshold ?? null)}
+      {drift.unit && `; ${drift.unit}`}
     </Text>
   );
 }

@@ -98,6 +98,7 @@ std::vector<NamedSchema> windows() {
                       {"score?", real()},
                       {"threshold?", real()},
                       {"drifted?", flag()},
+                      {"unit?", text()},
                       {"missing_rate", real()},
                       {"reference_missing_rate?", real()},
                       {"unseen_rate", real()}};

@@ -146,17 +146,9 @@ void note_numbers(const NumberPair& pair, ColumnReport& report) {
   if (now.least == now.greatest && before.least != before.greatest) {
     report.notes.push_back(fmt::format("one value only: {:.6g}", now.least));
   }
-  if (report.verdict == Verdict::kDrift) {
-    if (std::string unit = unit_change(pair.reference, pair.current); !unit.empty()) {
-      report.notes.push_back(std::move(unit));
-      return;
-    }
-  }
-  const double ratio = now.median / before.median, exponent = std::log10(ratio);
-  if (ratio > 0 && std::abs(exponent) > 1.9 && std::abs(exponent - std::round(exponent)) < 0.05) {
-    report.notes.push_back(fmt::format("the median is about {:g} times what it was: another unit?",
-                                       std::pow(10, std::round(exponent))));
-  }
+  const bool drifted = report.verdict == Verdict::kDrift;
+  if (std::string unit = unit_words(pair.reference, pair.current, drifted); !unit.empty())
+    report.notes.push_back(std::move(unit));
 }
 
 void note_categories(ColumnReport& report) {

@@ -99,4 +99,19 @@ std::string unit_change(std::span<const double> reference, std::span<const doubl
   return words;
 }
 
+std::string unit_words(std::span<const double> reference, std::span<const double> current,
+                       bool drifted) {
+  if (reference.empty() || current.empty()) return "";
+  if (drifted) {
+    if (std::string change = unit_change(reference, current); !change.empty()) return change;
+  }
+  const double ratio = current[current.size() / 2] / reference[reference.size() / 2];
+  const double exponent = std::log10(ratio);
+  if (!(ratio > 0) || std::abs(exponent) <= 1.9 ||
+      std::abs(exponent - std::round(exponent)) >= 0.05)
+    return "";
+  return fmt::format("the median is about {:g} times what it was: another unit?",
+                     std::pow(10, std::round(exponent)));
+}
+
 }  // namespace slipway::monitor

@@ -11,4 +11,10 @@ namespace slipway::monitor {
 // reference's numbers those of the current side; else "". Both sorted ascending.
 std::string unit_change(std::span<const double> reference, std::span<const double> current);
 
+// What is said of a column: unit_change() where it drifted, else, and where no unit explains all of
+// it, "the median is about 1000 times what it was: another unit?" near such a power of ten from 100
+// on (or 1/100 down); or "". Both sorted ascending.
+std::string unit_words(std::span<const double> reference, std::span<const double> current,
+                       bool drifted);
+
 }  // namespace slipway::monitor
