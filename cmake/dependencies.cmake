@@ -22,6 +22,7 @@ find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
 # What pkg-config adds does not fit the precompiled header.
 find_library(HIREDIS_LIBRARY hiredis REQUIRED)
 find_library(RE2_LIBRARY re2 REQUIRED)
+find_library(LIBYAML_LIBRARY yaml REQUIRED)
 
 set(SLIPWAY_VENV ${CMAKE_SOURCE_DIR}/.deps/venv CACHE PATH "Python environment that ./x prepares")
 file(GLOB arrow_home ${SLIPWAY_VENV}/lib/python3*/site-packages/pyarrow)

@@ -1,10 +1,10 @@
 #include "types/yaml_json.h"
 
-#include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-
 #include <charconv>
 #include <cmath>
+#include <optional>
+
+#include "types/yaml_tree.h"
 
 namespace slipway::types {
 namespace {
@@ -20,44 +20,38 @@ std::optional<Number> find_number(std::string_view text) {
 
 class Converter {
  public:
-  explicit Converter(const YamlLimits& limits) : limits_(limits) {}
+  Converter(const YamlTree& tree, const YamlLimits& limits) : tree_(tree), limits_(limits) {}
 
-  Result<Json> convert(const YAML::Node& node, std::size_t depth) {
-    if (node.IsScalar()) bytes_ += node.Scalar().size();
+  Result<Json> convert(std::uint32_t index, std::size_t depth) {
+    const YamlItem& item = tree_.item(index);
+    bytes_ += item.text.size();
     if (depth > limits_.nesting_max || ++values_ > limits_.values_max ||
         bytes_ > limits_.bytes_max) {
-      return base::error(Code::kResourceExhausted,
-                         "{}: too much YAML: values_max={} nesting_max={} bytes_max={}",
-                         place(node), limits_.values_max, limits_.nesting_max, limits_.bytes_max);
+      return base::error(
+          Code::kResourceExhausted, "{}: too much YAML: values_max={} nesting_max={} bytes_max={}",
+          item.place.text(), limits_.values_max, limits_.nesting_max, limits_.bytes_max);
     }
-    switch (node.Type()) {
-      case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null:
+    switch (item.kind) {
+      case YamlItem::Kind::kNull:
         return Json(nullptr);
-      case YAML::NodeType::Scalar:
-        return scalar(node);
-      case YAML::NodeType::Sequence:
-        return list(node, depth);
-      case YAML::NodeType::Map:
-        return map(node, depth);
+      case YamlItem::Kind::kScalar:
+        return scalar(item);
+      case YamlItem::Kind::kList:
+        return list(item, depth);
+      case YamlItem::Kind::kMap:
+        return map(item, depth);
     }
     return Json(nullptr);
   }
 
  private:
-  static std::string place(const YAML::Node& node) {
-    const YAML::Mark mark = node.Mark();
-    return fmt::format("line {}, column {}", std::max(mark.line, 0) + 1,
-                       std::max(mark.column, 0) + 1);
-  }
-
-  static Result<Json> scalar(const YAML::Node& node) {
-    const std::string& text = node.Scalar();
-    const std::string& tag = node.Tag();
-    if (tag == "!" || tag == "tag:yaml.org,2002:str") return Json(text);
-    if (!tag.empty() && tag != "?")
+  static Result<Json> scalar(const YamlItem& item) {
+    const std::string& text = item.text;
+    if (item.tag == "!" || item.tag == "tag:yaml.org,2002:str") return Json(text);
+    if (!item.tag.empty())
       return base::error(Code::kInvalidArgument, "{}: a tag that has no meaning here: {}",
-                         place(node), tag);
+                         item.place.text(), item.tag);
+    if (!item.is_plain) return Json(text);
     if (text == "true" || text == "True" || text == "TRUE") return Json(true);
     if (text == "false" || text == "False" || text == "FALSE") return Json(false);
     if (const auto whole = find_number<std::int64_t>(text)) return Json(*whole);
@@ -66,49 +60,51 @@ class Converter {
       if (std::isfinite(*number)) return Json(*number);
     }
     if (text == ".inf" || text == "-.inf" || text == ".nan" || text == ".Inf" || text == ".NaN")
-      return base::error(Code::kInvalidArgument, "{}: JSON has no such number: {}", place(node),
-                         text);
+      return base::error(Code::kInvalidArgument, "{}: JSON has no such number: {}",
+                         item.place.text(), text);
     return Json(text);
   }
 
-  Result<Json> list(const YAML::Node& node, std::size_t depth) {
+  Result<Json> list(const YamlItem& item, std::size_t depth) {
     JsonArray items;
-    for (const YAML::Node& item : node) items.push_back(TRY(convert(item, depth + 1)));
+    items.reserve(item.count);
+    for (const std::uint32_t child : tree_.children(item))
+      items.push_back(TRY(convert(child, depth + 1)));
     return Json(std::move(items));
   }
 
-  Result<Json> map(const YAML::Node& node, std::size_t depth) {
+  Result<Json> map(const YamlItem& item, std::size_t depth) {
     JsonObject members;
-    for (const auto& member : node) {
-      if (!member.first.IsScalar())
-        return base::error(Code::kInvalidArgument, "{}: a key must be text", place(member.first));
-      const std::string& key = member.first.Scalar();
-      bytes_ += key.size();
-      if (members.contains(key))
+    const auto children = tree_.children(item);
+    for (std::size_t i = 0; i + 1 < children.size(); i += 2) {
+      const YamlItem& key = tree_.item(children[i]);
+      if (key.kind != YamlItem::Kind::kScalar)
+        return base::error(Code::kInvalidArgument, "{}: a key must be text", key.place.text());
+      bytes_ += key.text.size();
+      if (members.contains(key.text))
         return base::error(Code::kInvalidArgument, "{}: the key comes twice: key={}",
-                           place(member.first), key);
-      members[key] = TRY(convert(member.second, depth + 1));
+                           key.place.text(), key.text);
+      members[key.text] = TRY(convert(children[i + 1], depth + 1));
     }
     return Json(std::move(members));
   }
 
+  const YamlTree& tree_;
   const YamlLimits limits_;
   std::size_t values_ = 0, bytes_ = 0;
 };
 
 }  // namespace
 
-Result<std::vector<Json>> yaml_as_json(std::string_view text, const YamlLimits& limits) try {
+Result<std::vector<Json>> yaml_as_json(std::string_view text, const YamlLimits& limits) {
+  const auto tree = TRY(YamlTree::parse(text));
   std::vector<Json> documents;
-  Converter converter(limits);
-  for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
-    Json document = TRY(converter.convert(node, 0));
+  Converter converter(*tree, limits);
+  for (const std::uint32_t root : tree->roots()) {
+    Json document = TRY(converter.convert(root, 0));
     if (!document.is_null()) documents.push_back(std::move(document));
   }
   return documents;
-} catch (const YAML::Exception& e) {
-  return base::error(Code::kInvalidArgument, "line {}, column {}: not valid YAML: {}",
-                     e.mark.line + 1, e.mark.column + 1, e.msg);
 }
 
 }  // namespace slipway::types

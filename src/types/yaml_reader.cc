@@ -1,47 +1,46 @@
 #include "types/yaml_reader.h"
 
 #include <fmt/ranges.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 
 namespace slipway::types {
+namespace {
 
-struct YamlNode::Impl {
-  YAML::Node node;
-  YAML::Mark mark;  // of the key for members, so that an empty value has a place too
-};
+constexpr std::uint64_t kSizeMax = 20'000'000;  // values, with what aliases stand for
+
+}  // namespace
 
 Result<YamlNode> YamlNode::parse(std::string_view text) {
-  try {
-    YAML::Node node = YAML::Load(std::string(text));
-    const YAML::Mark mark = node.Mark();
-    return YamlNode(std::make_shared<const Impl>(Impl{std::move(node), mark}));
-  } catch (const YAML::Exception& e) {
-    return base::error(Code::kInvalidArgument, "line {}, column {}: not valid YAML: {}",
-                       e.mark.line + 1, e.mark.column + 1, e.msg);
+  auto tree = TRY(YamlTree::parse(text));
+  const auto roots = tree->roots();
+  if (roots.size() > 1) {
+    return base::error(Code::kInvalidArgument, "{}: one document is expected, another begins here",
+                       tree->item(roots[1]).place.text());
   }
+  const std::uint32_t root = roots[0];
+  const YamlPlace place = tree->item(root).place;
+  if (tree->item(root).size > kSizeMax) {
+    return base::error(Code::kInvalidArgument, "{}: its aliases stand for too much: values_max={}",
+                       place.text(), kSizeMax);
+  }
+  return YamlNode(std::move(tree), root, place);
 }
 
-std::string YamlNode::place() const {
-  const YAML::Mark own = impl_->node.Mark();
-  const YAML::Mark& mark = own.is_null() ? impl_->mark : own;
-  // An empty document has no mark at all.
-  return fmt::format("line {}, column {}", std::max(mark.line, 0) + 1,
-                     std::max(mark.column, 0) + 1);
-}
+std::string YamlNode::place() const { return place_.text(); }
 
-std::string YamlNode::dump() const { return YAML::Dump(impl_->node); }
+std::string YamlNode::dump() const { return tree_->dump(index_); }
 
-bool YamlNode::is_null() const { return !impl_->node.IsDefined() || impl_->node.IsNull(); }
-bool YamlNode::is_list() const { return impl_->node.IsSequence(); }
-bool YamlNode::is_map() const { return impl_->node.IsMap(); }
+bool YamlNode::is_null() const { return item().kind == YamlItem::Kind::kNull; }
+bool YamlNode::is_list() const { return item().kind == YamlItem::Kind::kList; }
+bool YamlNode::is_map() const { return item().kind == YamlItem::Kind::kMap; }
 
 Result<std::string> YamlNode::text() const {
-  if (!impl_->node.IsScalar()) return error("expected text");
-  return impl_->node.Scalar();
+  if (item().kind != YamlItem::Kind::kScalar) return error("expected text");
+  return item().text;
 }
 
 Result<double> YamlNode::number() const {
@@ -92,32 +91,35 @@ Result<Timestamp> YamlNode::time() const {
 }
 
 Result<std::vector<YamlNode>> YamlNode::list() const {
-  if (!impl_->node.IsSequence()) return error("expected a list");
+  if (!is_list()) return error("expected a list");
   std::vector<YamlNode> items;
-  for (const YAML::Node& item : impl_->node) {
-    items.push_back(YamlNode(std::make_shared<const Impl>(Impl{item, item.Mark()})));
-  }
+  items.reserve(item().count);
+  for (const std::uint32_t child : tree_->children(item()))
+    items.push_back(YamlNode(tree_, child, tree_->item(child).place));
   return items;
 }
 
 Result<std::vector<std::pair<std::string, YamlNode>>> YamlNode::entries() const {
-  if (!impl_->node.IsMap()) return error("expected a mapping");
+  if (!is_map()) return error("expected a mapping");
   std::vector<std::pair<std::string, YamlNode>> entries;
-  for (const auto& member : impl_->node) {
-    const YamlNode key(std::make_shared<const Impl>(Impl{member.first, member.first.Mark()}));
+  entries.reserve(item().count / 2);
+  std::unordered_set<std::string_view> names;
+  const auto children = tree_->children(item());
+  for (std::size_t i = 0; i + 1 < children.size(); i += 2) {
+    const YamlNode key(tree_, children[i], tree_->item(children[i]).place);
     std::string name = TRY(key.text());
-    for (const auto& [earlier, value] : entries) {
-      if (earlier == name) return key.error("the key comes twice: key={}", name);
-    }
-    entries.emplace_back(
-        std::move(name),
-        YamlNode(std::make_shared<const Impl>(Impl{member.second, member.first.Mark()})));
+    if (!names.insert(key.item().text).second)
+      return key.error("the key comes twice: key={}", name);
+    const YamlItem& value = tree_->item(children[i + 1]);
+    // An empty value has the place of its key.
+    const YamlPlace place = value.kind == YamlItem::Kind::kNull ? key.place_ : value.place;
+    entries.emplace_back(std::move(name), YamlNode(tree_, children[i + 1], place, key.place_));
   }
   return entries;
 }
 
 Result<YamlMap> YamlNode::map(std::string what) const {
-  if (!impl_->node.IsMap()) return error("{} must be a mapping", what);
+  if (!is_map()) return error("{} must be a mapping", what);
   return YamlMap(*this, std::move(what), TRY(entries()));
 }
 
@@ -149,9 +151,8 @@ Result<YamlNode> YamlMap::get(std::string_view key) {
 Result<void> YamlMap::finish() const {
   for (const auto& [name, value] : entries_) {
     if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
-    const YamlNode at(std::make_shared<const YamlNode::Impl>(
-        YamlNode::Impl{YAML::Node(YAML::NodeType::Undefined), value.impl_->mark}));
-    return at.error("{} has no such key: key={} known={}", what_, name, fmt::join(asked_, ", "));
+    return base::error(Code::kInvalidArgument, "{}: {} has no such key: key={} known={}",
+                       value.key_place_.text(), what_, name, fmt::join(asked_, ", "));
   }
   return {};
 }

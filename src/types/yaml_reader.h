@@ -15,19 +15,19 @@
 
 #include "base/result.h"
 #include "types/timestamp.h"
+#include "types/yaml_tree.h"
 
 namespace slipway::types {
 
 class YamlMap;
 
-// One place in a YAML document. A value; cheap to copy, keeps the document alive. One thread at a
-// time.
+// One place in a YAML document. A value; cheap to copy, keeps the document alive.
 class YamlNode {
  public:
   static constexpr std::int64_t kIntegerMax = std::numeric_limits<std::int64_t>::max();
 
-  // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML. An empty document is a null
-  // node.
+  // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML or is several documents. An
+  // empty document is a null node.
   static Result<YamlNode> parse(std::string_view text);
 
   // kInvalidArgument with this place in front of the message.
@@ -64,9 +64,15 @@ class YamlNode {
 
  private:
   friend class YamlMap;
-  struct Impl;
-  explicit YamlNode(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-  std::shared_ptr<const Impl> impl_;
+  YamlNode(std::shared_ptr<const YamlTree> tree, std::uint32_t index, YamlPlace place,
+           YamlPlace key_place = {})
+      : tree_(std::move(tree)), index_(index), place_(place), key_place_(key_place) {}
+  const YamlItem& item() const { return tree_->item(index_); }
+
+  std::shared_ptr<const YamlTree> tree_;
+  std::uint32_t index_;
+  YamlPlace place_;
+  YamlPlace key_place_;  // of a member of a mapping
 };
 
 // A mapping whose members are asked for by name; finish() then refuses what nobody asked for.

@@ -45,6 +45,7 @@ TEST(YamlReader, TellsWhereTheMistakeIs) {
       {"weight: 1\nweight: 2\n", "line 2, column 1: the key comes twice: key=weight"},
       {"- weight\n", "line 1, column 1: thing must be a mapping"},
       {"", "thing must be a mapping"},
+      {"weight: 1\n---\nweight: 2\n", "line 3, column 1: one document is expected"},
   };
   for (const auto& [text, message] : cases) {
     const Result<double> got = weight_of(text);
@@ -52,6 +53,19 @@ TEST(YamlReader, TellsWhereTheMistakeIs) {
     EXPECT_EQ(got.error().code, Code::kInvalidArgument);
     EXPECT_NE(got.error().message.find(message), std::string::npos) << got.error().message;
   }
+}
+
+TEST(YamlReader, AliasesThatGrowEndAtALimit) {
+  std::string bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n";
+  for (int i = 1; i < 30; ++i) {
+    bomb += fmt::format("a{}: &a{} [", i, i);
+    for (int j = 0; j < 10; ++j) bomb += fmt::format("{}*a{}", j > 0 ? "," : "", i - 1);
+    bomb += "]\n";
+  }
+  const auto parsed = YamlNode::parse(bomb);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, Code::kInvalidArgument);
+  EXPECT_NE(parsed.error().message.find("aliases stand for too much"), std::string::npos);
 }
 
 }  // namespace
