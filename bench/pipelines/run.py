@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a pipeline costs beside its steps: commands that do nothing, in a chain and side by side, beside GNU make (which keeps no record) and
-`dvc repro`; a thousand steps of which none has to run; and what people look at when there have been many runs."""
+`dvc repro`, and on request Airflow and Prefect, which keep one, too; a thousand steps of which none has to run; thousands of pipelines in one
+file that are read and planned; and what people look at when there have been many runs."""
 import argparse
 import json
 import os
@@ -13,7 +14,8 @@ import tempfile
 import time
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 import processes  # noqa: E402
 
 SIDE_BY_SIDE = 4  # steps at the same time, everywhere
@@ -44,6 +46,88 @@ def dvc_yaml(steps: int, shape: str) -> str:
     for i in range(steps):
         lines += [f"  s{i}:", f"    cmd: echo {i} > o{i}", *([f"    deps: [o{i - 1}]"] if needs(i, shape) else []), f"    outs: [o{i}]"]
     return "\n".join(lines) + "\n"
+
+
+def many_yaml(pipelines: int) -> str:
+    """Of two steps each, every tenth with a schedule: what a generator writes."""
+    lines = ["project: many", "pipelines:"]
+    for i in range(pipelines):
+        lines += [f"  p{i}:", "    steps:", f"      - {{name: make, run: 'python make.py --part {i} --out {{out}}/x', outputs: [x]}}",
+                  "      - name: train", "        run: python train.py {make}/x {out}/model.json", "        outputs: [model.json]", "        retries: 2"]
+    lines.append("schedules:")
+    for i in range(0, pipelines, 10):
+        lines.append(f"  s{i}: {{pipeline: p{i}, cron: '{i % 60} 3 * * *', timezone: Europe/Berlin}}")
+    return "\n".join(lines) + "\n"
+
+
+def plan_many(folder: pathlib.Path, pipelines: int) -> dict[str, float]:
+    """Wall seconds of `slipway plan`, and CPU seconds of the server for it: new, and when all are known."""
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text(many_yaml(pipelines))
+    found = {}
+    with processes.slipway(folder) as server:
+        env = {"SLIPWAY_URL": server.url}
+        for name in ("new", "known"):
+            before = server.cpu_seconds()
+            found[f"{name}_wall_s"] = seconds([processes.BUILD / "slipway", "plan"], folder, env)
+            found[f"{name}_cpu_s"] = server.cpu_seconds() - before
+            if name == "new":
+                seconds([processes.BUILD / "slipway", "apply"], folder, env)
+    return found
+
+
+def airflow(folder: pathlib.Path, steps: int) -> dict[str, float]:
+    """From the start of a run to its end, as Airflow's own database has it, with its scheduler and LocalExecutor."""
+    commands = processes.environment("bench-airflow", HERE / "peers" / "airflow.txt")
+    (folder / "dags").mkdir(parents=True)
+    shutil.copy(HERE / "peers" / "airflow_dags.py", folder / "dags")
+    env = {**os.environ, "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+           "AIRFLOW__CORE__PARALLELISM": str(SIDE_BY_SIDE), "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+           "AIRFLOW__API__PORT": str(processes.free_port()), "BENCH_STEPS": str(steps), "BENCH_SIDE_BY_SIDE": str(SIDE_BY_SIDE),
+           "PATH": f"{commands}:{os.environ['PATH']}"}
+    env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"http://localhost:{env['AIRFLOW__API__PORT']}/execution/"
+    took = {}
+    with open(folder / "standalone.log", "wb") as log:
+        standalone = subprocess.Popen([commands / "airflow", "standalone"], env=env, stdout=log, stderr=log, preexec_fn=processes.end_with_parent)
+    try:
+        for shape in ("chain", "fan"):
+            deadline = time.monotonic() + 900
+            while subprocess.run([commands / "airflow", "dags", "trigger", shape], env=env, capture_output=True, check=False).returncode:
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"airflow did not start:\n{(folder / 'standalone.log').read_text()[-3000:]}")
+                time.sleep(2)
+            while True:
+                with sqlite3.connect(folder / "airflow.db", timeout=60) as db:
+                    row = db.execute("SELECT state, (julianday(end_date) - julianday(start_date)) * 86400 FROM dag_run WHERE dag_id = ?", [shape]).fetchone()
+                if row and row[0] in ("success", "failed"):
+                    break
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"airflow: {shape} is {row}")
+                time.sleep(1)
+            if row[0] == "failed":
+                raise SystemExit(f"airflow: {shape} failed")
+            took[shape] = row[1]
+            print(f"airflow: {shape}", file=sys.stderr)
+    finally:
+        standalone.terminate()
+        standalone.wait(timeout=60)
+    return took
+
+
+def prefect(folder: pathlib.Path, steps: int) -> dict[str, float]:
+    """From the call of a flow to its end, with its server running."""
+    commands = processes.environment("bench-prefect", HERE / "peers" / "prefect.txt")
+    folder.mkdir()
+    env = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    took = {}
+    for shape in ("chain", "fan"):
+        command = [commands / "python3", HERE / "peers" / "prefect_flows.py", shape, str(steps), str(SIDE_BY_SIDE)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"prefect failed:\n{done.stderr[-3000:]}")
+        took[shape] = float(done.stdout.split()[-1])
+        print(f"prefect: {shape}", file=sys.stderr)
+    return took
 
 
 def seconds(command: list, folder: pathlib.Path, env: dict | None = None) -> float:
@@ -91,6 +175,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--cached", type=int, default=1000, help="steps of which none has to run")
     parser.add_argument("--runs", type=int, default=100_000, help="that were before")
+    parser.add_argument("--pipelines", type=int, default=5000, help="in one file")
+    parser.add_argument("--schedulers", action="store_true", help="Airflow and Prefect, too: some minutes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -122,8 +208,13 @@ def main() -> None:
             (home / "dvc.yaml").write_text(dvc_yaml(args.steps, shape))
             systems["dvc"] = seconds([dvc, "repro"], home)
             print(f"dvc: {shape}", file=sys.stderr)
+        if args.schedulers:
+            for system, measure in {"airflow": airflow, "prefect": prefect}.items():
+                for shape, wall in measure(folder / system, args.steps).items():
+                    took[shape][system] = wall
+        planned = plan_many(folder / "many", args.pipelines)
     result = {"steps": args.steps, "seconds": took, "cached": {"steps": args.cached, "seconds": cached},
-              "history": {"runs": args.runs, "ms": looks}, "machine": processes.machine()}
+              "planned": {"pipelines": args.pipelines, **planned}, "history": {"runs": args.runs, "ms": looks}, "machine": processes.machine()}
     if args.json:
         print(json.dumps(result, indent=1))
         return
@@ -132,6 +223,8 @@ def main() -> None:
         for system, wall in systems.items():
             print(f"{shape:8} {system:8} {wall:8.3f} {wall / args.steps * 1000:10.2f} {wall / systems['slipway']:11.2f}")
     print(f"{args.cached} steps of which none has to run: {cached:.3f} s")
+    print(f"plan of {args.pipelines} pipelines: new {planned['new_wall_s']:.2f} s ({planned['new_cpu_s']:.2f} of the server's CPU), "
+          f"known {planned['known_wall_s']:.2f} s ({planned['known_cpu_s']:.2f})")
     print(f"after {args.runs} runs: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in looks.items()))
 
 
