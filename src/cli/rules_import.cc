@@ -150,18 +150,19 @@ class Builder {
   Why one_of(const std::string& name, const Json* values) {
     if (values == nullptr || !values->is_array() || values->get_array().empty())
       return "it names no values";
-    types::ColumnRule& rule = column(name);
-    rule.in.clear();
+    std::vector<std::string> in;
     for (const Json& value : values->get_array()) {
-      if (value.is_string()) {
-        rule.in.emplace_back(value.get_string());
-      } else if (value.is_number()) {
-        rule.in.push_back(fmt::format("{}", value.to_number<double>()));
-      } else {
-        rule.in.clear();
-        return "a value is neither a text nor a number";
-      }
+      if (!value.is_string() && !value.is_number()) return "a value is neither a text nor a number";
+      in.push_back(value.is_string() ? std::string(value.get_string())
+                                     : fmt::format("{}", value.to_number<double>()));
     }
+    types::ColumnRule& rule = column(name);
+    if (!rule.in.empty()) {  // what both allow
+      std::erase_if(
+          in, [&](const std::string& value) { return std::ranges::count(rule.in, value) == 0; });
+      if (in.empty()) return "no value is in this set and in the one before";
+    }
+    rule.in = std::move(in);
     return {};
   }
 
@@ -232,11 +233,11 @@ class Builder {
     }
   }
 
-  // An expectation that this share of rows may break.
+  // Expectations that this share of rows may break; of several the smallest counts.
   void may_break(double share) {
     rules_.dataset.on_violation = types::OnViolation::kQuarantine;
     checks().quarantined_max =
-        std::max(checks().quarantined_max.value_or(0), std::round(share * 1e9) / 1e9);
+        std::min(checks().quarantined_max.value_or(1), std::round(share * 1e9) / 1e9);
   }
 
   void tell(const std::string& what, const Why& why) {
@@ -254,8 +255,23 @@ class Builder {
   ImportedRules rules_{.dataset = {.on_violation = types::OnViolation::kReject}};
 };
 
-// One expectation: https://greatexpectations.io/expectations.
-Builder::Why expect(Builder& builder, const std::string& type, const JsonObject& of) {
+// Whether each row must hold it, or `mostly` each.
+bool is_of_rows(std::string_view type) {
+  if (type == "expect_column_values_to_not_be_null" || type == "expect_column_values_to_be_unique")
+    return false;
+  return type.starts_with("expect_column_values_") ||
+         type.starts_with("expect_column_value_lengths_") ||
+         type.starts_with("expect_column_pair_values_");
+}
+
+bool is_broken_by_none(std::string_view type, const JsonObject& of) {
+  return is_of_rows(type) && number_at(of, "mostly").value_or(1) >= 1;
+}
+
+// One expectation: https://greatexpectations.io/expectations. `is_strict`: the suite has others
+// that no row may break.
+Builder::Why expect(Builder& builder, const std::string& type, const JsonObject& of,
+                    bool is_strict) {
   const std::string column = text_at(of, "column"), a = text_at(of, "column_A"),
                     b = text_at(of, "column_B");
   const auto mostly = number_at(of, "mostly");
@@ -296,7 +312,10 @@ Builder::Why expect(Builder& builder, const std::string& type, const JsonObject&
     if (high != nullptr && !high->is_null()) return "how small the smallest must be at least";
     return builder.range(column, low, nullptr, is_true_at(of, "strict_min"), false);
   }
-  // From here on what each row must hold, or `mostly` each.
+  const bool may_be_broken = is_of_rows(type) && mostly && *mostly < 1;
+  if (may_be_broken && is_strict)
+    return "some rows may break it (mostly), others of the suite none: a dataset has one share of "
+           "rows that may be put aside";
   Builder::Why why = "there is no such rule here";
   if (type == "expect_column_values_to_be_between") {
     why = builder.range(column, low, high, is_true_at(of, "strict_min"),
@@ -327,7 +346,7 @@ Builder::Why expect(Builder& builder, const std::string& type, const JsonObject&
   } else if (type == "expect_column_pair_values_to_be_equal") {
     why = builder.rule(fmt::format("{}_is_{}", a, b), {a, b}, fmt::format("{} = {}", a, b));
   }
-  if (!why && mostly && *mostly < 1) builder.may_break(1 - *mostly);
+  if (!why && may_be_broken) builder.may_break(1 - *mostly);
   return why;
 }
 
@@ -337,6 +356,11 @@ Result<ImportedRules> import_suite(const JsonObject& suite) {
   builder.rules().from =
       fmt::format("Great Expectations suite {}",
                   name.empty() ? text_at(suite, "expectation_suite_name") : name);
+  struct Expectation {
+    std::string type;
+    const JsonObject* of;
+  };
+  std::vector<Expectation> expectations;
   for (const Json& item : suite.at("expectations").as_array()) {
     if (!item.is_object())
       return base::error(Code::kInvalidArgument, "expectations: one is no object");
@@ -347,9 +371,14 @@ Result<ImportedRules> import_suite(const JsonObject& suite) {
     if (type.empty() || of == nullptr || !of->is_object())
       return base::error(Code::kInvalidArgument, "expectations: one has no type or no kwargs: {}",
                          base::to_text(item));
-    const std::string column = text_at(of->get_object(), "column");
+    expectations.push_back({std::move(type), &of->get_object()});
+  }
+  const bool is_strict = std::ranges::any_of(
+      expectations, [](const Expectation& one) { return is_broken_by_none(one.type, *one.of); });
+  for (const auto& [type, of] : expectations) {
+    const std::string column = text_at(*of, "column");
     builder.tell(column.empty() ? type : fmt::format("{} of {}", type, column),
-                 expect(builder, type, of->get_object()));
+                 expect(builder, type, *of, is_strict));
   }
   return std::move(builder.rules());
 }

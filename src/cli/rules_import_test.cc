@@ -30,8 +30,21 @@ columns:
   "y": {in: [a]}
 on_violation: quarantine
 checks:
-  quarantined_max: 0.1
+  quarantined_max: 0.01
   missing_max: {x: 0.2}
+)");
+}
+
+TEST(RulesImportTest, WhatNoRowMayBreakIsNotMadeWeaker) {
+  EXPECT_EQ(yaml_of(suite(R"(
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 0, "mostly": 0.9}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "s", "value_set": ["a", "b"]}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "s", "value_set": ["b", "c"]}})")),
+            R"(# Great Expectations suite s: 2 of 3 are here
+columns:
+  s: {in: [b]}
+on_violation: reject
+# left out: expect_column_values_to_be_between of x: some rows may break it (mostly), others of the suite none: a dataset has one share of rows that may be put aside
 )");
 }
 

@@ -159,10 +159,11 @@ std::vector<Places::Grant> Places::grants() const {
   for (const auto& [rank, places] : waiting_) {
     if (!expected_.empty() && *expected_.begin() < rank) break;
     for (Place place : places) {
+      const auto servers = place.is_job ? std::vector<std::string>{""} : open_servers(running);
       std::set<std::string> lacking;
+      if (servers.empty() && !place.pool.empty()) lacking.insert(place.pool);
       bool fits = false;
-      for (const std::string& server :
-           place.is_job ? std::vector<std::string>{""} : open_servers(running)) {
+      for (const std::string& server : servers) {
         place.server = server;
         const std::vector<Demand> demands = demands_of(place);
         fits = true;

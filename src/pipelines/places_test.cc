@@ -163,6 +163,21 @@ TEST(Places, JobsTakeNothingOfTheMachine) {
   EXPECT_EQ(places.impossible(job(4)), "");
 }
 
+TEST(Places, AJobDoesNotPassAProcessThatWaitsInItsPool) {
+  Places places;
+  places.set_limit(1);
+  places.set_jobs(2);
+  places.set_pools({{"gpu", 1}});
+  places.ask(rank("running", 0, 1), {{0, "x"}});
+  take(places, "running", 0);
+  places.ask(rank("first", 0, 2), {{0, "a", "gpu"}});
+  places.ask(rank("later", 0, 3), {{.position = 0, .step = "j", .pool = "gpu", .is_job = true},
+                                   {.position = 1, .step = "k", .is_job = true}});
+  EXPECT_EQ(granted(places, "later"), (Positions{1}));
+  places.give_back("running", 0);
+  EXPECT_EQ(granted(places, "first"), (Positions{0}));
+}
+
 // Random runs: no limit is ever passed, nobody of a lower rank begins in a pool before one that
 // waits, and all get their turn.
 TEST(Places, RandomHistoriesBreakNoLimit) {

@@ -43,7 +43,8 @@ Result<ColumnSummary> ColumnSummary::from_json(const JsonObject& object) {
   ColumnSummary summary;
   summary.rows = TRY(base::get_int(object, "rows"));
   summary.missing = TRY(base::get_int(object, "missing"));
-  summary.sum = TRY(base::find_double(object, "sum")).value_or(0);
+  // Of one that JSON has no number for (infinite) nothing more is known.
+  summary.sum = TRY(base::find_double(object, "sum")).value_or(object.contains("sum") ? NAN : 0);
   summary.low = TRY(base::find_double(object, "min")).value_or(summary.low);
   summary.high = TRY(base::find_double(object, "max")).value_or(summary.high);
   return summary;

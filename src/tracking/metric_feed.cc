@@ -8,8 +8,6 @@ namespace slipway::tracking {
 namespace {
 
 constexpr long kTickMs = 1000;
-// So long what is written is kept although nobody watches: somebody may come back.
-constexpr auto kPatience = std::chrono::seconds(60);
 constexpr std::size_t kEarlyMax = 1000;  // events while a watcher's beginning is read
 
 // What a watcher of a run that others write has to see again.
@@ -167,8 +165,9 @@ void MetricFeed::look_after() {
       }
     }
     if (watcher_count_ > 0) idle_since_ = now;
-    if (now - idle_since_ >= kPatience) {
-      active_ = false;
+    if (now - idle_since_ >= options_.patience) {
+      // What comes from now on is not counted: who was here before begins anew.
+      if (active_.exchange(false)) ++last_;
       kept_.clear();
       points_kept_ = 0;
     }

@@ -47,6 +47,8 @@ class MetricFeed final : public RunObserver {
     std::size_t watchers_max = 1000;
     std::size_t points_kept_max = 20'000;  // for watchers that come back
     std::chrono::seconds silence_max{15};
+    // So long what is written is kept although nobody watches: somebody may come back.
+    std::chrono::seconds patience{60};
     // Events are counted from here; higher than any before a restart, so that old numbers aren't
     // taken for new ones.
     std::uint64_t first_number = 0;

@@ -122,6 +122,28 @@ TEST_F(MetricFeedTest, ASilentWatcherIsKeptAlive) {
   EXPECT_FALSE(sink->open);  // stopping ends every watcher
 }
 
+TEST_F(MetricFeedTest, WhatCameWhileNobodyWatchedIsSeenByWhoComesBack) {
+  MetricFeed feed(runs_, {.patience = std::chrono::seconds(0)});
+  runs_.set_observer(&feed);
+  const auto first = std::make_shared<Sink>();
+  MUST(feed.watch(run_, {}, first));
+  log(1, 0);
+  const std::uint64_t seen = first->events.back().number;
+  first->open = false;
+  feed.start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  log(2, 1);  // nobody counts it
+  const std::string other = MUST(runs_.create({.experiment_id = "0"})).id;
+  MUST(feed.watch(other, {}, std::make_shared<Sink>()));
+  const auto again = std::make_shared<Sink>();
+  MUST(feed.watch(run_, seen, again));
+  feed.stop();
+  runs_.set_observer(&feed_);
+  ASSERT_EQ(again->events.size(), 1u);
+  EXPECT_EQ(again->events[0].kind, FeedEvent::Kind::kLatest);
+  EXPECT_EQ(again->events[0].points.front().value, 2);
+}
+
 TEST_F(MetricFeedTest, LimitsAndStrangers) {
   EXPECT_EQ(feed_.watch("nope", {}, std::make_shared<Sink>()).error().code, Code::kNotFound);
   std::vector<std::shared_ptr<Sink>> sinks;

@@ -465,9 +465,12 @@ TEST_F(CommitsTest, NamesOfVersions) {
   EXPECT_EQ(*repository_.resolve(to_hex(first)), first);
   for (const char* text : {"HEAD~2", "HEAD~x", "nobody", "", "../HEAD", "origin/main", "abcdef"})
     EXPECT_FALSE(repository_.resolve(text)) << text;
-  for (const char* name : {"", "-x", ".x", "a//b", "a/", "/a", "a b", "HEAD", "origin/x", "a/../b"})
+  for (const char* name :
+       {"", "-x", ".x", "a//b", "a/", "/a", "a b", "HEAD", "origin/x", "a/../b", "model.tmp-2"})
     EXPECT_FALSE(check_ref_name(name)) << name;
   EXPECT_FALSE(repository_.set_ref({RefKind::kBranch, "team", second}));
+  MUST(repository_.remove_ref(RefKind::kBranch, "team/x"));
+  MUST(repository_.set_ref({RefKind::kBranch, "team", second}));
 }
 
 // Random histories: every version that was ever committed comes back to the byte.

@@ -11,6 +11,7 @@ namespace slipway::versions {
 namespace {
 
 constexpr int kFolderDepthMax = 500;
+constexpr std::uint64_t kHeldBytesMax = std::uint64_t{1} << 30;  // of a folder: 10 million entries
 
 using Digests = DigestSet;
 
@@ -60,13 +61,19 @@ Result<Content> write_folder_of(PackWriter& writer, const std::vector<File>& fil
   return writer.add_content(write_folder(entries));
 }
 
-bool is_tree_whole(const Packs& packs, const Content& folder, int depth) {
+// Folders that are in `walked` are whole.
+bool is_tree_whole(const Packs& packs, const Content& folder, int depth, Digests& walked) {
+  if (walked.contains(folder.digest)) return true;
   if (!is_whole(packs, folder)) return false;
   const auto entries = read_folder_at(packs, folder, depth);
-  return entries && std::all_of(entries->begin(), entries->end(), [&](const Entry& entry) {
-           return entry.kind == EntryKind::kFolder ? is_tree_whole(packs, entry.content, depth + 1)
-                                                   : is_whole(packs, entry.content);
-         });
+  const bool is_all =
+      entries && std::all_of(entries->begin(), entries->end(), [&](const Entry& entry) {
+        return entry.kind == EntryKind::kFolder
+                   ? is_tree_whole(packs, entry.content, depth + 1, walked)
+                   : is_whole(packs, entry.content);
+      });
+  if (is_all) walked.insert(folder.digest);
+  return is_all;
 }
 
 // What a walk has met. That bytes were met as one kind of object says nothing of them as another.
@@ -194,9 +201,21 @@ bool is_whole(const Packs& packs, const Content& content) {
 
 Result<std::string> read_content(const Packs& packs, const Content& content) {
   if (!content.is_list) return packs.read(content.digest);
+  if (content.bytes > kHeldBytesMax) {
+    return base::error(Code::kResourceExhausted,
+                       "a folder's list is too long: digest={} bytes={} bytes_max={}",
+                       to_hex(content.digest), content.bytes, kHeldBytesMax);
+  }
   std::string bytes;
   bytes.reserve(content.bytes);
-  for (const Chunk& chunk : TRY(chunks_of(packs, content))) bytes += TRY(packs.read(chunk.digest));
+  for (const Chunk& chunk : TRY(chunks_of(packs, content))) {
+    const std::string read = TRY(packs.read(chunk.digest));
+    if (read.size() != chunk.bytes) {
+      return base::error(Code::kCorruption, "a chunk has {} bytes of {}: digest={}", read.size(),
+                         chunk.bytes, to_hex(chunk.digest));
+    }
+    bytes += read;
+  }
   return bytes;
 }
 
@@ -304,7 +323,8 @@ Result<std::vector<Digest>> find_needed(const Packs& packs, const std::vector<Di
 
 bool has_files(const Packs& packs, const Digest& commit) {
   const auto read = read_commit(packs, commit);
-  return read && is_tree_whole(packs, read->folder, 0);
+  Digests walked;
+  return read && is_tree_whole(packs, read->folder, 0, walked);
 }
 
 bool is_expired(const Packs& packs, const Digest& commit) {

@@ -175,6 +175,22 @@ Result<std::shared_ptr<Packs>> Hub::ensure_packs(std::string_view name) {
   return open_packs(std::string(name));
 }
 
+namespace {
+
+// Clones keep each as a file: `a` and `a/b` can't both be there.
+Result<void> check_way(const std::vector<HubRef>& refs, const RefMove& move) {
+  for (const HubRef& ref : refs) {
+    const bool is_in_the_way = ref.kind == move.kind && (ref.name.starts_with(move.name + "/") ||
+                                                         move.name.starts_with(ref.name + "/"));
+    if (is_in_the_way)
+      return base::error(Code::kConflict, "{} {} is in the way of {}", ref_kind_name(ref.kind),
+                         ref.name, move.name);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
   TRY(check_ref_name(move.name));
   const std::shared_ptr<Packs> packs = TRY(this->packs(repository));
@@ -197,7 +213,7 @@ Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
     return base::error(Code::kNotFound, "no such {}: {}", ref_kind_name(move.kind), move.name);
   const bool may_lose = move.force == RefMove::Force::kYes || !move.to || !move.from;
   if (move.kind == RefKind::kTag && !may_lose && move.from != move.to)
-    return base::error(Code::kConflict, "a tag stays where it is, but for --force: {}", move.name);
+    return base::error(Code::kConflict, "a tag stays where it is: {}", move.name);
   if (move.to) {
     std::vector<Digest> known;
     for (const HubRef& ref : before.refs) known.push_back(ref.commit);
@@ -214,8 +230,9 @@ Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
     }
   }
   return db_.write([&](store::Tx& tx) -> Result<HubRef> {
-    if (const auto at = is_at(TRY(read_refs(tx, repository))); at != move.from)
-      return elsewhere(at);
+    const std::vector<HubRef> refs = TRY(read_refs(tx, repository));
+    if (const auto at = is_at(refs); at != move.from) return elsewhere(at);
+    if (!move.from) TRY(check_way(refs, move));
     HubRef ref{.kind = move.kind,
                .name = move.name,
                .commit = move.to.value_or(Digest()),

@@ -90,6 +90,19 @@ TEST_F(HubTest, ATagStays) {
   MUST(move(a, b, RefMove::Force::kYes, RefKind::kTag));
 }
 
+TEST_F(HubTest, ANameIsNotInTheWayOfAnother) {
+  const Digest first = put("1");
+  MUST(move(std::nullopt, first));
+  const auto make = [&](std::string name, RefKind kind = RefKind::kBranch) {
+    return hub_.move("flights", {.kind = kind, .name = std::move(name), .from = {}, .to = first});
+  };
+  EXPECT_EQ(make("main/b").error().code, Code::kConflict);
+  MUST(make("a/b"));
+  EXPECT_EQ(make("a").error().code, Code::kConflict);
+  MUST(make("ab"));
+  MUST(make("a", RefKind::kTag));
+}
+
 TEST_F(HubTest, AVersionWithoutAllItsObjectsIsRefused) {
   const auto packs = MUST(hub_.ensure_packs("flights"));
   PackWriter writer(*packs);
@@ -149,6 +162,10 @@ TEST_F(HubTest, AFewObjectsThatStandForManyFilesAreNotListed) {
   const auto files = list_files(*packs, commit.folder, 100'000);
   ASSERT_FALSE(files);
   EXPECT_EQ(files.error().code, Code::kResourceExhausted);
+  PackWriter more(*packs);
+  MUST(more.add(tombstone_of(digest), write_tombstone(digest)));
+  MUST(more.finish());
+  EXPECT_FALSE(is_expired(*packs, digest));  // likewise
 }
 
 TEST_F(HubTest, NamesAreFoldersAndNothingElse) {

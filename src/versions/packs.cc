@@ -13,6 +13,7 @@ namespace slipway::versions {
 namespace {
 
 constexpr std::string_view kMagic = "SLPINDX1";
+constexpr const char* kAside = ".damaged";
 constexpr std::uint64_t kPackBytesFull = std::uint64_t{1} << 30;
 constexpr std::size_t kBufferBytes = 4 << 20;
 constexpr std::size_t kFilesOpenMax = 64;
@@ -115,15 +116,23 @@ Result<void> Packs::load(const std::string& name) {
   const std::filesystem::path file = folder_ / (name + ".pack");
   struct stat stat;
   if (::stat(file.c_str(), &stat) != 0) return damage(file, "a pack is missing");
-  const Index index = TRY(read_index(folder_ / (name + ".index")));
-  if (static_cast<std::uint64_t>(stat.st_size) != index.bytes)
-    return damage(file, "a pack has another length than was written");
-  add(name, index.bytes, index.objects);
+  Index index = TRY(read_index(folder_ / (name + ".index")));
+  const auto length = static_cast<std::uint64_t>(stat.st_size);
+  if (length == index.bytes) {
+    add(name, index.bytes, index.objects);
+    return {};
+  }
+  // What lies in the part that is there can be read, and is checked by its digest.
+  damaged_.push_back(damage(file, "a pack has another length than was written"));
+  std::erase_if(index.objects, [&](const PackedObject& object) {
+    return object.place.offset + object.place.bytes > length;
+  });
+  cut_.push_back(add(name, length, index.objects));
   return {};
 }
 
-void Packs::add(const std::string& name, std::uint64_t bytes,
-                const std::vector<PackedObject>& objects) {
+std::uint32_t Packs::add(const std::string& name, std::uint64_t bytes,
+                         const std::vector<PackedObject>& objects) {
   const base::WriteLock lock(mutex_);
   const auto pack = static_cast<std::uint32_t>(names_.size());
   names_.push_back(name);
@@ -142,6 +151,7 @@ void Packs::add(const std::string& name, std::uint64_t bytes,
     first = 0;
   }
   for (; first < objects_.size(); ++first) insert(static_cast<std::uint32_t>(first));
+  return pack;
 }
 
 void Packs::insert(std::uint32_t number) {
@@ -239,7 +249,18 @@ Result<void> Packs::remove(const std::vector<std::uint32_t>& packs) {
   return remove_named(names);
 }
 
-Result<void> Packs::remove_damaged() { return remove_named(damaged_names_); }
+Result<void> Packs::put_aside_damaged() {
+  for (const std::string& name : damaged_names_) {
+    for (const char* part : {".pack", ".index"}) {
+      const std::filesystem::path file = folder_ / (name + part);
+      std::filesystem::path aside = file;
+      aside += kAside;
+      if (::rename(file.c_str(), aside.c_str()) != 0 && errno != ENOENT)
+        return store::errno_error(errno, "rename the damaged pack", file);
+    }
+  }
+  return store::sync_folder(folder_);
+}
 
 Result<void> Packs::remove_named(const std::vector<std::string>& names) {
   // What says where goes first: without it a pack is nobody's.
@@ -252,7 +273,7 @@ Result<void> Packs::remove_named(const std::vector<std::string>& names) {
   std::vector<std::filesystem::path> orphans;
   for (const auto& file : std::filesystem::directory_iterator(folder_, ec)) {
     std::filesystem::path index = file.path();
-    if (index.extension() != ".index" &&
+    if (index.extension() != ".index" && index.extension() != kAside &&
         !std::filesystem::exists(index.replace_extension(".index")))
       orphans.push_back(file.path());
   }

@@ -62,21 +62,27 @@ class Packs {
   // Removes `packs` and what crashes left behind. Nobody else uses the folder; the object is to be
   // opened anew afterwards.
   Result<void> remove(const std::vector<std::uint32_t>& packs);
-  // Removes those that damaged() tells of, likewise.
-  Result<void> remove_damaged();
+  // Of those that damaged() tells of, where only a part of the file is there: its objects are
+  // found.
+  const std::vector<std::uint32_t>& cut() const { return cut_; }
+  // The others get names that end with .damaged, for whoever can read them; likewise.
+  Result<void> put_aside_damaged();
 
  private:
   friend class PackWriter;
   explicit Packs(std::filesystem::path folder) : folder_(std::move(folder)) {}
   Result<void> load(const std::string& name);
   Result<void> remove_named(const std::vector<std::string>& names);
-  void add(const std::string& name, std::uint64_t bytes, const std::vector<PackedObject>& objects);
+  // Its number.
+  std::uint32_t add(const std::string& name, std::uint64_t bytes,
+                    const std::vector<PackedObject>& objects);
   void insert(std::uint32_t number) REQUIRES(mutex_);
   std::optional<Place> find_locked(const Digest& digest) const REQUIRES_SHARED(mutex_);
 
   const std::filesystem::path folder_;
   std::vector<Error> damaged_;
-  std::vector<std::string> damaged_names_;
+  std::vector<std::string> damaged_names_;  // of those in which nothing can be found
+  std::vector<std::uint32_t> cut_;
   mutable base::SharedMutex mutex_;
   std::vector<std::string> names_ GUARDED_BY(mutex_);
   std::vector<PackedObject> objects_ GUARDED_BY(mutex_);

@@ -128,15 +128,33 @@ TEST_F(PacksTest, ATruncatedPackIsDamageAndTheRestIsRead) {
   const auto first = write(*packs, "first", 5);
   const std::filesystem::path pack = files(".pack").front();
   const auto second = write(*packs, "second", 5);
-  std::filesystem::resize_file(pack, 3);
+  std::filesystem::resize_file(pack, 2 * 6 + 3);
   packs = open();
   EXPECT_EQ(packs->damaged().size(), 1u);
   EXPECT_EQ(*packs->read(second[4]), "second4");
+  EXPECT_EQ(*packs->read(first[1]), "first1");
+  EXPECT_EQ(packs->read(first[2]).error().code, Code::kCorruption);
   MUST(drop_damaged(*packs, {}));
   packs = open();
   EXPECT_TRUE(packs->damaged().empty());
-  EXPECT_EQ(packs->read(first[0]).error().code, Code::kNotFound);
+  EXPECT_EQ(*packs->read(first[1]), "first1");
+  EXPECT_EQ(packs->read(first[2]).error().code, Code::kNotFound);
   EXPECT_EQ(*packs->read(second[4]), "second4");
+}
+
+TEST_F(PacksTest, APackWhoseIndexIsLostIsPutAside) {
+  auto packs = open();
+  const auto first = write(*packs, "first", 5);
+  const std::filesystem::path pack = files(".pack").front();
+  std::filesystem::resize_file(std::filesystem::path(pack).replace_extension(".index"), 9);
+  packs = open();
+  MUST(drop_damaged(*packs, {}));
+  packs = open();
+  EXPECT_TRUE(packs->damaged().empty());
+  EXPECT_EQ(packs->read(first[1]).error().code, Code::kNotFound);
+  write(*packs, "second", 5);
+  MUST(packs->remove({0}));  // with what nobody needs
+  EXPECT_TRUE(std::filesystem::exists(pack.string() + ".damaged"));
 }
 
 TEST_F(PacksTest, DamagedObjectsGoAndTheirNeighboursStay) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kBranchPrefix = "branch: ";
 constexpr std::string_view kCacheTypePrefix = "cache.type: ";
+constexpr std::string_view kUnfinished = ".tmp-";  // in the name of a file that is being written
 
 std::string_view folder_name(RefKind kind) {
   switch (kind) {
@@ -48,10 +49,11 @@ Result<void> check_ref_name(std::string_view name) {
     is_ok = is_ok && (is_letter || (!is_begin && (c == '.' || c == '_' || c == '-' || c == '/')));
     is_begin = c == '/';
   }
+  is_ok = is_ok && name.find(kUnfinished) == std::string_view::npos;
   if (is_ok && name != "HEAD" && !name.starts_with("origin/")) return {};
   return base::error(Code::kInvalidArgument,
                      "a branch or tag is called by letters, digits, '.', '_', '-' and '/' and "
-                     "begins with a letter or digit; HEAD and origin/ are taken: {}",
+                     "begins with a letter or digit; HEAD, origin/ and .tmp- are taken: {}",
                      name.substr(0, 80));
 }
 
@@ -130,7 +132,8 @@ Result<std::vector<Ref>> Repository::refs() const {
     for (std::filesystem::recursive_directory_iterator at(root, ec), end; !ec && at != end;
          at.increment(ec)) {
       const std::string name = at->path().lexically_relative(root).string();
-      if (at->is_regular_file() && name.find(".tmp-") == std::string::npos) names.push_back(name);
+      if (at->is_regular_file() && name.find(kUnfinished) == std::string::npos)
+        names.push_back(name);
     }
     if (ec && ec != std::errc::no_such_file_or_directory)
       return store::errno_error(ec.value(), "list the folder", root);
@@ -172,7 +175,13 @@ Result<void> Repository::remove_ref(RefKind kind, std::string_view name) const {
   std::error_code ec;
   const std::filesystem::path file = ref_file(kind, name);
   if (!std::filesystem::remove(file, ec)) return store::errno_error(ec.value(), "remove", file);
-  return store::sync_folder(file.parent_path());
+  TRY(store::sync_folder(file.parent_path()));
+  // Folders that are empty now would be in the way of a branch with their name.
+  for (std::filesystem::path above = std::filesystem::path(name).parent_path(); !above.empty();
+       above = above.parent_path()) {
+    if (!std::filesystem::remove(ref_file(kind, above.string()), ec)) break;
+  }
+  return {};
 }
 
 Result<Digest> Repository::resolve(std::string_view text) const {

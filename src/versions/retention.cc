@@ -33,8 +33,8 @@ Result<void> Retention::pass() {
           {.keep_last = options_.keep_last, .keep_days = options_.keep_days, .mode = mode});
     };
     Result<Compacted> done = collect(GcMode::kDryRun);
-    // Packs are written anew only where versions have grown old.
-    if (done && done->versions_expired > 0) {
+    // Packs are written anew only where versions have grown old, and had files of their own.
+    if (done && done->versions_expired > 0 && done->objects_removed > 0) {
       done = collect(GcMode::kDo);
       if (done) bytes_.add(done->bytes_freed);
     }

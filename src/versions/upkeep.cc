@@ -108,7 +108,7 @@ Result<Verified> verify(const Packs& packs, std::size_t threads,
 
 Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages) {
   std::set<std::pair<std::uint32_t, std::uint64_t>> damaged;  // packs and offsets
-  std::set<std::uint32_t> leaving;
+  std::set<std::uint32_t> leaving(packs.cut().begin(), packs.cut().end());
   for (const auto& [object, file] : damages) {
     damaged.emplace(object.place.pack, object.place.offset);
     leaving.insert(object.place.pack);
@@ -116,7 +116,7 @@ Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages) {
   TRY(rewrite(packs, leaving, [&](const PackedObject& object) {
     return !damaged.contains({object.place.pack, object.place.offset});
   }));
-  return packs.remove_damaged();
+  return packs.put_aside_damaged();
 }
 
 }  // namespace slipway::versions

@@ -130,6 +130,12 @@ Result<Response> diff(Datasets& datasets, std::int64_t bytes_max, const Request&
   return reply(found.to_json());
 }
 
+Datasets::Columns columns_of(bool anew, bool accept) {
+  return anew     ? Datasets::Columns::kAnew
+         : accept ? Datasets::Columns::kAccept
+                  : Datasets::Columns::kFollow;
+}
+
 Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
                         const Request& request) {
   const JsonObject body = TRY(read_body(request));
@@ -138,9 +144,7 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
                     actor = TRY(read_actor(request, body));
   const bool anew = TRY(base::find_bool(body, "anew")).value_or(false),
              accept = TRY(base::find_bool(body, "accept")).value_or(false);
-  const auto columns = anew     ? Datasets::Columns::kAnew
-                       : accept ? Datasets::Columns::kAccept
-                                : Datasets::Columns::kFollow;
+  const auto columns = columns_of(anew, accept);
   datasets::IngestReport report;
   Json without_key = nullptr;
   if (TRY(base::find_bool(body, "pushed")).value_or(false)) {
@@ -195,11 +199,13 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/rows",
-       .summary = "Validates and keeps the body, a Parquet or CSV file, as a version; with "
-                  "?accept=true whatever the checks say of the version before.",
+       .summary =
+           "Validates and keeps the body, a Parquet or CSV file, as a version; with "
+           "?accept=true whatever the checks say of the version before, with ?anew=true as if "
+           "there were none.",
        .handler = answering([&datasets, hooks](const Request& request) -> Result<Response> {
-         const auto columns = request.query("accept") == "true" ? Datasets::Columns::kAccept
-                                                                : Datasets::Columns::kFollow;
+         const auto columns =
+             columns_of(request.query("anew") == "true", request.query("accept") == "true");
          const auto report =
              TRY(datasets.ingest_sent(request.param("name"), request.body_file,
                                       TRY(read_actor(request, JsonObject())), columns));

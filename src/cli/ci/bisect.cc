@@ -207,7 +207,8 @@ class Bisect {
     CiPolicy policy;
     policy.pipelines = {
         {.name = metric_.pipeline, .until = {metric_.step}, .params = options_.params}};
-    const auto project = ci_project(*yaml, policy, {metric_.pipeline}, Missing::kError);
+    const auto project =
+        ci_project(*yaml, policy, {metric_.pipeline}, Missing::kError, VersionChecks::kLeftOut);
     if (!project) return failed(project.error().message);
     const auto side =
         run_side(own_, *project, scratch.path(), point.commit, CiFollows::kNothing, rows);
@@ -219,6 +220,7 @@ class Bisect {
     if (run.state != "succeeded" && run.state != "refused") return failed(run.reason);
     const auto value = metric_.tracked.empty() ? find_written(run) : TRY(find_tracked(run));
     if (!value) return failed("it comes to no such value: " + options_.metric + known_values(run));
+    if (!std::isfinite(*value)) return failed(fmt::format("{} is {}", options_.metric, *value));
     return value;
   }
 

@@ -31,7 +31,8 @@ Result<std::set<std::string>> needed(const pipelines::PipelineDefinition& defini
 }  // namespace
 
 Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
-                             const std::vector<std::string>& only, Missing missing) {
+                             const std::vector<std::string>& only, Missing missing,
+                             VersionChecks checks) {
   const std::vector<pipelines::ParsedPipeline> parsed = TRY(pipelines::parse_pipelines(yaml));
   std::vector<CiPipeline> wanted = policy.pipelines;
   if (wanted.empty()) {
@@ -50,8 +51,10 @@ Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
                              "maintenance", "alarm_budget", "ci"})
       root.remove(part);
     for (auto pipeline : root["pipelines"]) pipeline.second.remove("notify");  // nobody is told
-    for (const auto& dataset : root["datasets"])
+    for (auto dataset : root["datasets"]) {
       project.datasets.push_back(dataset.first.as<std::string>());
+      if (checks == VersionChecks::kLeftOut) dataset.second.remove("checks");
+    }
     for (CiPipeline& pipeline : wanted) {
       if (!only.empty() && std::find(only.begin(), only.end(), pipeline.name) == only.end())
         continue;

@@ -26,8 +26,8 @@ std::optional<double> number_at(const Json& value, std::string_view path) {
 }
 
 Result<Json> send_rows(Client& client, const std::string& name, const fs::path& file) {
-  return base::parse_json(TRY(client.post_bytes(path_of("/slipway/v1/datasets/{}/rows", {name}),
-                                                TRY(store::read_file(file)))));
+  return base::parse_json(TRY(client.post_bytes(
+      path_of("/slipway/v1/datasets/{}/rows?anew=true", {name}), TRY(store::read_file(file)))));
 }
 
 // A dataset that is refused says no to the change; everything else is an error. `rows`: null, or a

@@ -12,8 +12,9 @@ namespace {
 using versions::Digest;
 
 constexpr std::uint64_t kRequestBytes = 32 << 20;
-constexpr std::size_t kDigestsAsked = 30'000;   // in one question of what is missing
-constexpr std::size_t kDigestsFetched = 4'096;  // in one request for objects
+constexpr std::uint64_t kKeptBytes = 128 << 20;  // that come are made durable
+constexpr std::size_t kDigestsAsked = 30'000;    // in one question of what is missing
+constexpr std::size_t kDigestsFetched = 4'096;   // in one request for objects
 
 Result<std::string> member_text(const Json& object, std::string_view name) {
   const Json& value = member_at(object, name);
@@ -118,6 +119,7 @@ Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
   std::erase_if(digests, [&](const Digest& digest) { return packs.find(digest).has_value(); });
   Moved moved;
   versions::PackWriter writer(packs);
+  std::uint64_t unfinished = 0;
   for (std::span<const Digest> rest = digests; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
     const std::string stream =
@@ -131,6 +133,12 @@ Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
     moved.bytes += stream.size();
     // How long the rest is is not known, but how many it is.
     progress_(moved.bytes, moved.bytes * digests.size() / moved.objects);
+    // What came is here for good, should the rest not come.
+    unfinished += stream.size();
+    if (unfinished >= kKeptBytes) {
+      TRY(writer.finish());
+      unfinished = 0;
+    }
   }
   TRY(writer.finish());
   return moved;

@@ -94,6 +94,15 @@ Result<bool> is_named(const Repository& repository, const Digest& commit) {
   return false;
 }
 
+// The branch is there before HEAD names it, and isn't when the folder can't be made so.
+Result<versions::CheckedOut> begin_branch(Repository& repository, const Head& to,
+                                          const versions::CheckoutOptions& options) {
+  TRY(repository.set_ref({RefKind::kBranch, to.branch, *to.commit}));
+  auto done = versions::switch_to(repository, to, options);
+  if (!done) TRY(repository.remove_ref(RefKind::kBranch, to.branch));
+  return done;
+}
+
 }  // namespace
 
 std::string shown(const Digest& digest) { return versions::to_hex(digest).substr(0, kShownDigits); }
@@ -313,10 +322,11 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
     Head to{.branch = flags.target, .commit = head.commit};
     if (flags.from != "HEAD") {
       to.commit = TRY(repository.resolve(flags.from));
-      done = TRY(versions::switch_to(repository, to, options));
+      done = TRY(begin_branch(repository, to, options));
+    } else {
+      if (to.commit) TRY(repository.set_ref({RefKind::kBranch, flags.target, *to.commit}));
+      TRY(repository.set_head(to));
     }
-    if (to.commit) TRY(repository.set_ref({RefKind::kBranch, flags.target, *to.commit}));
-    TRY(repository.set_head(to));
     what = fmt::format("on the new branch {}", flags.target);
   } else {
     Head to;
@@ -329,8 +339,9 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
     if (branch || theirs) to.branch = flags.target;
     if (flags.target == "HEAD") to.branch = before.branch;
     to.commit = branch ? *branch : theirs ? *theirs : TRY(repository.resolve(flags.target));
-    done = TRY(versions::switch_to(repository, to, options));
-    if (!branch && theirs) TRY(repository.set_ref({RefKind::kBranch, flags.target, *theirs}));
+    const bool is_new = !branch && theirs;
+    done = TRY(is_new ? begin_branch(repository, to, options)
+                      : versions::switch_to(repository, to, options));
     what = to.branch.empty() ? fmt::format("at {}, on no branch", shown(*to.commit))
                              : fmt::format("on branch {}, at {}", to.branch, shown(*to.commit));
     if (before.branch.empty() && before.commit && !TRY(is_named(repository, *before.commit)))

@@ -71,6 +71,14 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
   for (const versions::Ref& ref : TRY(repository.refs())) known.push_back(ref.commit);
   Fetched fetched{.refs = *there, .moved = {}, .tags_elsewhere = {}};
   fetched.moved = TRY(exchange.fetch_objects(wanted, known));
+  // Branches that are gone there are no longer known here, and in nobody's way.
+  for (const versions::Ref& ref : TRY(repository.refs())) {
+    const bool is_there =
+        ref.kind != RefKind::kRemote || std::ranges::any_of(*there, [&](const ServerRef& at) {
+          return at.kind == RefKind::kBranch && at.name == ref.name;
+        });
+    if (!is_there) TRY(repository.remove_ref(RefKind::kRemote, ref.name));
+  }
   for (const ServerRef& ref : *there) {
     const bool is_tag = ref.kind == RefKind::kTag;
     const auto ours = is_tag ? TRY(repository.find_ref(RefKind::kTag, ref.name)) : std::nullopt;
@@ -114,7 +122,7 @@ Result<Repaired> repair(Repository& repository, const Context& context,
 }  // namespace
 
 Result<Said> push(Repository& repository, const Context& context, const std::string& given,
-                  bool force) {
+                  Forced forced) {
   const Head head = TRY(repository.head());
   if (head.branch.empty() || !head.commit) {
     return base::error(Code::kFailedPrecondition,
@@ -136,7 +144,7 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
     const bool is_forward =
         !before ||
         (is_known && TRY(versions::is_ancestor(repository.packs(), *before, *head.commit)));
-    if (!is_forward && !force) {
+    if (!is_forward && !forced.branch) {
       return base::error(Code::kConflict,
                          "the server's branch {} has commits that would be lost; `slipway data "
                          "pull` brings them, --force drops them",
@@ -145,7 +153,7 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
     std::vector<Digest> known;
     for (const ServerRef& ref : there) known.push_back(ref.commit);
     moved = TRY(exchange.send_objects(*head.commit, known));
-    TRY(exchange.move_ref(RefKind::kBranch, head.branch, before, *head.commit, force));
+    TRY(exchange.move_ref(RefKind::kBranch, head.branch, before, *head.commit, forced.branch));
   }
   TRY(repository.set_remote(name));
   TRY(repository.set_ref({RefKind::kRemote, head.branch, *head.commit}));
@@ -158,13 +166,13 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
     if (tag.kind != RefKind::kTag || find(RefKind::kTag, tag.name) == tag.commit) continue;
     if (!TRY(versions::is_ancestor(repository.packs(), tag.commit, *head.commit))) continue;
     const Result<void> moved_tag = exchange.move_ref(
-        RefKind::kTag, tag.name, find(RefKind::kTag, tag.name), tag.commit, force);
+        RefKind::kTag, tag.name, find(RefKind::kTag, tag.name), tag.commit, forced.tags);
     if (!moved_tag && moved_tag.error().code == Code::kUnavailable) return moved_tag.error();
     is_all = is_all && moved_tag;
     text += moved_tag ? fmt::format("tag {} is {}\n", tag.name, shown(tag.commit))
                       : fmt::format(
-                            "tag {0} is not there: {1}; `slipway data tag -d {0}` drops "
-                            "it here\n",
+                            "tag {0} is elsewhere there: {1}; `slipway data tag -d "
+                            "{0}` drops it here, push --force-tags moves it there\n",
                             tag.name, moved_tag.error().message);
   }
   return Said{{{"repository", name},

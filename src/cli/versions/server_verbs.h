@@ -8,9 +8,13 @@
 
 namespace slipway::cli {
 
+// What a push may take from others: commits of the branch, tags that are elsewhere there.
+struct Forced {
+  bool branch = false, tags = false;
+};
 // `name`: of the repository there; empty: as it was last time, or the folder's.
 Result<Said> push(versions::Repository& repository, const Context& context, const std::string& name,
-                  bool force);
+                  Forced forced);
 Result<Said> pull(versions::Repository& repository, const Context& context, const std::string& name,
                   bool force);
 // gc of the repository on the server.

@@ -24,6 +24,7 @@ int say(const Context& context, const Result<Said>& said) {
 Result<Said> changing(const std::function<Result<Said>(Repository&)>& run) {
   Repository repository = TRY(repository_here());
   const store::FolderLock lock = TRY(repository.lock());
+  TRY(repository.reopen_packs());  // whoever had the lock may have removed some
   return run(repository);
 }
 
@@ -134,14 +135,18 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
 
   struct RemoteFlags {
     std::string name, folder, version;
-    bool force = false;
+    bool force = false, force_tags = false;
   };
   auto remotes = std::make_shared<RemoteFlags>();
   one = verb("push", "Bring the branch and its tags to the server");
   one->add_option("name", remotes->name, "The repository there; first the folder's name");
   one->add_flag("--force", remotes->force, "Also where the server loses commits");
+  one->add_flag("--force-tags", remotes->force_tags, "Tags that are elsewhere there, too");
   runs(one, [remotes, &context] {
-    return changing([&](Repository& r) { return push(r, context, remotes->name, remotes->force); });
+    return changing([&](Repository& r) {
+      return push(r, context, remotes->name,
+                  {.branch = remotes->force, .tags = remotes->force_tags});
+    });
   });
   one = verb("pull", "Bring what the server has, and the folder to it");
   one->add_option("name", remotes->name);
