@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+import weakref
 
 import mlflow
 import pytest
@@ -67,6 +68,18 @@ def client_forgets_its_servers():
         os.environ.pop(name, None)
 
 
+SERVERS = weakref.WeakSet()  # a test that fails shows what they said meanwhile
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for server in SERVERS:
+            if server.log.exists() and server.log.stat().st_mtime >= call.start:
+                report.sections.append((f"log of {server.data_dir.name} at {server.url}", server.log.read_text(errors="replace")[-3000:]))
+
+
 class Server:
     """A running `slipway server`; `url`, `data_dir`, and the means to kill and restart it on the same data."""
 
@@ -77,6 +90,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.process = None
+        SERVERS.add(self)
         self.start()
 
     def start(self):

@@ -13,6 +13,8 @@
 namespace slipway::http {
 namespace {
 
+constexpr std::size_t kFailureShown = 300;  // bytes of what a failed request was answered
+
 constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;        // at a time
 constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
@@ -437,8 +439,20 @@ Response Connection::refusal(const base::Error& error) const {
                                              : error_response(error);
 }
 
+// One a second at most: a database that is away fails every request.
+void Connection::tell_failure(const Response& response) const {
+  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(
+                                  std::chrono::steady_clock::now().time_since_epoch())
+                                  .count();
+  if (shared_.failure_told.exchange(second) == second) return;
+  base::log_warning("http", "answered: status={} method={} path={} body={}", response.status,
+                    method_name(request_.method), request_.path,
+                    std::string_view(response.body).substr(0, kFailureShown));
+}
+
 void Connection::respond(Response response) {
   if (state_ == State::kClosed) return;
+  if (response.status >= 500) tell_failure(response);
   prepare(std::move(response));
   state_ = State::kReply;
 }

@@ -33,6 +33,7 @@ struct Shared {
   base::Histogram& seconds;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
+  std::atomic<std::int64_t> failure_told{-1};  // the second of the last line about one in the log
 };
 
 class Connection;
@@ -90,6 +91,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   // The net for what `work` throws.
   std::optional<Response> catching(const std::function<std::optional<Response>()>& work) const;
   void respond(Response response);
+  void tell_failure(const Response& response) const;
   void prepare(Response response);         // what respond() does but for the state
   void respond_unread(Response response);  // before the body, if there is one, was read
   void refuse(const base::Error& error);   // and close: the rest of the request is not read
