@@ -1,10 +1,11 @@
 """The monitoring screen: health over time as the server's verdicts say it, one window of it, and several monitors of one endpoint."""
 import re
 
+import pandas as pd
 import pytest
 import requests
 import small_project
-from conftest import Server
+from conftest import Server, eventually
 from playwright.sync_api import expect
 from test_page_for_everybody import ready, violations
 
@@ -140,6 +141,85 @@ def test_the_part_of_a_chart_that_one_sees_is_in_the_address(shop, open_page):
     expect(page).to_have_url(twice)
     values.first.press("0")
     expect(page).to_have_url(re.compile(r"[?]window=day$"))
+
+
+def test_time_is_chosen_with_the_keyboard_and_in_the_address(shop, open_page):
+    def starts():
+        links = page.get_by_role("table", name="Health over time").locator('[data-row="0"]')
+        return [re.search(r"at=([^&]+)", link)[1].replace("%3A", ":") for link in links.evaluate_all("all => all.map(one => one.href)")]
+
+    now = pd.Timestamp(own(shop, "clock")["now"])
+    every = verdicts(shop)["windows"]
+    page = open_page(f"{shop.url}/ui/endpoints/sale/monitoring?window=day&at={every[0]['start']}")
+    ready(page)
+    assert starts() == [one["start"] for one in every]
+    choice = page.get_by_role("combobox", name="Time shown")
+    choice.focus()
+    page.keyboard.type("Last w")
+    expect(page).to_have_url(re.compile(r"[?]window=day&last=week$"))  # a window that may not be in it is left
+    expect(choice).to_be_focused()
+    week = [one["start"] for one in every if pd.Timestamp(one["end"]) > now - pd.Timedelta(days=7)]
+    assert 0 < len(week) < len(every)
+    eventually(lambda: starts() == week)
+    call = page.get_by_role("link", name="Health of sale: the call of the API").get_attribute("href")
+    assert [one["start"] for one in requests.get(shop.url + call, timeout=10).json()["windows"]] == week
+    page.keyboard.press("End")
+    for name, part in (("from", every[1]["start"]), ("until", every[4]["start"])):
+        while page.evaluate("document.activeElement.name") != name:  # a field has a stop for each part of a time
+            page.keyboard.press("Tab")
+        page.locator(":focus").fill(part.removesuffix(":00Z"))
+    page.keyboard.press("Enter")
+    eventually(lambda: starts() == [one["start"] for one in every[1:4]])
+    assert violations(page) == []
+    opened = [one for one in own(shop, "alerts?endpoint=sale")["alerts"] if one["time"] < every[4]["start"] and (one["resolved"] or "9") >= every[1]["start"]]
+    expect(page.get_by_role("region", name="Alerts").get_by_role("row")).to_have_count(len(opened) + 1 if opened else 0)
+    page.goto(page.url)  # as a colleague has it
+    eventually(lambda: starts() == [one["start"] for one in every[1:4]])
+    expect(page.get_by_label("From (UTC)")).to_have_value(every[1]["start"].removesuffix(":00Z"))
+    page.get_by_label("Until (UTC)").fill("2020-01-01T00:00")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("must be later than From")).to_be_visible()
+    page.get_by_label("From (UTC)").fill("2019-01-01T00:00")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No day of this time is kept.")).to_be_visible()
+    page.go_back()
+    eventually(lambda: starts() == [one["start"] for one in every[1:4]])
+
+
+def test_verdicts_of_some_time_are_those_of_all(shop):
+    every = verdicts(shop)
+    part = own(shop, f"monitors/sale-health/verdicts?window=day&from={every['windows'][3]['start']}&to={every['windows'][9]['start']}")
+    assert part["windows"] == every["windows"][3:9]
+    for alert, whole in zip(part["alerts"], every["alerts"]):
+        assert (alert["verdicts"], alert["values"]) == (whole["verdicts"][3:9], whole["values"][3:9])
+
+
+def test_traffic_and_cost_of_a_chosen_time_are_the_logs(shop, open_page):
+    now = pd.Timestamp.now(tz="UTC")
+    text = lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: E731
+    history = own(shop, f"endpoints/sale/traffic-history?from={text(now - pd.Timedelta(days=1))}&until={text(now + pd.Timedelta(minutes=1))}")
+    assert history["step_seconds"] == 900
+    asked = own(shop, "endpoints/sale/requests?from=2024-01-29T00:00:00Z&until=2024-03-01T00:00:00Z&limit=10000")["requests"]
+    total = sum(one["requests"] for one in history["steps"])
+    assert total == len({one["id"] for one in asked}) > 0  # a replay sends its rows together, and names each
+    answered = [one for one in history["steps"] if one["requests"] > one["errors"]]
+    assert all(0 < one["latency_ms_p50"] <= one["latency_ms_p95"] <= one["latency_ms_p99"] for one in answered)
+    page = open_page(f"{shop.url}/ui/endpoints/sale?last=day")
+    traffic = page.get_by_role("region", name="Traffic")
+    expect(traffic.locator("figure")).to_have_count(3)
+    expect(traffic).to_contain_text(f"Requests{total:,}")
+    expect(traffic.get_by_text("Requests per 15 minutes")).to_be_visible()
+    assert violations(page) == []
+    page.goto(f"{shop.url}/ui/endpoints/sale?until=2020-01-01T00:00:00Z")
+    expect(page.get_by_text("No request of this time was logged.")).to_be_visible()
+    page.goto(f"{shop.url}/ui/cost?last=week")
+    costs = page.get_by_role("table", name="Cost of models")
+    expect(costs.get_by_role("row").nth(1)).to_contain_text(f"{sum(one['rows'] for one in history['steps']):,}")
+    expect(costs.get_by_role("columnheader", name="Predictions per week")).to_have_count(0)
+    page.get_by_role("combobox", name="Time shown").select_option("")
+    expect(costs.get_by_role("columnheader", name="Predictions per week")).to_be_visible()
+    assert requests.get(f"{shop.url}/slipway/v1/endpoints/sale/traffic-history?from=2024-01-01T00:00:00Z", timeout=10).status_code == 400
+    assert requests.get(f"{shop.url}/slipway/v1/endpoints/none/traffic-history?from=2024-01-01T00:00:00Z&until=2025-01-01T00:00:00Z", timeout=10).status_code == 404
 
 
 def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):

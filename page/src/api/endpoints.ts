@@ -1,4 +1,5 @@
 // Endpoints: who answers, their ledger, and asking them.
+import type { Span } from "../lib/span";
 import { get, own, post } from "./fetch";
 import type { Schemas } from "./schemas";
 
@@ -21,6 +22,8 @@ export interface InferenceReply {
 
 // How an endpoint has answered in a minute of the wall clock.
 export type Minute = Schemas["EndpointTraffic"]["minutes"][number];
+// How it was asked over any time, step by step, as logged.
+export type TrafficHistory = Schemas["TrafficHistory"];
 export type Rollback = Schemas["Rollback"];
 export type ReleasePolicy = Schemas["ReleasePolicy"];
 export type LoggedRequest = Schemas["LoggedRequest"];
@@ -28,6 +31,8 @@ export type InputRule = Schemas["InputRule"];
 export type OnViolation = Schemas["OnViolation"];
 export type InputViolation = Schemas["InputViolation"];
 export type EndpointInputs = Schemas["EndpointInputs"];
+
+const kHistoryMs = 60_000; // that reading a log may take
 
 export const endpointsApi = {
   endpointsPath: own("endpoints"),
@@ -40,6 +45,8 @@ export const endpointsApi = {
   signature: (name: string, s?: AbortSignal) => get<{ inputs: InferenceInput[] }>(`/v2/models/${encodeURIComponent(name)}`, s),
   trafficPath: (name: string) => own("endpoints", name, "traffic"),
   traffic: async (name: string, s?: AbortSignal) => (await get<Schemas["EndpointTraffic"]>(endpointsApi.trafficPath(name), s)).minutes,
+  trafficHistoryPath: (name: string, { from, until }: Required<Span>) => `${own("endpoints", name, "traffic-history")}?${new URLSearchParams({ from, until })}`,
+  trafficHistory: (name: string, span: Required<Span>, s?: AbortSignal) => get<TrafficHistory>(endpointsApi.trafficHistoryPath(name, span), s, kHistoryMs),
   endpointInputsPath: (name: string) => own("endpoints", name, "inputs"),
   endpointInputs: (name: string, s?: AbortSignal) => get<EndpointInputs>(endpointsApi.endpointInputsPath(name), s),
   rollBack: (name: string, reason: string, actor: string) =>

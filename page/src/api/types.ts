@@ -579,6 +579,20 @@ export interface components {
                 latency_ms_p99: number | null;
             }[];
         };
+        TrafficHistory: {
+            endpoint: string;
+            step_seconds: number;
+            steps: {
+                /** Format: date-time */
+                start: string;
+                requests: number;
+                rows: number;
+                errors: number;
+                latency_ms_p50: number | null;
+                latency_ms_p95: number | null;
+                latency_ms_p99: number | null;
+            }[];
+        };
         Deed: {
             reason?: string;
             actor?: string;

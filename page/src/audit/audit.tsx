@@ -6,11 +6,13 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
+import { SpanBox } from "../components/span_box";
 import { Command, Head, Time } from "../components/words";
 import { eventWords } from "../lib/event_words";
 import { number } from "../lib/format";
 import { screenOf } from "../lib/links";
 import { told } from "../lib/problem";
+import { isChosen, kSpanKeys, readSpan, spanOf } from "../lib/span";
 import "./audit.css";
 
 const kEventsShown = 100;
@@ -20,16 +22,22 @@ const kFields = [
   ["actor", "Who", "ada"],
   ["kind", "What", "endpoint.rolled_back"],
   ["subject", "On what", "models/churn"],
-  ["from", "Since (UTC)", "2026-11-28"],
-  ["until", "Before (UTC)", "2026-11-29T12:00:00Z"],
 ] as const;
 
 // Who did what to what, and when: every change that this server has made. The address says which are shown.
 export function AuditPage() {
   const [query, setQuery] = useSearchParams();
   const asked = [...kFields.map(([name]) => name), "before"].flatMap((name) => (query.get(name) ? [[name, query.get(name) ?? ""]] : []));
-  const filter: EventFilter = { ...Object.fromEntries(asked), limit: String(kEventsShown) };
-  const events = useLive((signal) => api.events(filter, signal), JSON.stringify(filter), query.has("before") || query.has("until") ? Infinity : kAgainSeconds, [""]);
+  const time = readSpan(query);
+  const found = useLive(
+    async (signal) => {
+      const filter: EventFilter = { ...Object.fromEntries(asked), ...spanOf(time, Date.now()), limit: String(kEventsShown) };
+      return { filter, events: await api.events(filter, signal) };
+    },
+    JSON.stringify([asked, time]),
+    query.has("before") || time.until ? Infinity : kAgainSeconds,
+    [""],
+  );
   return (
     <>
       <Head title="Audit">
@@ -42,8 +50,11 @@ export function AuditPage() {
         <Verify />
       </Head>
       <Stack gap="md">
-        <Filter key={kFields.map(([name]) => query.get(name)).join(" ")} query={query} choose={setQuery} />
-        <Loaded from={events}>{(found) => (found.length === 0 ? <None isAll={asked.length === 0} /> : <Events events={found} filter={filter} query={query} />)}</Loaded>
+        <Group align="flex-end" gap="sm">
+          <Filter key={kFields.map(([name]) => query.get(name)).join(" ")} query={query} choose={setQuery} />
+          <SpanBox none="All that is recorded" drops={["before"]} />
+        </Group>
+        <Loaded from={found}>{({ events, filter }) => (events.length === 0 ? <None isAll={asked.length === 0 && !isChosen(time)} /> : <Events events={events} filter={filter} query={query} />)}</Loaded>
       </Stack>
     </>
   );
@@ -53,7 +64,8 @@ function Filter({ query, choose }: { query: URLSearchParams; choose: (query: Rec
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
-    choose(Object.fromEntries(typed.filter(([, value]) => value !== "")));
+    const time = kSpanKeys.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? ""]] : []));
+    choose(Object.fromEntries([...typed.filter(([, value]) => value !== ""), ...time]));
   };
   return (
     <form onSubmit={apply} role="search" aria-label="Events">

@@ -1,24 +1,47 @@
 import { Anchor, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import type { FormEvent } from "react";
 import { Link, useSearchParams } from "react-router";
-import { type Advice, api, type ModelOverview, type ServingOption, type VersionCost } from "../api";
+import { type Advice, api, ifAbsent, type ModelOverview, type ServingOption, together, type VersionCost } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
+import { SpanBox } from "../components/span_box";
 import { Command, Head, Word } from "../components/words";
-import { sum, weekOf, type Week } from "../lib/costs";
+import { type Spent, spentOf, sum, weekOf } from "../lib/costs";
 import { duration, number, percent } from "../lib/format";
+import { closedSpan, isChosen, readSpan, type SpanChoice } from "../lib/span";
 
-// What models cost and how many processors they need. The address says whose advice is shown, `of`, and what is wanted of it.
+const kAgainSeconds = 15;
+const kSpanAgainSeconds = 60; // counting reads logs
+
+interface Costs {
+  models: ModelOverview[];
+  costs: VersionCost[];
+  rows: (number | null)[] | undefined; // that each has answered in the time that was chosen; undefined: none was
+}
+
+async function load(time: SpanChoice, signal: AbortSignal): Promise<Costs> {
+  const [{ models }, costs] = await together(() => Promise.all([api.overview(), api.allCosts()]), signal);
+  if (!isChosen(time)) return { models, costs, rows: undefined };
+  const span = closedSpan(time, Date.now());
+  const histories = await together(() => Promise.all(models.map(({ endpoint }) => ifAbsent(api.trafficHistory(endpoint, span), null))), signal);
+  return { models, costs, rows: histories.map((history) => history && history.steps.reduce((sum, { rows }) => sum + rows, 0)) };
+}
+
+// What models cost and how many processors they need. The address says of which time, whose advice is shown, `of`, and what is wanted of it.
 export function CostPage() {
   const [query] = useSearchParams();
   const of = query.get("of");
-  const found = useLive(async (signal) => Promise.all([api.overview(signal), api.allCosts(signal)]), "costs", 15, ["projects", "endpoints", "monitors"]);
+  const time = readSpan(query);
+  const found = useLive((signal) => load(time, signal), `costs ${JSON.stringify(time)}`, !isChosen(time) ? kAgainSeconds : time.until ? Infinity : kSpanAgainSeconds, ["projects", "endpoints", "monitors"]);
   return (
     <>
       <Head title="Cost and capacity" />
       <Stack gap="xl">
-        <Loaded from={found}>{([{ models }, costs]) => (models.length === 0 ? <Empty title="No model is in production yet." /> : <Models models={models} costs={costs} />)}</Loaded>
+        <Stack gap="sm">
+          <SpanBox none="A week, as now" />
+          <Loaded from={found}>{(data) => (data.models.length === 0 ? <Empty title="No model is in production yet." /> : <Models {...data} />)}</Loaded>
+        </Stack>
         {of && <Capacity key={of} of={of} />}
       </Stack>
     </>
@@ -28,16 +51,22 @@ export function CostPage() {
 // Of a million, since a thousand costs less than people have a feeling for.
 const money = (of1000: number | null | undefined, currency = "") => (of1000 === null || of1000 === undefined ? "–" : `${number(of1000 * 1000)} ${currency}`);
 
-export function WeekCost({ week }: { week: Week | undefined }) {
+const words = ({ cpuSeconds, cost, currency }: Spent) => (cost === null ? `${duration(cpuSeconds)} of a core` : sum(cost, currency));
+
+export function WeekCost({ week }: { week: Spent | undefined }) {
   if (!week || week.cpuSeconds === null) return <>–</>;
-  return <span title={`${number(week.predictions)} predictions at the rate of the newest day that had any`}>{week.cost === null ? `${duration(week.cpuSeconds)} of a core` : sum(week.cost, week.currency)}</span>;
+  return <span title={`${number(week.predictions)} predictions at the rate of the newest day that had any`}>{words(week)}</span>;
 }
 
-function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
+function Models({ models, costs, rows: counted }: Costs) {
   const rows = models
-    .map((model) => ({ model, week: weekOf(model, costs.filter(({ endpoint }) => endpoint === model.endpoint)) }))
+    .map((model, at) => {
+      const own = costs.filter(({ endpoint }) => endpoint === model.endpoint);
+      return { model, week: counted ? spentOf(model, own, counted[at] ?? null) : weekOf(model, own) };
+    })
     .sort((a, b) => (b.week?.cpuSeconds ?? -1) - (a.week?.cpuSeconds ?? -1));
   const all = rows.reduce((seconds, { week }) => seconds + (week?.cpuSeconds ?? 0), 0);
+  const per = counted ? "" : " per week";
   const isPriced = costs.some(({ cost_per_1000 }) => cost_per_1000 !== null);
   const currency = rows.find(({ week }) => week?.currency)?.week?.currency ?? "";
   return (
@@ -59,10 +88,10 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
             value: ["endpoint", ({ model }) => model.endpoint],
           },
           { title: "Version", cell: ({ model, week }) => week?.measured.version ?? model.version ?? "–", value: ["version", ({ model, week }) => week?.measured.version ?? model.version] },
-          { title: "Predictions per week", cell: ({ week }) => number(week?.predictions), kind: "figures", isRight: true, value: ["predictions_a_week", ({ week }) => week?.predictions] },
+          { title: `Predictions${per}`, cell: ({ week }) => number(week?.predictions), kind: "figures", isRight: true, value: [counted ? "predictions" : "predictions_a_week", ({ week }) => week?.predictions] },
           { title: "CPU per 1,000", cell: ({ week }) => duration(week?.measured.cpu_seconds_per_1000), kind: "figures", isRight: true, value: ["cpu_seconds_per_1000", ({ week }) => week?.measured.cpu_seconds_per_1000] },
           { title: "Cost of 1,000,000", isOnlyInFile: !isPriced, cell: ({ week }) => money(week?.measured.cost_per_1000, week?.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ week }) => week?.measured.cost_per_1000] },
-          { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", isRight: true, value: ["cost_per_week", ({ week }) => week?.cost] },
+          { title: `Cost${per}`, cell: ({ week }) => (counted ? week && week.cpuSeconds !== null ? words(week) : "–" : <WeekCost week={week} />), kind: "figures", isRight: true, value: [counted ? "cost" : "cost_per_week", ({ week }) => week?.cost] },
           { title: "Currency", cell: () => currency || "–", isOnlyInFile: !isPriced, value: ["currency", () => currency] },
           { title: "Share", cell: ({ week }) => (week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"), kind: "figures", isRight: true, value: ["share", ({ week }) => (week?.cpuSeconds && all > 0 ? week.cpuSeconds / all : null)] },
           {
@@ -76,7 +105,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
         ]}
       />
       <Text size="sm" c="dimmed" mt="xs">
-        A week at the rate of the newest day that a monitor counted predictions: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
+        {counted ? "What arrived in this time and was logged" : "A week at the rate of the newest day that a monitor counted predictions"}: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
       </Text>
       {!isPriced && (
         <Stack gap={4} mt="sm">

@@ -10,7 +10,7 @@ import { plural, readable } from "../lib/format";
 import { FollowDialog } from "./follow";
 import { Inputs } from "./inputs";
 import { Ledger } from "./ledger";
-import { LiveTraffic } from "./live";
+import { EndpointTraffic } from "./live";
 import { RollBackDialog } from "./roll_back";
 import { Steps, TrafficSplit } from "./traffic";
 import { TryIt } from "./try";
@@ -169,7 +169,7 @@ function Body({ endpoint, revisions, gates, model }: EndpointFacts) {
           </Stack>
         </Card>
       )}
-      {revision !== null && <LiveTraffic key={endpoint.name} endpoint={endpoint.name} revisions={revisions} />}
+      {revision !== null && <EndpointTraffic key={endpoint.name} endpoint={endpoint.name} revisions={revisions} />}
       {revision !== null && <Inputs key={`inputs ${endpoint.name}`} endpoint={endpoint.name} />}
       {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} />}
       <section aria-label="Ledger of revisions">

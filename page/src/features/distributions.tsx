@@ -28,7 +28,7 @@ async function load(endpoint: string, serving: string, signal: AbortSignal): Pro
   const monitor = (await api.monitors(signal)).find((each) => each.endpoint === endpoint);
   const kind = monitor?.definition.windows[0];
   if (!monitor || !kind) return { monitor, windows: [], columns: [], call: "", why: "No monitor watches this endpoint, so nothing is said of what it was trained on." };
-  const windows = (await api.verdicts(monitor.name, kind, signal)).windows.filter((window) => window.judged && window.rows > 0).reverse();
+  const windows = (await api.verdicts(monitor.name, kind, {}, signal)).windows.filter((window) => window.judged && window.rows > 0).reverse();
   const span = serving || (windows[0] ? spanOf(windows[0]) : "");
   if (!span) return { monitor, windows, columns: [], call: "", why: `No ${kind} with requests was judged yet.` };
   const sides = [`monitor:${monitor.name}`, `monitor:${monitor.name}@${span}`] as const;

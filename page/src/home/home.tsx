@@ -9,7 +9,7 @@ import { NameBox } from "../components/name_box";
 import { type Column, PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { WeekCost } from "../cost/cost";
-import { type Week, weekOf } from "../lib/costs";
+import { type Spent, weekOf } from "../lib/costs";
 import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
 import { has, readable } from "../lib/format";
@@ -41,7 +41,7 @@ function Health({ of }: { of: HealthWord }) {
 
 interface Served {
   model: ModelOverview;
-  week: Week | undefined;
+  week: Spent | undefined;
 }
 
 const kHealthOrder = ["alert", "watch", "unknown", "healthy"];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Minute } from "../api";
-import { countsOf, lastAnswered, latenciesOf, ratesOf } from "./minutes";
+import { countsOf, lastAnswered, latenciesOf, overOf, ratesOf } from "./minutes";
 
 const minute = (at: number, requests: number, errors = 0, ms: number | null = null): Minute => ({
   start: `2026-01-01T00:${String(at).padStart(2, "0")}:00Z`,
@@ -27,7 +27,8 @@ describe("rates", () => {
 describe("curves", () => {
   const minutes = [minute(0, 2, 0, 4), minute(1, 1, 1), minute(2, 5, 2)];
   it("count the minutes that are over", () => {
-    expect(countsOf(minutes, "errors").series[0]?.values).toEqual([0, 1]);
+    expect(countsOf(overOf(minutes), "errors").series[0]?.values).toEqual([0, 1]);
+    expect(countsOf(minutes, "requests", 900).series[0]).toMatchObject({ label: "requests per 15 minutes", values: [2, 1, 5] });
   });
   it("have gaps where nothing was answered", () => {
     expect(latenciesOf(minutes).series.map(({ label, values }) => [label, values])).toEqual([

@@ -1,5 +1,6 @@
 // How an endpoint has answered minute by minute, as rates and curves. Pure functions.
 import type { Minute } from "../api";
+import { stepName } from "./span";
 import { seconds, type Table } from "./series";
 
 // What happened between two looks.
@@ -22,10 +23,11 @@ export function ratesOf(before: Minute[], after: Minute[], passed: number): Rate
 // The newest minute that has answers; none: nobody asked in the last hour.
 export const lastAnswered = (minutes: Minute[]) => minutes.findLast(({ latency_ms_p50 }) => latency_ms_p50 !== null);
 
-// The newest one isn't over: its counts say little yet.
-export function countsOf(minutes: Minute[], which: "requests" | "errors"): Table {
-  const over = minutes.slice(0, -1);
-  return { x: over.map(({ start }) => seconds(start)), series: [{ label: `${which} per minute`, kind: which === "errors" ? "other" : "live", values: over.map((minute) => minute[which]) }] };
+// The newest minute isn't over: its counts say little yet.
+export const overOf = (minutes: Minute[]) => minutes.slice(0, -1);
+
+export function countsOf(steps: Minute[], which: "requests" | "errors", stepSeconds = 60): Table {
+  return { x: steps.map(({ start }) => seconds(start)), series: [{ label: `${which} per ${stepName(stepSeconds)}`, kind: which === "errors" ? "other" : "live", values: steps.map((step) => step[which]) }] };
 }
 
 export function latenciesOf(minutes: Minute[]): Table {

@@ -6,8 +6,10 @@ import { Chart } from "../components/chart";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { type Column, PlainTable } from "../components/plain_table";
+import { SpanBox } from "../components/span_box";
 import { Head, Word } from "../components/words";
 import { plural, readable } from "../lib/format";
+import { isChosen, isIn, reaching, readSpan, type Span, type SpanChoice, spanOf } from "../lib/span";
 import { byVariant, intervals, marks, measuredAlike, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { ChosenWindow } from "./chosen_window";
@@ -21,8 +23,9 @@ interface Watched {
   kind: WindowKind;
   windows: Window[];
   verdicts: Verdicts | undefined;
-  alerts: Alert[]; // of all its monitors
-  revisions: Revision[];
+  span: Span; // that the windows reach into
+  alerts: Alert[]; // of all its monitors, that were open then
+  revisions: Revision[]; // of then
   bands: Record<string, UsualBand[]>; // by metric
 }
 
@@ -31,7 +34,10 @@ interface Wish {
   monitor: string;
   kind: WindowKind | undefined;
   at: string; // the start of a window
+  time: SpanChoice;
 }
+
+const kSecondsOfKind: Record<WindowKind, number> = { hour: 3600, day: 86_400, week: 7 * 86_400, month: 31 * 86_400 };
 
 // What is usual of each metric, as its alert without a threshold has it.
 async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal?: AbortSignal): Promise<Record<string, UsualBand[]>> {
@@ -43,17 +49,21 @@ async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal?
 
 // Without a wish for another: the monitor with the most open alerts, and weeks if it judges them, else what it does judge.
 async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<Watched> {
-  const [all, alerts, revisions] = await together(() => Promise.all([api.monitors(), api.alerts(endpoint), api.revisions(endpoint)]), signal);
+  const [all, opened, changes, clock] = await together(() => Promise.all([api.monitors(), api.alerts(endpoint), api.revisions(endpoint), wish.time.last ? api.clock() : undefined]), signal);
+  const span = spanOf(wish.time, clock ? Date.parse(clock.now) : 0);
+  const isOf = ({ time, resolved }: Alert) => isIn(span, time) || (isIn({ ...span, from: "" }, time) && (!resolved || isIn({ from: span.from ?? "" }, resolved)));
+  const [alerts, revisions] = [opened.filter(isOf), changes.filter(({ time }) => isIn(span, time))];
   const monitors = all.filter((each) => each.endpoint === endpoint);
   const worst = monitors.toSorted((a, b) => b.open_alerts - a.open_alerts)[0];
   const monitor = wish.monitor ? monitors.find((each) => each.name === wish.monitor) : worst;
   const judged = monitor?.definition.windows ?? [];
   const kind = wish.kind ?? (judged.includes("week") ? "week" : judged[0]) ?? "week";
+  const reach = reaching(span, kSecondsOfKind[kind]);
   const [windows, verdicts, bands] = await together(
-    () => Promise.all([monitor ? api.windows(monitor.name, kind) : [], monitor ? api.verdicts(monitor.name, kind) : undefined, loadBands(monitor, kind)]),
+    () => Promise.all([monitor ? api.windows(monitor.name, kind, reach) : [], monitor ? api.verdicts(monitor.name, kind, reach) : undefined, loadBands(monitor, kind)]),
     signal,
   );
-  return { monitors, monitor, kind, alerts, revisions, windows, verdicts, bands };
+  return { monitors, monitor, kind, span: reach, alerts, revisions, windows, verdicts, bands };
 }
 
 const kKinds: WindowKind[] = ["hour", "day", "week", "month"];
@@ -67,7 +77,7 @@ export function MonitoringPage() {
 
 function Monitoring({ name }: { name: string }) {
   const [query, setQuery] = useSearchParams();
-  const wish = { monitor: query.get("monitor") ?? "", kind: kKinds.find((each) => each === query.get("window")), at: query.get("at") ?? "" };
+  const wish = { monitor: query.get("monitor") ?? "", kind: kKinds.find((each) => each === query.get("window")), at: query.get("at") ?? "", time: readSpan(query) };
   const watched = useKept(useLive((signal) => load(name, wish, signal), JSON.stringify([name, wish]), 5, ["monitors", `endpoints/${name}`, "silences", "maintenance"]));
   const kind = wish.kind ?? watched.data?.kind ?? "week";
   // A window of one monitor and length is none of another's.
@@ -118,21 +128,24 @@ function Monitoring({ name }: { name: string }) {
           </Text>
         )}
       </Head>
-      <Loaded from={watched}>
-        {(data) =>
-          data.monitor ? (
-            <Body {...data} monitor={data.monitor} at={wish.at} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
-          ) : data.monitors.length > 0 ? (
-            <Empty title={`No monitor ${wish.monitor} watches this endpoint.`}>
-              <Text size="sm">There is {data.monitors.map((each) => each.name).join(", ")}.</Text>
-            </Empty>
-          ) : (
-            <Empty title="No monitor watches this endpoint.">
-              <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>
-            </Empty>
-          )
-        }
-      </Loaded>
+      <Stack gap="md">
+        <SpanBox none="All that is kept" drops={["at", "zoom"]} />
+        <Loaded from={watched}>
+          {(data) =>
+            data.monitor ? (
+              <Body {...data} monitor={data.monitor} at={wish.at} isOfSpan={isChosen(wish.time)} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
+            ) : data.monitors.length > 0 ? (
+              <Empty title={`No monitor ${wish.monitor} watches this endpoint.`}>
+                <Text size="sm">There is {data.monitors.map((each) => each.name).join(", ")}.</Text>
+              </Empty>
+            ) : (
+              <Empty title="No monitor watches this endpoint.">
+                <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>
+              </Empty>
+            )
+          }
+        </Loaded>
+      </Stack>
     </>
   );
 }
@@ -223,12 +236,13 @@ const isTold = (window: Window) => window.variant === "live" && window.judged &&
 interface BodyProps extends Watched {
   monitor: Monitor;
   at: string;
+  isOfSpan: boolean; // not of all that is kept
   feature: string;
   change: (key: string, value: string) => void;
   changed: () => void;
 }
 
-function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, kind, at, feature, change, changed }: BodyProps) {
+function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, kind, span, at, isOfSpan, feature, change, changed }: BodyProps) {
   const [query] = useSearchParams();
   const happened = useMemo(
     () =>
@@ -239,6 +253,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
     [alerts, revisions, monitor.name],
   );
   const { time_zone: zone, alerts: rules } = monitor.definition;
+  if (windows.length === 0 && isOfSpan) return <Empty title={`No ${kind} of this time is kept.`} />;
   if (windows.length === 0) {
     return (
       <Empty title={`No ${kind} has ended yet.`}>
@@ -260,7 +275,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, 
     return { title, metric, table, band: intervals(answered, metric, table.x) };
   });
   const confused = windows.findLast((window) => window.variant === "live" && window.confusion && (!at || window.start === at));
-  const calls = { verdicts: api.verdictsPath(monitor.name, kind), windows: api.windowsPath(monitor.name, kind) };
+  const calls = { verdicts: api.verdictsPath(monitor.name, kind, span), windows: api.windowsPath(monitor.name, kind, span) };
   const withoutWindow = new URLSearchParams(query);
   withoutWindow.delete("at");
   const newest = windows.findLast(isTold);

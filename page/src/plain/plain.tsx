@@ -34,7 +34,7 @@ async function load(name: string, signal: AbortSignal): Promise<Facts> {
     model: overview.models.find((each) => each.endpoint === name),
     now: overview.now,
     endpoint,
-    windows: monitor && longest ? await api.windows(monitor.name, longest, signal) : [],
+    windows: monitor && longest ? await api.windows(monitor.name, longest, {}, signal) : [],
     windowsCall: monitor && longest && api.windowsPath(monitor.name, longest),
     alerts,
     incidents: incidents.filter((incident) => incident.endpoint === name),

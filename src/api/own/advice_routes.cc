@@ -3,6 +3,7 @@
 #include "api/own/loop_wire.h"
 #include "serving/advice.h"
 #include "serving/traffic.h"
+#include "serving/traffic_history.h"
 
 namespace slipway::api::own {
 namespace {
@@ -94,6 +95,33 @@ JsonArray costs_of(const serving::Endpoints& endpoints, const std::optional<std:
   return costs;
 }
 
+Json in_ms(const std::optional<double>& latency_us) {
+  return latency_us ? Json(*latency_us / 1000) : Json(nullptr);
+}
+
+Result<Response> history(serving::Endpoints& endpoints, serving::RequestLog& log,
+                         const Request& request) {
+  const std::string& endpoint = request.param("name");
+  TRY(endpoints.shape(endpoint));
+  const auto from = TRY(query_time(request, "from")), until = TRY(query_time(request, "until"));
+  if (!from || !until)
+    return base::error(Code::kInvalidArgument, "from and until are needed, as RFC 3339 times");
+  const auto found = TRY(serving::traffic_history(log, endpoint, *from, *until));
+  JsonArray steps;
+  for (const serving::TrafficStep& step : found.steps) {
+    steps.push_back({{"start", types::to_rfc3339(step.start)},
+                     {"requests", step.requests},
+                     {"rows", step.rows},
+                     {"errors", step.errors},
+                     {"latency_ms_p50", in_ms(step.latency_us_p50)},
+                     {"latency_ms_p95", in_ms(step.latency_us_p95)},
+                     {"latency_ms_p99", in_ms(step.latency_us_p99)}});
+  }
+  return reply({{"endpoint", endpoint},
+                {"step_seconds", found.step.micros / base::Duration::seconds(1).micros},
+                {"steps", std::move(steps)}});
+}
+
 }  // namespace
 
 std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::RequestLog& log,
@@ -114,6 +142,13 @@ std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::R
        .handler = answering([&endpoints, price](const Request&) -> Result<Response> {
          return reply({{"versions", costs_of(endpoints, std::nullopt, price)}});
        }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/endpoints/{name}/traffic-history",
+       .summary = "Requests, rows, errors and percentiles of latency step by step, as logged, of "
+                  "what arrived between from and until by the wall clock.",
+       .handler = answering(
+           [&endpoints, &log](const Request& request) { return history(endpoints, log, request); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/endpoints/{name}/advice",

@@ -1,4 +1,4 @@
-// What endpoints cost, and how they are best served.
+// What endpoints cost, how they were asked, and how they are best served.
 #pragma once
 
 #include <string>

@@ -204,14 +204,22 @@ JsonObject describe(const monitor::StoredWindow& window) {
           {"inputs_drifted", drifted}};
 }
 
-// Of the newest windows of a kind, oldest first, each declared alert's word.
+// Of the newest windows of a kind (that start from `from` on and before `to`), oldest first, each
+// declared alert's word.
 Result<Response> verdicts(Monitor& monitor, const Request& request) {
   const std::string& name = request.param("name");
   const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
   monitor::WindowFilter filter{.kind = definition.windows.back(), .variant = "live"};
   if (const auto kind = request.query("window")) filter.kind = TRY(monitor::parse_window(*kind));
-  filter.limit = TRY(query_limit(request, 1000, 10'000));
+  const auto from = TRY(query_time(request, "from"));
+  filter.to = TRY(query_time(request, "to"));
+  filter.limit = TRY(query_limit(request, from ? 10'000 : 1000, 10'000));
   const std::vector<monitor::StoredWindow> windows = TRY(monitor.windows(name, filter));
+  // What is said of a window depends on those before it, so they are looked at and left out.
+  const auto before = std::count_if(
+      windows.begin(), windows.end(),
+      [&](const monitor::StoredWindow& window) { return from && window.window.start < *from; });
+  const auto cut = [&](JsonArray all) { return JsonArray(all.begin() + before, all.end()); };
   JsonArray listed, alerts;
   for (const monitor::StoredWindow& window : windows) listed.push_back(describe(window));
   for (const monitor::AlertRule& rule : definition.alerts) {
@@ -227,13 +235,13 @@ Result<Response> verdicts(Monitor& monitor, const Request& request) {
                                 {"watches", rule.watched()},
                                 {"threshold", rule.has_bound() ? Json(rule.threshold()) : nullptr},
                                 {"severity", rule.severity},
-                                {"verdicts", said_of(rule, definition, strip, windows)},
-                                {"values", std::move(values)}});
+                                 {"verdicts", cut(said_of(rule, definition, strip, windows))},
+                                 {"values", cut(std::move(values))}});
   }
   return reply({{"monitor", name},
                 {"endpoint", definition.endpoint},
                 {"window", monitor::window_name(*filter.kind)},
-                {"windows", std::move(listed)},
+                {"windows", cut(std::move(listed))},
                 {"alerts", std::move(alerts)}});
 }
 
@@ -303,7 +311,8 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
        .pattern = "/slipway/v1/monitors/{name}/verdicts",
        .summary =
            "What each declared alert says of each window of ?window=, oldest first, as it is "
-           "declared now: fires, fine or not_judged; null: it waits for labels.",
+           "declared now: fires, fine or not_judged; null: it waits for labels. Only windows that "
+           "start in from, to.",
        .handler = answering([&monitor](const Request& r) { return verdicts(monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,

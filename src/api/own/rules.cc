@@ -128,6 +128,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/endpoints/{name}/inputs", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/inputs/inferred", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/traffic", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}/traffic-history", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/cost", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/costs", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/advice", About::kProject, Permission::kRead},
