@@ -9,7 +9,7 @@ from test_page_for_everybody import ready, screens, shop  # noqa: F401
 # Charts and tables of data without a CSV in the same section, and numbers without the call of the API that gave them.
 WITHOUT = """
   [...document.querySelectorAll('main :is(table, svg[role=img], figure, .gantt, .heat)')]
-    .filter(one => !one.closest('.markdown') && !(one.closest('figure, section') ?? one.closest('main')).querySelector('.numbers'))
+    .filter(one => !one.closest('.written') && !(one.closest('figure, section') ?? one.closest('main')).querySelector('.numbers'))
     .concat([...document.querySelectorAll('main .numbers:not(:has([aria-label$="the call of the API"]))')])
     .map(one => one.getAttribute('aria-label') ?? one.querySelector('[aria-label]')?.getAttribute('aria-label') ?? one.outerHTML.slice(0, 120))
 """

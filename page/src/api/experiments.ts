@@ -1,5 +1,6 @@
 // Experiments, in MLflow's words, and their runs as tables.
 import { get, mlflow, own, post } from "./fetch";
+import type { KeyValue } from "./runs";
 import type { Schemas } from "./schemas";
 
 export interface Experiment {
@@ -7,6 +8,7 @@ export interface Experiment {
   name: string;
   creation_time: number;
   last_update_time: number;
+  tags?: KeyValue[];
 }
 
 // The runs of an experiment as a table: a page of them, of the columns that were asked for.
@@ -39,7 +41,8 @@ export const experimentsApi = {
     } while (token);
     return all;
   },
-  experiment: async (id: string, s?: AbortSignal) => (await get<{ experiment: Experiment }>(`${mlflow}experiments/get?experiment_id=${encodeURIComponent(id)}`, s)).experiment,
+  experimentPath: (id: string) => `${mlflow}experiments/get?experiment_id=${encodeURIComponent(id)}`,
+  experiment: async (id: string, s?: AbortSignal) => (await get<{ experiment: Experiment }>(experimentsApi.experimentPath(id), s)).experiment,
   runTablePath: ({ experiment, filter, order, columns, group }: TableQuery, offset: number, limit: number, view: number | null) => {
     const query = new URLSearchParams({ columns: columns.join(","), offset: String(offset), limit: String(limit), ...(filter && { filter }), ...(order && { order_by: order }), ...(view && { view: String(view) }) });
     if (group) query.set("group", group.column);

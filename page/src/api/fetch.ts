@@ -108,9 +108,11 @@ export async function part(path: string, range: string, signal?: AbortSignal): P
   return { text: new TextDecoder().decode(content.subarray(0, whole)), from, end: to + 1 - (content.length - whole), size };
 }
 
+export const send = (method: "POST" | "PATCH" | "DELETE", path: string, body: object, signal?: AbortSignal) =>
+  answer(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }, signal);
+
 export async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
-  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  return (await (await answer(path, init, signal)).json()) as T;
+  return (await (await send("POST", path, body, signal)).json()) as T;
 }
 
 export const own = (...parts: string[]) => "/slipway/v1/" + parts.map(encodeURIComponent).join("/");

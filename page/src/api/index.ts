@@ -5,6 +5,7 @@ import { costsApi } from "./costs";
 import { datasetsApi } from "./datasets";
 import { driftApi } from "./drift";
 import { drillsApi } from "./drills";
+import { editsApi } from "./edits";
 import { endpointsApi } from "./endpoints";
 import { eventsApi } from "./events";
 import { experimentsApi } from "./experiments";
@@ -25,6 +26,7 @@ export * from "./costs";
 export * from "./datasets";
 export * from "./drift";
 export * from "./drills";
+export * from "./edits";
 export * from "./endpoints";
 export * from "./events";
 export * from "./experiments";
@@ -45,6 +47,7 @@ export const api = {
   ...datasetsApi,
   ...driftApi,
   ...drillsApi,
+  ...editsApi,
   ...endpointsApi,
   ...eventsApi,
   ...experimentsApi,

@@ -42,8 +42,8 @@ export const registryApi = {
       `${mlflow}registered-models/search?${new URLSearchParams({ max_results: String(most), ...(text ? { filter: `name ILIKE ${quoted(`%${text}%`)}` } : {}) })}`,
       s,
     ),
-  registeredModel: async (name: string, s?: AbortSignal) =>
-    (await get<{ registered_model: RegisteredModel }>(`${mlflow}registered-models/get?${new URLSearchParams({ name })}`, s)).registered_model,
+  registeredModelPath: (name: string) => `${mlflow}registered-models/get?${new URLSearchParams({ name })}`,
+  registeredModel: async (name: string, s?: AbortSignal) => (await get<{ registered_model: RegisteredModel }>(registryApi.registeredModelPath(name), s)).registered_model,
   // Newest first.
   modelVersionsPath: (name: string, most: number) => `${mlflow}model-versions/search?${new URLSearchParams({ filter: `name = ${quoted(name)}`, max_results: String(most), order_by: "version_number DESC" })}`,
   modelVersions: (name: string, most: number, s?: AbortSignal) => get<{ model_versions?: ModelVersion[]; next_page_token?: string }>(registryApi.modelVersionsPath(name, most), s),

@@ -21,6 +21,7 @@ export interface Run {
     experiment_id: string;
     user_id: string;
     status: string;
+    lifecycle_stage?: "active" | "deleted";
     start_time: number;
     end_time?: number;
   };
@@ -56,6 +57,7 @@ const kPointsOfRun = 320;
 const kPointsOfRunMin = 40;
 const kPointsOfAll = 5000;
 const kRunsNamedMax = 8;
+const kDeletedListed = 200;
 const kFilesListed = 2000; // of a folder
 
 export const isFinal = (status: string) => status === "FINISHED" || status === "FAILED" || status === "KILLED";
@@ -81,6 +83,12 @@ export const runsApi = {
     if (!/^[0-9a-f]{32}$/.test(plain)) return named;
     const run = await ifAbsent(runsApi.run(plain, s), undefined);
     return run ? [run, ...named] : named;
+  },
+  // The newest of an experiment that were deleted and can be restored.
+  deletedRunsCall: (experiment: string) => ({ path: mlflow + "runs/search", body: { experiment_ids: [experiment], run_view_type: "DELETED_ONLY", max_results: kDeletedListed } }),
+  deletedRuns: async (experiment: string, s?: AbortSignal) => {
+    const { path, body } = runsApi.deletedRunsCall(experiment);
+    return (await post<{ runs?: Run[] }>(path, body, s)).runs ?? [];
   },
   runsOfParentFilter: (id: string) => `tags."mlflow.parentRunId" = "${id}"`,
   // The newest that say that this one is their parent, in its experiment, where MLflow's client makes them: names and states.

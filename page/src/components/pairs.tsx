@@ -1,17 +1,25 @@
 import { Button, Group, Table, Text, Title } from "@mantine/core";
-import { memo, useState } from "react";
+import { memo, type ReactNode, useState } from "react";
 import { number } from "../lib/format";
 import { Numbers } from "./numbers";
 
 const kShown = 200; // until somebody wants all of them
 
-interface Pair {
+export interface Pair {
   key: string;
   value: string | number;
 }
 
-// Names and values under a title; `call` gave them. Drawn again when `pairs` is another array.
-export const Pairs = memo(function Pairs({ title, pairs, call }: { title: string; pairs: Pair[]; call?: string | undefined }) {
+interface PairsProps {
+  title: string;
+  pairs: Pair[];
+  call?: string | undefined; // gave them
+  add?: ReactNode; // what adds one
+  deeds?: (pair: Pair) => ReactNode; // what may be done with one
+}
+
+// Names and values under a title. Drawn again when `pairs` is another array.
+export const Pairs = memo(function Pairs({ title, pairs, call, add, deeds }: PairsProps) {
   const [isAll, setAll] = useState(false);
   const shown = isAll ? pairs : pairs.slice(0, kShown);
   return (
@@ -20,7 +28,10 @@ export const Pairs = memo(function Pairs({ title, pairs, call }: { title: string
         <Title order={2} size="h5">
           {title}
         </Title>
-        {pairs.length > 0 && <Numbers of={title.toLowerCase()} call={call} names={["name", "value"]} rows={() => pairs.map(({ key, value }) => [key, value])} />}
+        <Group gap={8} wrap="nowrap">
+          {add}
+          {pairs.length > 0 && <Numbers of={title.toLowerCase()} call={call} names={["name", "value"]} rows={() => pairs.map(({ key, value }) => [key, value])} />}
+        </Group>
       </Group>
       {pairs.length === 0 ? (
         <Text size="sm" c="dimmed">
@@ -29,12 +40,13 @@ export const Pairs = memo(function Pairs({ title, pairs, call }: { title: string
       ) : (
         <Table aria-label={title} layout="fixed">
           <Table.Tbody>
-            {shown.map(({ key, value }) => (
-              <Table.Tr key={key}>
+            {shown.map((pair) => (
+              <Table.Tr key={pair.key}>
                 <Table.Td className="break" c="dimmed">
-                  {key}
+                  {pair.key}
                 </Table.Td>
-                <Table.Td className="break">{typeof value === "number" ? number(value) : value}</Table.Td>
+                <Table.Td className="break">{typeof pair.value === "number" ? number(pair.value) : pair.value}</Table.Td>
+                {deeds && <Table.Td w={110}>{deeds(pair)}</Table.Td>}
               </Table.Tr>
             ))}
           </Table.Tbody>

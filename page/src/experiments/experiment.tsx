@@ -11,6 +11,7 @@ import { kRunsCompared } from "../lib/compare";
 import { number, plural } from "../lib/format";
 import { rowsOf } from "../lib/rows";
 import { asked, firstColumns, isGroupable, keyOf, kindOf, kindWord, kName, nextOrder, readLook, type TableLook, titleOf, writeLook, written } from "../lib/run_table";
+import { AboutExperiment } from "./about";
 import { Beside } from "./beside";
 import { ColumnPicker } from "./column_picker";
 import { FilterBox } from "./filter_box";
@@ -55,6 +56,7 @@ function OneExperiment({ id }: { id: string }) {
   return (
     <>
       <Head title={name} trail={[["Experiments", "/experiments"]]} />
+      {experiment.data && <AboutExperiment key={id} experiment={experiment.data} changed={experiment.reload} />}
       <FilterBox experiment={id} filter={look.filter} set={(filter) => change({ filter })} />
       <Loaded from={known}>{({ metrics, params, tags }) => <RunsOf id={id} look={look} change={change} columns={look.columns ?? firstColumns(metrics, params)} groupable={[...params, ...tags]} />}</Loaded>
     </>

@@ -1,7 +1,8 @@
-import { Anchor, Code, SimpleGrid, Stack, Text, Title } from "@mantine/core";
-import { lazy, Suspense, useMemo } from "react";
+import { Alert, Anchor, Button, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useMemo, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { api, isFinal, type Run, type RunAndCurves, type RunTable, together } from "../api";
+import { api, isFinal, kNote, type Run, type RunAndCurves, type RunTable, together } from "../api";
+import { Description, EditDialog, Tags } from "../components/editor";
 import { useLive, useOnceMore } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Pairs } from "../components/pairs";
@@ -18,10 +19,6 @@ import { useWatchedRun } from "./watched_run";
 const kViews = { "": "Overview", files: "Artifacts", console: "Console", system: "System metrics", reproduce: "Reproduce" };
 const kAroundSeconds = 15; // for its child runs, while it goes on
 type View = keyof typeof kViews;
-const kNote = "mlflow.note.content"; // what people wrote of it
-
-const AsTyped = ({ text }: { text: string }) => <Text style={{ whiteSpace: "pre-wrap" }}>{text}</Text>;
-const Written = lazy(() => import("../registry/markdown").catch(() => ({ default: AsTyped })));
 
 export function RunPage() {
   const { id = "" } = useParams();
@@ -51,20 +48,57 @@ function OneRun({ id }: { id: string }) {
         <Anchor component={Link} to={`/lineage?of=${encodeURIComponent(id)}`}>
           Lineage
         </Anchor>
+        {info && <RunDeeds info={info} changed={loaded.reload} />}
       </Head>
-      <Loaded from={loaded}>{(data) => <Views {...data} childRuns={around.data?.children} />}</Loaded>
+      <Loaded from={loaded}>{(data) => <Views {...data} childRuns={around.data?.children} changed={loaded.reload} />}</Loaded>
+    </>
+  );
+}
+
+function RunDeeds({ info: { run_id, run_name, lifecycle_stage }, changed }: { info: Run["info"]; changed: () => void }) {
+  const [asked, setAsked] = useState<"rename" | "delete" | "restore">();
+  const close = () => setAsked(undefined);
+  const and = (act: (...typed: string[]) => Promise<unknown>) => async (...typed: string[]) => {
+    await act(...typed);
+    changed();
+  };
+  const isDeleted = lifecycle_stage === "deleted";
+  return (
+    <>
+      {isDeleted ? (
+        <Button size="xs" variant="default" onClick={() => setAsked("restore")}>
+          Restore
+        </Button>
+      ) : (
+        <Group gap="xs">
+          <Button size="xs" variant="default" onClick={() => setAsked("rename")}>
+            Rename
+          </Button>
+          <Button size="xs" variant="default" onClick={() => setAsked("delete")}>
+            Delete
+          </Button>
+        </Group>
+      )}
+      {asked === "rename" && <EditDialog title="Rename the run" verb="Rename" fields={[{ label: "Name", value: run_name, isRequired: true }]} close={close} act={and((name = "") => api.renameRun(run_id, name.trim()))} />}
+      {asked === "delete" && (
+        <EditDialog title={`Delete ${run_name || run_id}?`} verb="Delete" color="red" fields={[]} close={close} act={and(() => api.deleteRun(run_id))}>
+          <Text size="sm">It leaves tables and searches. Until the server takes deleted runs away for good, it can be restored here and where its experiment lists what was deleted.</Text>
+        </EditDialog>
+      )}
+      {asked === "restore" && <EditDialog title={`Restore ${run_name || run_id}?`} verb="Restore" fields={[]} close={close} act={and(() => api.restoreRun(run_id))} />}
     </>
   );
 }
 
 // The address says which part of the run is looked at: `view`.
-function Views(data: RunAndCurves & { childRuns: RunTable | undefined }) {
+function Views(data: RunAndCurves & { childRuns: RunTable | undefined; changed: () => void }) {
   const [query] = useSearchParams();
   const asked = query.get("view") ?? "";
   const view = (Object.hasOwn(kViews, asked) ? asked : "") as View;
   const { run } = data;
   return (
     <>
+      {run.info.lifecycle_stage === "deleted" && <Alert color="yellow" variant="light" mb="sm" title="This run is deleted: it is in no table and can't be changed." />}
       <nav aria-label="Parts of the run" className="parts">
         {Object.entries(kViews).map(([name, title]) => (
           <Link key={name} to={name ? `?view=${name}` : "?"} className={name === view ? "nav active" : "nav"} aria-current={name === view ? "page" : undefined}>
@@ -95,12 +129,13 @@ function Reproduce({ run }: { run: Run }) {
   );
 }
 
-function RunBody({ run, curves, childRuns }: RunAndCurves & { childRuns: RunTable | undefined }) {
+function RunBody({ run, curves, childRuns, changed }: RunAndCurves & { childRuns: RunTable | undefined; changed: () => void }) {
   const { info, data, inputs } = run;
   const metrics = useMemo(() => data.metrics ?? [], [data.metrics]);
   const params = useMemo(() => data.params ?? [], [data.params]);
   const tags = useMemo(() => (data.tags ?? []).filter((tag) => tag.key !== kNote && tag.value.length < 2000), [data.tags]);
-  const note = data.tags?.find(({ key }) => key === kNote)?.value;
+  const note = data.tags?.find(({ key }) => key === kNote)?.value ?? "";
+  const edit = useMemo(() => api.runEdits(info.run_id), [info.run_id]);
   const hasModel = (run.outputs?.model_outputs ?? []).length > 0 || (data.tags ?? []).some(({ key }) => key === "mlflow.log-model.history");
   const versions = useLive((signal) => (hasModel ? api.versionsOfRun(info.run_id, signal) : Promise.resolve([])), `${info.run_id} ${hasModel}`, Infinity, hasModel ? ["models"] : []);
   const call = api.runPath(info.run_id);
@@ -128,16 +163,7 @@ function RunBody({ run, curves, childRuns }: RunAndCurves & { childRuns: RunTabl
           <Code>{info.run_id}</Code>
         </Fact>
       </Facts>
-      {note && (
-        <section aria-label="Description">
-          <Title order={2} size="h5" mb={6}>
-            Description
-          </Title>
-          <Suspense fallback={<AsTyped text={note} />}>
-            <Written text={note} />
-          </Suspense>
-        </section>
-      )}
+      <Description of="the run" text={note} edit={edit} changed={changed} />
       <ParentRun run={run} />
       {childRuns && childRuns.total > 0 && <ChildRuns run={run} table={childRuns} />}
       {metrics.length === 0 && <Empty title="No metric has been logged." />}
@@ -145,7 +171,7 @@ function RunBody({ run, curves, childRuns }: RunAndCurves & { childRuns: RunTabl
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
         <Pairs title="Metrics" pairs={metrics} call={call} />
         <Pairs title="Parameters" pairs={params} call={call} />
-        <Pairs title="Tags" pairs={tags} call={call} />
+        <Tags title="Tags" pairs={tags} call={call} edit={edit} changed={changed} />
       </SimpleGrid>
     </Stack>
   );

@@ -1,9 +1,10 @@
 import { Anchor, Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVersion, type RegisteredModel, type Run, together } from "../api";
 import { ConfirmDialog } from "../components/confirm";
-import { useLive } from "../components/live";
+import { Description, Tags } from "../components/editor";
+import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Pairs } from "../components/pairs";
 import { PlainTable } from "../components/plain_table";
@@ -11,9 +12,6 @@ import { WhenSeen } from "../components/when_seen";
 import { Verdicts } from "../components/verdicts";
 import { Fact, Facts, Head, Time, Word } from "../components/words";
 import { Alias } from "./models";
-
-// Where it can't be loaded, as from a server that has another version by now, the text stands as it was written.
-const Written = lazy(() => import("./markdown").catch(() => ({ default: AsTyped })));
 
 const kVersionsShown = 200;
 const kVersionsMax = 10_000;
@@ -56,7 +54,7 @@ function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; 
   const shown = asked ?? (served ? String(served) : versions[0]?.version);
   return (
     <Stack gap="xl">
-      {versions.length === 0 ? <Empty title="It has no version yet." /> : shown !== undefined && <Card key={shown} model={model} version={shown} facts={facts} />}
+      {versions.length === 0 ? <Empty title="It has no version yet." /> : shown !== undefined && <Card key={shown} model={model} version={shown} facts={facts} changed={reload} />}
       {versions.length > 0 && <Versions {...facts} shown={shown} />}
       <Aliases model={model.name} aliases={aliases} versions={versions} reload={reload} />
       <WhenSeen>
@@ -68,16 +66,17 @@ function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; 
 }
 
 // What this version is: in its people's words, and what is on record of how it was made and judged.
-function Card({ model, version, facts }: { model: RegisteredModel; version: string; facts: ModelFacts }) {
-  const made = useLive(
+function Card({ model, version, facts, changed }: { model: RegisteredModel; version: string; facts: ModelFacts; changed: () => void }) {
+  const known = facts.versions.find((one) => one.version === version);
+  const made = useKept(useLive(
     async (signal) => {
-      const found = facts.versions.find((one) => one.version === version) ?? (await api.modelVersion(model.name, version, signal));
+      const found = known ?? (await api.modelVersion(model.name, version, signal));
       const run = found.run_id ? await ifAbsent(api.run(found.run_id, signal), undefined, [403, 404]) : undefined; // it may be deleted, or not for this user
       return { version: found, run };
     },
-    `${model.name} ${version}`,
+    `${model.name} ${version} ${JSON.stringify(known)}`,
     30,
-  );
+  ));
   return (
     <section aria-label="Model card">
       <Group gap="sm" mb="xs">
@@ -90,12 +89,22 @@ function Card({ model, version, facts }: { model: RegisteredModel; version: stri
             <Alias key={alias} name={alias} />
           ))}
       </Group>
-      <Loaded from={made}>{(found) => <CardBody model={model} {...found} facts={facts} />}</Loaded>
+      <Loaded from={made}>{(found) => (
+          <CardBody
+            model={model}
+            {...found}
+            facts={facts}
+            changed={() => {
+              changed();
+              made.reload();
+            }}
+          />
+        )}</Loaded>
     </section>
   );
 }
 
-function CardBody({ model, version, run, facts }: { model: RegisteredModel; version: ModelVersion; run: Run | undefined; facts: ModelFacts }) {
+function CardBody({ model, version, run, facts, changed }: { model: RegisteredModel; version: ModelVersion; run: Run | undefined; facts: ModelFacts; changed: () => void }) {
   const verdict = facts.gates.find((gate) => String(gate.promoted_version ?? gate.candidate_version) === version.version);
   const inputs = run?.inputs.dataset_inputs ?? [];
   const endpoints = facts.endpoints.filter((each) => String(each.version) === version.version);
@@ -141,29 +150,17 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
           <Text size="sm">{verdict.sentence}</Text>
         </Group>
       )}
-      <Suspense fallback={<AsTyped text={version.description ?? model.description ?? ""} />}>
-        {model.description && <Written text={model.description} />}
-        {version.description && <Written text={version.description} />}
-      </Suspense>
-      {!model.description && !version.description && (
-        <Text size="sm" c="dimmed">
-          Not described yet. MLflow's client does it with update_registered_model and update_model_version, in Markdown.
-        </Text>
-      )}
+      <Description of="the model" text={model.description ?? ""} edit={api.modelEdits(model.name)} changed={changed} />
+      <Description of={`version ${version.version}`} text={version.description ?? ""} edit={api.versionEdits(model.name, version.version)} changed={changed} />
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
         <Pairs title="Metrics" pairs={run?.data.metrics ?? []} call={run && api.runPath(run.info.run_id)} />
         <Pairs title="Parameters" pairs={run?.data.params ?? []} call={run && api.runPath(run.info.run_id)} />
-        <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} call={api.modelVersionPath(model.name, version.version)} />
+        <Stack gap="lg">
+          <Tags title="Tags of the model" pairs={model.tags ?? []} call={api.registeredModelPath(model.name)} edit={api.modelEdits(model.name)} changed={changed} />
+          <Tags title="Tags of the version" pairs={version.tags ?? []} call={api.modelVersionPath(model.name, version.version)} edit={api.versionEdits(model.name, version.version)} changed={changed} />
+        </Stack>
       </SimpleGrid>
     </Stack>
-  );
-}
-
-function AsTyped({ text }: { text: string }) {
-  return (
-    <Text size="sm" className="as-typed">
-      {text}
-    </Text>
   );
 }
 
