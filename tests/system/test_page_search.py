@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+from urllib.parse import parse_qs, urlsplit
 
 import mlflow
 import pytest
@@ -97,10 +98,17 @@ def test_a_slash_in_a_field_is_a_slash_and_nothing_is_said_to_be_nothing(harbour
     expect(page.get_by_text("Nothing fits.")).to_be_visible()
 
 
-@pytest.mark.expects_errors  # who doesn't answer is an error in the browser's console
 def test_what_cannot_be_asked_is_told_and_the_rest_is_found(harbour, open_page):
     page = open_page(harbour.url + "/ui/")
-    page.route("**/slipway/v1/pipelines?*", lambda route: route.fulfill(status=503, json={"error": {"message": "it is being moved"}}))
+
+    def without_pipelines(route):
+        replies = route.fetch().json()["replies"]
+        paths = parse_qs(urlsplit(route.request.url).query)["path"]
+        at = next(at for at, path in enumerate(paths) if path.startswith("/slipway/v1/pipelines?"))
+        replies[at] = {"status": 503, "body": {"error": {"message": "it is being moved"}}}
+        route.fulfill(json={"replies": replies})
+
+    page.route("**/slipway/v1/batch?*pipelines*", without_pipelines)
     expect(page.get_by_role("heading", name="Models in production")).to_be_visible()  # from here on the page hears keys
     page.keyboard.press("/")
     expect(page.get_by_role("alert")).to_have_text("pipelines: it is being moved")

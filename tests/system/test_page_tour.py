@@ -31,22 +31,54 @@ def toured(shop):  # noqa: F811
     return shop
 
 
+class Asked:
+    """What a page fetches from here on."""
+
+    def __init__(self, page):
+        self.page, self.asked, self.answered = page, [], []
+        of_data = lambda into: lambda request: into.append(request.url) if request.resource_type == "fetch" else None  # noqa: E731
+        page.on("request", of_data(self.asked))
+        page.on("requestfinished", of_data(self.answered))
+
+    def all(self):
+        while len(self.answered) < len(self.asked):
+            self.page.wait_for_event("requestfinished")
+        return self.asked
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_stands_after_few_requests(toured, open_page, tmp_path, view):  # noqa: F811
     page = open_page(toured.url + "/ui/no/such/place")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    asked, answered = [], []
-    of_data = lambda into: lambda request: into.append(request.url) if request.resource_type == "fetch" else None  # noqa: E731
-    page.on("request", of_data(asked))
-    page.on("requestfinished", of_data(answered))
+    asked = Asked(page)
     page.goto(f"{toured.url}/ui/{VIEWS[view].format(**vars(toured))}")
     ready(page)
     page.evaluate("document.fonts.ready")
     folder = os.environ.get("SCREENSHOTS", tmp_path)
     page.screenshot(path=f"{folder}/{view}.png")
-    while len(answered) < len(asked):
-        page.wait_for_event("requestfinished")
-    assert len(asked) <= REQUESTS_MAX, asked
+    assert len(asked.all()) <= REQUESTS_MAX, asked.asked
+
+
+# What one opens on a view: where, by what, what stands then.
+OPENED = {
+    "search": ("incidents", lambda page: page.keyboard.press("/"), lambda page: page.get_by_role("listbox", name="Found").get_by_role("option").filter(has_text="sale").first),
+    "charts beside": ("experiments/{experiment}", lambda page: page.get_by_label("Charts").check(), lambda page: page.get_by_role("region", name="Curves").locator("figure").first),
+    "a traffic's history": ("endpoints/sale", lambda page: page.get_by_role("combobox", name="Time shown").select_option("day"), lambda page: page.get_by_text("Requests per 15 minutes")),
+    "costs of a month": ("cost", lambda page: page.get_by_role("combobox", name="Time shown").select_option("month"), lambda page: page.get_by_role("columnheader", name="Predictions", exact=True)),
+    "about an experiment": ("experiments/{experiment}", lambda page: page.get_by_text("About the experiment").click(), lambda page: page.get_by_text("No run of it is deleted.")),
+    "names of lineage": ("lineage", lambda page: page.get_by_role("textbox", name="Lineage of").fill("sale"), lambda page: page.get_by_role("option").first),
+}
+
+
+@pytest.mark.parametrize("what", OPENED)
+def test_what_is_opened_on_a_view_asks_little(toured, open_page, what):
+    path, act, stands = OPENED[what]
+    page = open_page(f"{toured.url}/ui/{path.format(**vars(toured))}")
+    ready(page)
+    asked = Asked(page)
+    act(page)
+    expect(stands(page)).to_be_visible()
+    assert 0 < len(asked.all()) <= REQUESTS_MAX, asked.asked
 
 
 def test_a_drill_is_for_everybody(toured, open_page):

@@ -57,19 +57,28 @@ interface Question {
   refuse: (problem: unknown) => void;
 }
 
-const kQuestionsMax = 64; // of one batch
+const kQuestionsMax = 64; // of one batch,
+const kBatchPathMax = 7000; // and letters: servers in between often take addresses of 8 kB
 
 let gathering: Question[] | null = null;
 
-// Whatever `ask` gets before it first waits is asked for in one request; each answer is, or fails, as if it came alone.
-export function together<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+// Whatever `ask` gets before it first waits is asked for in one request, or in as few as addresses allow; each answer is, or fails, as
+// if it came alone.
+export function together<T>(ask: () => T, signal?: AbortSignal): T {
   const questions: Question[] = [];
   gathering = questions;
   try {
     return ask();
   } finally {
     gathering = null;
-    for (let from = 0; from < questions.length; from += kQuestionsMax) void askAll(questions.slice(from, from + kQuestionsMax), signal);
+    let batch: Question[] = [];
+    for (const question of questions) {
+      const next = [...batch, question];
+      const isFull = batch.length > 0 && (next.length > kQuestionsMax || batchPath(next.map(({ path }) => path)).length > kBatchPathMax);
+      if (isFull) void askAll(batch, signal);
+      batch = isFull ? [question] : next;
+    }
+    if (batch.length > 0) void askAll(batch, signal);
   }
 }
 

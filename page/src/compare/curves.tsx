@@ -1,6 +1,6 @@
 // The curves of several runs over each other, a chart for each metric.
 import { Group, SimpleGrid, Title } from "@mantine/core";
-import { api, type Metric, type Run } from "../api";
+import { api, type Metric, type Run, together } from "../api";
 import { Chart } from "../components/chart";
 import { useLive, useOnceMore } from "../components/live";
 import { Loaded } from "../components/loaded";
@@ -46,7 +46,7 @@ export function Curves({ runs, labels, first, isOver, isNarrow = false }: Curves
   const look = useCurveLook();
   const asked = [...names].sort();
   const histories = useLive(
-    async (signal) => Promise.all(asked.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name, signal)])),
+    (signal) => together(() => Promise.all(asked.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name)])), signal),
     `${ids.join(" ")} ${asked.join(" ")}`,
     isOver ? Infinity : kAgainSeconds,
   );

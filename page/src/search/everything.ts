@@ -1,5 +1,5 @@
 // Everything that has a screen of its own, as the search box finds it.
-import { api, type Endpoint, type Experiment, type Overview } from "../api";
+import { api, type Endpoint, type Experiment, type Overview, together } from "../api";
 import { plural, time } from "../lib/format";
 import type { Found } from "../lib/search";
 
@@ -33,7 +33,6 @@ const path = (...parts: string[]) => "/" + parts.map(encodeURIComponent).join("/
 interface Asked {
   overview: Promise<Overview>;
   endpoints: Promise<Endpoint[]>;
-  signal: AbortSignal;
 }
 
 async function endpoints({ overview }: Asked): Promise<Found[]> {
@@ -45,16 +44,16 @@ async function endpoints({ overview }: Asked): Promise<Found[]> {
 }
 
 // Models that are nowhere in charge.
-async function models({ overview, signal }: Asked): Promise<Found[]> {
-  const [registered, served] = await Promise.all([api.registeredModels(signal), overview]);
+async function models({ overview }: Asked): Promise<Found[]> {
+  const [registered, served] = await Promise.all([api.registeredModels(), overview]);
   const inCharge = new Set(served.models.map(({ name }) => name));
   return registered
     .filter(({ name }) => !inCharge.has(name))
     .map(({ name, latest_versions: [newest] = [] }) => ({ kind: "model", title: name, detail: newest ? `version ${newest.version}, not in production` : "no version yet", to: path("models", name) }));
 }
 
-async function features({ endpoints, signal }: Asked): Promise<Found[]> {
-  const [{ services, views }, all] = await Promise.all([api.features(signal), endpoints]);
+async function features({ endpoints }: Asked): Promise<Found[]> {
+  const [{ services, views }, all] = await Promise.all([api.features(), endpoints]);
   const found = views.map((view) => ({ kind: "feature view", title: view.name, detail: plural(view.features.length, "feature"), to: path("features", view.name) }));
   return found.concat(all.flatMap(({ name, definition }) => {
     const service = services.find((each) => each.name === definition.features);
@@ -62,8 +61,8 @@ async function features({ endpoints, signal }: Asked): Promise<Found[]> {
   }));
 }
 
-async function pipelines({ signal }: Asked): Promise<Found[]> {
-  const all = await api.pipelines(signal, kPipelineRunsSearched);
+async function pipelines(): Promise<Found[]> {
+  const all = await api.pipelines(undefined, kPipelineRunsSearched);
   return [
     ...all.map(({ name, steps }) => ({ kind: "pipeline", title: name, detail: steps.map((step) => step.name).join(", "), to: path("pipelines", name) })),
     ...all.map(({ name, steps }) => ({ kind: "action", title: `Run ${name}`, detail: plural(steps.length, "step"), to: path("pipelines", name), deed: { verb: "run" as const, pipeline: name } })),
@@ -82,8 +81,8 @@ async function rollbacks({ endpoints }: Asked): Promise<Found[]> {
   });
 }
 
-async function alerts({ signal }: Asked): Promise<Found[]> {
-  return (await api.openAlerts(signal)).flatMap((alert) => {
+async function alerts(): Promise<Found[]> {
+  return (await api.openAlerts()).flatMap((alert) => {
     const to = `${path("endpoints", alert.endpoint, "monitoring")}?monitor=${encodeURIComponent(alert.monitor)}`;
     const of = { kind: "action", detail: `open since ${time(alert.time)}`, to };
     return [
@@ -93,16 +92,16 @@ async function alerts({ signal }: Asked): Promise<Found[]> {
   });
 }
 
-async function incidents({ signal }: Asked): Promise<Found[]> {
-  return (await api.incidents(signal)).map((one) => ({ kind: "incident", title: `${one.id}: ${one.title}`, detail: `${one.endpoint}, ${one.state}`, to: path("incidents", String(one.id)) }));
+async function incidents(): Promise<Found[]> {
+  return (await api.incidents()).map((one) => ({ kind: "incident", title: `${one.id}: ${one.title}`, detail: `${one.endpoint}, ${one.state}`, to: path("incidents", String(one.id)) }));
 }
 
-async function datasets({ signal }: Asked): Promise<Found[]> {
-  return (await api.datasets(signal)).map(({ name }) => ({ kind: "dataset", title: name, detail: "", to: path("datasets", name) }));
+async function datasets(): Promise<Found[]> {
+  return (await api.datasets()).map(({ name }) => ({ kind: "dataset", title: name, detail: "", to: path("datasets", name) }));
 }
 
-async function folders({ signal }: Asked): Promise<Found[]> {
-  return (await api.repositories(signal)).flatMap(({ name, refs }) => [
+async function folders(): Promise<Found[]> {
+  return (await api.repositories()).flatMap(({ name, refs }) => [
     { kind: "folder", title: name, detail: refs.map((ref) => ref.name).join(", "), to: path("data", name) },
     ...refs.filter(({ kind }) => kind === "tag").map((ref) => ({ kind: "version", title: `${name} ${ref.name}`, detail: ref.commit.slice(0, 12), to: `${path("data", name)}?ref=${encodeURIComponent(ref.name)}` })),
   ]);
@@ -117,8 +116,10 @@ export const kNames = Object.keys(kSources);
 export const screens = kScreens;
 
 export function findAll(signal: AbortSignal): Record<string, Promise<Found[]>> {
-  const asked = { overview: api.overview(signal), endpoints: api.endpoints(signal), signal };
-  return Object.fromEntries(Object.entries(kSources).map(([name, find]) => [name, find(asked)]));
+  return together(() => {
+    const asked = { overview: api.overview(), endpoints: api.endpoints() };
+    return Object.fromEntries(Object.entries(kSources).map(([name, find]) => [name, find(asked)]));
+  }, signal);
 }
 
 // Runs are too many to have them here: the server is asked for those of the experiments with such a name or id.
