@@ -347,6 +347,14 @@ FeatureStore::ViewShape FeatureStore::shape_of(const State& state, std::size_t v
     const BoundService& alone = *state.alone[view];
     const BoundService::Part& part = alone.parts.back();
     const std::vector<NamedColumn> columns = request_columns(alone.service);
+    std::vector<std::string> readable;
+    for (const NamedColumn& column : columns) readable.push_back(column.name);
+    for (const BoundService::Feature& feature : part.features)
+      readable.push_back(state.views[alone.parts[feature.part].view].names[feature.position]);
+    for (const Expression& input : part.on_demand) {
+      std::vector<std::string>& names = shape.reads.emplace_back();
+      for (const std::size_t column : input.columns()) names.push_back(readable[column]);
+    }
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const bool is_key = std::ranges::find(part.keys, i) != part.keys.end();
       const bool is_read = std::ranges::any_of(part.on_demand, [&](const Expression& input) {
@@ -363,6 +371,14 @@ FeatureStore::ViewShape FeatureStore::shape_of(const State& state, std::size_t v
   for (const std::size_t key : bound.keys) {
     const NamedColumn& column = state.source_columns[s][key];
     shape.inputs.push_back({column.name, column.type, column.is_whole, true});
+  }
+  // A column's feature is one, an aggregate's are as many as there are windows.
+  const std::size_t plain = bound.view.columns.size();
+  for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+    std::vector<std::string> names;
+    for (const std::size_t column : bound.inputs[i].columns())
+      names.push_back(state.source_columns[s][column].name);
+    shape.reads.insert(shape.reads.end(), i < plain ? 1 : bound.view.windows.size(), names);
   }
   return shape;
 }

@@ -192,6 +192,9 @@ class FeatureStore {
   // demand, the request columns that its expressions read, and the keys of the features they read.
   struct ViewShape {
     std::vector<Output> inputs, features;
+    // What each of the features is computed from: columns of the source; on demand, of the request,
+    // and features of other views. Not the keys and times that say which rows count.
+    std::vector<std::vector<std::string>> reads;
     std::string event_time;  // on demand: which request column says when it is asked for
   };
   Result<ViewShape> view_shape(const std::string& view) const;  // kNotFound

@@ -287,6 +287,26 @@ TEST_F(FeatureStoreTest, AViewIsReadOnItsOwnAndSaysWhatWasSeen) {
   EXPECT_EQ(store->view_shape("nope").error().code, Code::kNotFound);
 }
 
+TEST_F(FeatureStoreTest, FeaturesSayWhatTheyAreComputedFrom) {
+  auto store = open();
+  const auto reads = [&](const std::string& view, const std::string& feature) {
+    const auto shape = store->view_shape(view).value();
+    EXPECT_EQ(shape.reads.size(), shape.features.size()) << view;
+    for (std::size_t i = 0; i < shape.features.size(); ++i) {
+      if (shape.features[i].name == feature) return shape.reads[i];
+    }
+    return std::vector<std::string>{"no such feature"};
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(reads("carrier", "carrier__late_24h"), Names{"delay"});  // of an expression
+  EXPECT_EQ(reads("carrier", "carrier__landed_1h"), Names{});        // rows are counted
+  EXPECT_EQ(reads("spread", "spread__top_24h"), Names{"place"});
+  EXPECT_EQ(reads("newest", "newest__delay"), Names{"delay"});
+  EXPECT_EQ(reads("calendar", "calendar__hour"), Names{"asked_at"});
+  EXPECT_EQ(reads("mixed", "mixed__kind"), (Names{"carrier", "place__kind"}));
+  EXPECT_EQ(reads("mixed", "mixed__share"), (Names{"carrier__landed_1h", "carrier__landed_24h"}));
+}
+
 TEST_F(FeatureStoreTest, SourcesSayWhatIsReadOfThem) {
   auto store = open();
   const auto shape = store->source_shape("landings").value();

@@ -88,13 +88,32 @@ def test_a_run_leads_on_to_models_and_endpoints(shop, open_page, of):
 def test_a_column_leads_to_every_model_that_answers_with_it(shop, open_page):
     page = open_page(f"{shop.url}/ui/lineage?of=feature:shop_recent__sale_share_24h")
     rows = [row[:3] for row in table(page)]
-    assert ["feature", "shop_recent__sale_share_24h", "dataset visits"] in rows
-    assert ["model version", "sale 1", "feature shop_recent__sale_share_24h"] in rows
+    assert ["column", "sold", "dataset visits"] in rows
+    assert ["feature", "shop_recent__sale_share_24h", "column sold"] in rows
+    assert ["feature service", "sale", "feature shop_recent__sale_share_24h"] in rows
+    assert ["model version", "sale 1", "feature service sale"] in rows
     page.get_by_role("link", name="lineage of dataset visits").click()
     expect(page).to_have_url(f"{shop.url}/ui/lineage?of=dataset%3Avisits")
     expect(page.get_by_role("table", name="Lineage").get_by_text("shop_recent__visits_24h").first).to_be_visible()
     page.goto(f"{shop.url}/ui/lineage?of=feature:pages")
-    assert ["model version", "sale 1", "feature pages"] in [row[:3] for row in table(page)]
+    rows = [row[:3] for row in table(page)]
+    assert ["feature service", "sale", "feature pages"] in rows and ["model version", "sale 1", "feature service sale"] in rows
+
+
+@pytest.mark.parametrize("of, features", [("column:visits.sold", ["sale_share_24h"]), ("column:visits.shop", ["sale_share_24h", "visits_24h"])])
+def test_a_raw_column_leads_through_expressions_to_the_models(shop, open_page, of, features):
+    """`sold` is in an expression; `shop` is a key, which says of which rows every feature of the view is."""
+    column = of.rpartition(".")[2]
+    reads = next(one for one in requests.get(shop.url + "/slipway/v1/features", timeout=10).json()["views"] if one["name"] == "shop_recent")["reads"]
+    assert reads == {"shop_recent__sale_share_24h": ["sold"], "shop_recent__visits_24h": []}
+    page = open_page(f"{shop.url}/ui/lineage?of={of}")
+    rows = [row[:3] for row in table(page)]
+    assert [row for row in rows if row[0] == "column"] == [["column", column, "dataset visits"]]
+    assert sorted(row[1] for row in rows if row[0] == "feature") == [f"shop_recent__{name}" for name in features]
+    assert all(row[2] == f"column {column}" for row in rows if row[0] == "feature")
+    assert ["model version", "sale 1", "feature service sale"] in rows
+    assert any(row[0] == "revision" for row in rows)
+    expect(page.get_by_role("table", name="Lineage").locator("tr[aria-current]")).to_contain_text(column)
 
 
 @pytest.mark.expects_errors  # it is no request's id

@@ -1347,6 +1347,9 @@ export interface components {
                 name: string;
                 type: string;
             }[];
+            reads: {
+                [key: string]: string[];
+            };
             newest: string | null;
             age_seconds: number | null;
             owner: string;

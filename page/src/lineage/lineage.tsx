@@ -8,7 +8,7 @@ import { Empty, Loaded } from "../components/loaded";
 import { Head } from "../components/words";
 import { readable } from "../lib/format";
 import { drawn, layered } from "../lib/layers";
-import { type Made, trace } from "./trace";
+import { computed, type Made, trace } from "./trace";
 import "../components/graph.css";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
@@ -36,10 +36,13 @@ const kSuggestedMax = 12;
 
 // What there is to ask for: columns, datasets, versions that answer.
 async function loadNames(signal: AbortSignal): Promise<string[]> {
-  const [{ views, services }, datasets, { models }] = await together(() => Promise.all([api.features(), api.datasets(), api.overview()]), signal);
+  const [definitions, datasets, { models }] = await together(() => Promise.all([api.features(), api.datasets(), api.overview()]), signal);
+  const { views, services } = definitions;
+  const raw = computed(definitions).flatMap(({ dataset, reads, around }) => (dataset === undefined ? [] : [...reads, ...around].filter(Boolean).map((name) => `column:${dataset}.${name}`)));
   const columns = [...views.flatMap(({ features }) => features), ...services.flatMap(({ request }) => request.map(({ name }) => name))];
   return [
     ...[...new Set(columns)].sort().map((name) => `feature:${name}`),
+    ...[...new Set(raw)].sort(),
     ...datasets.map(({ name }) => `dataset:${name}`),
     ...new Set(models.filter(({ version }) => version !== null).map(({ name, version }) => `models:/${name}/${version}`)),
   ];
@@ -76,7 +79,7 @@ function Nothing() {
   return (
     <Empty title="Of what?">
       <Text size="sm">
-        A column's name: it leads to every model that answers with it. A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION or dataset:NAME: they lead back to model, run, data and code, and on to what was made of them. Of what others have told, a run's id or
+        A column's name, of a dataset or a feature: it leads to every model that answers with it. A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION or dataset:NAME: they lead back to model, run, data and code, and on to what was made of them. Of what others have told, a run's id or
         NAMESPACE/NAME.
       </Text>
     </Empty>

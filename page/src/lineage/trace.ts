@@ -1,5 +1,5 @@
 // What something was made from and what was made of it, as the server knows it: asked for step by step, from any id.
-import { api, type Endpoint, ifAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode, together } from "../api";
+import { api, type Endpoint, type FeatureDefinitions, ifAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode, together } from "../api";
 
 export interface Made {
   key: string; // "model version models:/sale/1"
@@ -13,6 +13,42 @@ export interface Made {
 
 const kCodeShown = 8; // files of code of a pipeline's run; the others are counted
 const kFirst = "models:/";
+
+// Where a walk through the definitions begins: at all of a dataset, a column of it (or of any), or a feature by its name, with or without its view.
+type Start = { dataset: string } | { column: string; of?: string } | { feature: string };
+
+// A feature of a view, with what it is computed from.
+interface Computed {
+  feature: string;
+  view: string;
+  dataset: string | undefined; // undefined: it is computed from the request
+  reads: string[]; // columns of the dataset; else of the request, and other features
+  around: string[]; // columns of the dataset that say which rows count: keys, times
+}
+
+export function computed({ sources, views }: Pick<FeatureDefinitions, "sources" | "views">): Computed[] {
+  return views.flatMap(({ name: view, source: named, keys, features, reads }) => {
+    const source = sources.find(({ name }) => name === named);
+    const around = source ? [...keys, source.event_time, source.arrival_time, ...source.deduplication_key] : [];
+    return features.map((feature) => ({ feature, view, dataset: source?.dataset, reads: reads[feature] ?? [], around }));
+  });
+}
+
+const isNamed = (feature: string, name: string) => feature === name || feature.endsWith(`__${name}`);
+
+// The features where a walk begins; what they are computed from, where one of them was asked for; and what is computed from them.
+export function walked(all: Computed[], start: Start): { before: Computed[]; first: Computed[]; after: Computed[] } {
+  const first = all.filter((one) => {
+    if ("feature" in start) return isNamed(one.feature, start.feature);
+    if ("dataset" in start) return one.dataset === start.dataset;
+    return one.dataset !== undefined && (start.of === undefined || one.dataset === start.of) && [...one.reads, ...one.around].includes(start.column);
+  });
+  const readsOne = (one: Computed, of: Computed[]) => one.dataset === undefined && one.reads.some((name) => of.some(({ feature }) => feature === name));
+  const before = "feature" in start ? all.filter((one) => !first.includes(one) && first.some((of) => readsOne(of, [one]))) : [];
+  const isOfRequest = (one: Computed) => "feature" in start && one.dataset === undefined && one.reads.includes(start.feature);
+  const after = all.filter((one) => !first.includes(one) && !before.includes(one) && (readsOne(one, first) || isOfRequest(one)));
+  return { before, first, after };
+}
 
 const path = (...parts: string[]) => "/" + parts.map(encodeURIComponent).join("/");
 
@@ -128,24 +164,39 @@ class Trace {
     }
   }
 
-  // From a dataset, or one feature, through what the definitions say to every model that answers with it now.
-  async ofDefinitions(start: { dataset: string } | { feature: string }, endpoints: Endpoint[]) {
-    const { sources, views, services } = await api.features(this.signal);
-    const named = "feature" in start ? start.feature : undefined;
-    const isWanted = (feature: string) => named === undefined || named === feature || feature.endsWith(`__${named}`);
-    for (const { name: view, source, features } of views) {
-      const dataset = sources.find(({ name }) => name === source)?.dataset;
-      if ("dataset" in start && dataset !== start.dataset) continue;
-      for (const column of features.filter(isWanted)) {
-        const users = services.filter(({ outputs }) => outputs.some(({ name }) => name === column));
-        const { made } = this.add("feature", column, { detail: `of the view ${view}, over ${source}`, of: `feature:${column}` });
-        if (dataset) this.link(this.add("dataset", dataset, { to: path("datasets", dataset), of: `dataset:${dataset}` }).made.key, made);
-        for (const { name } of users) await this.ofService(name, made.key, endpoints);
-      }
+  private column(dataset: string, name: string): Made {
+    const { made } = this.add("column", `${dataset}.${name}`, { title: name, detail: `of the dataset ${dataset}`, to: path("datasets", dataset), of: `column:${dataset}.${name}` });
+    this.link(this.dataset(dataset), made);
+    return made;
+  }
+
+  private dataset(name: string): string {
+    return this.add("dataset", name, { to: path("datasets", name), of: `dataset:${name}` }).made.key;
+  }
+
+  // Through what the definitions say to every model that answers with it now. Columns are between a dataset and its features where a
+  // column or a feature was asked for: all of them would hide the rest.
+  async ofDefinitions(start: Start, endpoints: Endpoint[]) {
+    const definitions = await api.features(this.signal);
+    const { before, first, after } = walked(computed(definitions), start);
+    for (const one of [...before, ...first, ...after]) {
+      const { made } = this.add("feature", one.feature, { detail: `of the view ${one.view}, ${one.dataset === undefined ? "computed from the request" : `over ${one.dataset}`}`, of: `feature:${one.feature}` });
+      const columns = "column" in start ? [...new Set([...one.reads, ...one.around])].filter((name) => name === start.column) : "feature" in start ? one.reads : [];
+      if (one.dataset !== undefined && columns.length === 0) this.link(this.dataset(one.dataset), made);
+      if (one.dataset !== undefined) for (const name of columns) this.link(this.column(one.dataset, name).key, made);
     }
-    for (const { name, request } of services) {
-      for (const column of named === undefined ? [] : request.filter((each) => each.name === named))
-        await this.ofService(name, this.add("feature", column.name, { detail: `sent with the request of ${name}`, of: `feature:${column.name}` }).made.key, endpoints);
+    for (const one of [...first, ...after]) {
+      const { made } = this.add("feature", one.feature, {});
+      if (one.dataset === undefined) for (const name of one.reads) if (this.found.has(`feature ${name}`)) this.link(`feature ${name}`, made);
+      for (const service of definitions.services) if (service.outputs.some(({ name }) => name === one.feature)) this.ofService(service, made.key, endpoints);
+    }
+    if (!("feature" in start)) return;
+    for (const service of definitions.services) {
+      for (const { name } of service.request.filter((each) => each.name === start.feature)) {
+        const { made } = this.add("feature", name, { detail: `sent with the request of ${service.name}`, of: `feature:${name}` });
+        for (const one of after) if (one.reads.includes(name)) this.link(made.key, this.add("feature", one.feature, {}).made);
+        this.ofService(service, made.key, endpoints);
+      }
     }
   }
 
@@ -178,13 +229,15 @@ class Trace {
     return words.length > 0 ? `columns: ${words.join("; ")}` : "";
   }
 
-  private async ofService(service: string, feature: string, endpoints: Endpoint[]) {
+  private ofService({ name: service, version: newest }: { name: string; version: number }, feature: string, endpoints: Endpoint[]) {
+    const { made: given } = this.add("feature service", service, { detail: `version ${newest}` });
+    this.link(feature, given);
     for (const { name, definition, revision } of endpoints) {
       if (definition.features !== service || !revision) continue;
       for (const { model, version } of revision.variants) {
         const id = `${kFirst}${model}/${version}`;
         const { made } = this.add("model version", id, { title: `${model} ${version}`, detail: `answers at ${name} with the features ${service}`, of: id });
-        this.link(feature, made);
+        this.link(given.key, made);
         this.link(made.key, this.add("revision", `${name}/${revision.number}`, { detail: `${revision.kind}: ${revision.reason}`, to: path("endpoints", name) }).made);
       }
     }
@@ -195,13 +248,13 @@ function toldDetail({ namespace, run, version, same_as = [] }: ToldNode): string
   return [namespace, run && `${run.state} at ${run.last_time}`, version && `version ${version}`, same_as.length > 0 && `has ${same_as.length} other names here`].filter(Boolean).join(", ");
 }
 
-// kinds of ids: models:/NAME/VERSION, dataset:NAME, feature:COLUMN, a run, a pipeline's run, a request. Says so when it is none.
+// kinds of ids: models:/NAME/VERSION, dataset:NAME, column:DATASET.COLUMN, feature:NAME, a run, a pipeline's run, a request. Says so when it is none.
 // `call`: of the API, that told of what was asked for.
 export async function trace(id: string, signal: AbortSignal): Promise<{ start: string; found: Made[]; call: string }> {
   const walk = new Trace(signal);
   const endpoints = await api.endpoints(signal);
   const done = (start: string, call: string) => {
-    if (walk.found.size === 0) throw new Error(`Nothing is called ${id}: no feature, dataset, run or request has this id.`);
+    if (walk.found.size === 0) throw new Error(`Nothing is called ${id}: no feature, column, dataset, run or request has this id.`);
     return { start, found: [...walk.found.values()], call };
   };
   const ofColumn = (noun: string, name: string) => [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)))?.key ?? "";
@@ -211,7 +264,12 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
     await walk.ofVersion(model, version, endpoints);
     return done(`model version ${id}`, api.modelVersionPath(model, version));
   }
-  const [, noun, name = ""] = /^(dataset|feature):(.+)$/.exec(id) ?? [];
+  const [, noun, name = ""] = /^(dataset|feature|column):(.+)$/.exec(id) ?? [];
+  if (noun === "column") {
+    const dot = name.lastIndexOf("."); // a dataset's name may have one
+    await walk.ofDefinitions(dot < 0 ? { column: name } : { column: name.slice(dot + 1), of: name.slice(0, dot) }, endpoints);
+    return done(ofColumn("column", name.slice(dot + 1)), api.featuresPath);
+  }
   if (noun) {
     await walk.ofDefinitions(noun === "dataset" ? { dataset: name } : { feature: name }, endpoints);
     const told = noun === "dataset" && walk.found.size > 0 ? await ifAbsent(api.toldGraph(id, signal), undefined) : undefined;
@@ -250,6 +308,8 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
   // The name of a column or a dataset, as people type it.
   await walk.ofDefinitions({ feature: id }, endpoints);
   if (walk.found.size > 0) return done(ofColumn("feature", id), api.featuresPath);
+  await walk.ofDefinitions({ column: id }, endpoints);
+  if (walk.found.size > 0) return done(ofColumn("column", id), api.featuresPath);
   await walk.ofDefinitions({ dataset: id }, endpoints);
   return done(ofColumn("dataset", id), api.featuresPath);
 }

@@ -123,6 +123,7 @@ std::vector<NamedSchema> features() {
                                    {"keys", list(text())},
                                    {"features", list(text())},
                                    {"outputs", typed_columns()},
+                                   {"reads", map(list(text()))},
                                    {"newest", maybe(time())},
                                    {"age_seconds", real()}},
                                   about))},

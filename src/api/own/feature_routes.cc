@@ -37,6 +37,7 @@ Result<Response> describe(FeatureStore& store) {
   }
   for (const auto& view : definitions->views) {
     JsonArray names, keys, outputs;
+    JsonObject reads;
     for (const std::string& name : view.feature_names()) names.push_back(Json(name));
     for (const std::string& key : view.keys) keys.push_back(Json(key));
     if (const auto shape = store.view_shape(view.name)) {  // not yet gone
@@ -44,12 +45,18 @@ Result<Response> describe(FeatureStore& store) {
         outputs.push_back(
             JsonObject{{"name", output.name}, {"type", features::value_type_name(output.type)}});
       }
+      for (std::size_t i = 0; i < shape->reads.size(); ++i) {
+        JsonArray columns;
+        for (const std::string& column : shape->reads[i]) columns.push_back(Json(column));
+        reads[shape->features[i].name] = std::move(columns);
+      }
     }
     views.push_back(with_about({{"name", view.name},
                                 {"source", view.source},
                                 {"keys", std::move(keys)},
                                 {"features", std::move(names)},
-                                {"outputs", std::move(outputs)}},
+                                {"outputs", std::move(outputs)},
+                                {"reads", std::move(reads)}},
                                view.about));
   }
   for (const auto& service : definitions->services) {
