@@ -81,9 +81,26 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
     assert nulls["delay_seconds"] == 86400 and nulls["harmed"] == 144  # a day of requests every ten minutes
     concept = faults["concept:pages"]
     assert (concept["by"], concept["action"], concept["action_right"]) == ("alert log_loss", "retrain started", True)
-    assert faults["gradual:pages"]["delay_seconds"] > concept["delay_seconds"]
+    assert (concept["shape"], concept["ramp_seconds"], concept["start"], concept["share_when_caught"]) == ("abrupt", 0, "2024-01-22T00:00:00Z", 1)
     assert (faults["typed:pages"]["by"], faults["typed:pages"]["harmed"]) == ("the request check", 0)
     assert (faults["model:damaged"]["by"], faults["model:damaged"]["harmed"]) == ("the release", 0)
+
+
+def test_what_comes_gradually_is_noticed_at_a_dose(production, played):
+    """Drift is played in both shapes; the ramp is half of the time unless it is told, and the delay is from the start."""
+    faults = by_name(played)
+    assert [name for name in faults if name.endswith("/gradual")] == ["covariate:pages/gradual", "concept:pages/gradual", "prior/gradual", "slice:shop/gradual"]
+    grown, ramp = faults["concept:pages/gradual"], 13 * 86400 / 2
+    assert (grown["shape"], grown["ramp_seconds"], grown["start"], grown["share"], grown["caught"]) == ("gradual", ramp, "2024-01-22T00:00:00Z", 1, True)
+    assert grown["delay_seconds"] > faults["concept:pages"]["delay_seconds"] and grown["share_when_caught"] == pytest.approx(grown["delay_seconds"] / ramp)
+    assert "concept:pages/gradual" in played["page"]
+    words = ["--json", *production.drill, "--shape", "gradual", "--no-keep"]
+    report = json.loads(production.cli(*words, "--ramp", "2d", "--faults", "concept,renamed").stdout)
+    assert set(by_name(report)) == {"concept:pages/gradual", "renamed:shop/gradual"} and len(report["controls"]) == 4
+    steeper = by_name(report)["concept:pages/gradual"]
+    assert steeper["ramp_seconds"] == 2 * 86400 and steeper["delay_seconds"] < grown["delay_seconds"]
+    done = production.cli(*words, "--faults", "nulls", check=False)
+    assert done.returncode == 1 and "no such fault" in done.stderr and "x1000:pages/gradual" in done.stderr
 
 
 def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
@@ -317,6 +334,7 @@ def test_the_same_drill_gives_the_same_bytes_and_the_smallest_share(production):
     for verdict in json.loads(first)["faults"]:
         if verdict["group"] == "machine":
             continue
+        assert verdict["shape"] == ("gradual" if verdict["fault"].endswith("/gradual") else "abrupt")
         assert verdict["share"] == 0.8 and verdict["smallest_share"] in (0.8, 0.4, 0.2, 0.1, 0.05, 0.025), verdict
 
 
@@ -433,7 +451,7 @@ def test_the_request_log_is_played_as_the_file_that_it_came_from(asked):
     of_file = asked.cli("drill", "sale", "--requests", str(file), *small_project.REPLAY[:-2], *pushed, *rest, faults).stdout
     assert asked.cli("drill", "sale", *pushed, *rest, faults).stdout == of_file
     report = json.loads(of_file)
-    assert by_name(report)["nulls:pages"]["caught"] and report["faults_played"] == 9
+    assert by_name(report)["nulls:pages"]["caught"] and report["faults_played"] == 10
     alone = json.loads(asked.cli("drill", "sale", *rest, "nulls,default").stdout)
     assert alone["sources_not_pushed"] == ["ended"]
     assert (by_name(alone)["nulls:pages"]["by"], by_name(alone)["default:shop_recent__sale_share_24h"]["harmed"]) == ("alert log_loss", 288)

@@ -173,6 +173,8 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
           <StepIcon of={isGood ? "succeeded" : "failed"} size={14} />{" "}
           {isControl ? (verdict.caught ? "false page" : "silent") : verdict.caught ? `after ${delay(verdict.delay_seconds)}`.replace("after at once", "at once") : "nobody would know"}
         </td>
+        <td className="figures">{isControl ? "–" : percent(verdict.share_when_caught)}</td>
+        <td className="figures">{isControl ? "–" : percent(verdict.smallest_share)}</td>
         <td className="figures">{isControl ? "–" : number(verdict.harmed)}</td>
         {columns.map((watcher) => {
           const after = noticedAfter(verdict, watcher);
@@ -197,6 +199,8 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
             <tr>
               <th scope="col">Fault</th>
               <th scope="col">Noticed</th>
+              <th scope="col">Dose then</th>
+              <th scope="col">Smallest dose</th>
               <th scope="col">Harmed requests</th>
               {columns.map((watcher) => (
                 <th key={`${watcher.monitor} ${watcher.name}`} scope="col">
@@ -212,18 +216,20 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
       </SideScroll>
       <Group justify="space-between" mt={6} align="start">
         <Text size="xs" c="dimmed" flex={1} miw={240}>
-          In each cell how long it took in event time, the first to notice in bold. The last {plural(report.controls.length, "row")} are controls: nothing is broken there, and whoever pages cries wolf.
+          In each cell how long it took in event time, the first to notice in bold. A dose is the share that is touched; a gradual fault grows to it. The last {plural(report.controls.length, "row")} are controls: nothing is broken there, and whoever pages cries wolf.
         </Text>
         <Numbers
           of="who notices what"
           call={call}
-          names={["fault", "control", "noticed", "delay_seconds", "harmed", ...columns.map(({ monitor, name }) => (monitor ? `${monitor}/${name}` : name))]}
+          names={["fault", "control", "noticed", "delay_seconds", "share_when_caught", "smallest_share", "harmed", ...columns.map(({ monitor, name }) => (monitor ? `${monitor}/${name}` : name))]}
           rows={() =>
             [...worstFirst(report.faults), ...report.controls].map((verdict) => [
               verdict.fault,
               report.controls.includes(verdict),
               verdict.caught,
               verdict.delay_seconds,
+              verdict.share_when_caught ?? null,
+              verdict.smallest_share ?? null,
               verdict.harmed,
               ...columns.map((watcher) => noticedAfter(verdict, watcher)),
             ])

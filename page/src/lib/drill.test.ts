@@ -55,8 +55,8 @@ test("an alert as slipway.yaml has it", () => {
 });
 
 test("what got better or worse", () => {
-  const before = report([verdict("a"), verdict("b", by("x", 60)), verdict("c", by("x", 7200)), verdict("d"), verdict("e", { ...by("x", 1), share: 0.5 })]);
-  const now = report([verdict("a", by("x", 0)), verdict("b"), verdict("c", by("x", 3600)), verdict("d"), verdict("e")]);
+  const before = report([verdict("a"), verdict("b", by("x", 60)), verdict("c", by("x", 7200)), verdict("d"), verdict("e", { ...by("x", 1), share: 0.5 }), verdict("f", { ramp_seconds: 60 })]);
+  const now = report([verdict("a", by("x", 0)), verdict("b"), verdict("c", by("x", 3600)), verdict("d"), verdict("e"), verdict("f", { ...by("x", 0), ramp_seconds: 120 })]);
   expect(changes(before, now).map(({ fault, isBetter, words }) => `${fault} ${isBetter ? "+" : "-"} ${words}`)).toEqual([
     "a + was missed, is noticed after at once",
     "b - was noticed, is missed",

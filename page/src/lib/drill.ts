@@ -49,11 +49,11 @@ export interface Change {
   words: string;
 }
 
-// Since the drill before: of the faults that both played with the same share.
+// Since the drill before: of the faults that both played with the same share and ramp.
 export function changes(before: DrillReport, now: DrillReport): Change[] {
   const found: Change[] = [];
   for (const is of now.faults) {
-    const was = before.faults.find(({ fault, share }) => fault === is.fault && share === is.share);
+    const was = before.faults.find(({ fault, share, ramp_seconds = 0 }) => fault === is.fault && share === is.share && ramp_seconds === (is.ramp_seconds ?? 0));
     if (!was) continue;
     if (was.caught !== is.caught) {
       found.push({ fault: is.fault, isBetter: is.caught, words: is.caught ? `was missed, is noticed after ${delay(is.delay_seconds)}` : "was noticed, is missed" });

@@ -16,14 +16,14 @@ double draw(const Dose& dose, std::string_view salt, std::size_t row) {
   return static_cast<double>(hash >> 11) * 0x1p-53;
 }
 
+double Dose::share_at(Timestamp time) const {
+  if (time < start) return 0;
+  if (time >= start + ramp) return share;
+  return share * static_cast<double>((time - start).micros) / static_cast<double>(ramp.micros);
+}
+
 bool is_hit(const Dose& dose, std::string_view salt, std::size_t row, Timestamp time) {
-  if (time < dose.start) return false;
-  double share = dose.share;
-  if (dose.gradual) {
-    share *= static_cast<double>((time - dose.start).micros) /
-             static_cast<double>((dose.until - dose.start).micros);
-  }
-  return draw(dose, salt, row) < share;
+  return draw(dose, salt, row) < dose.share_at(time);
 }
 
 namespace {

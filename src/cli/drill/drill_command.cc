@@ -43,7 +43,8 @@ void end_on_signals() {
 
 struct Flags {
   std::string endpoint, project = "slipway.yaml", from, start, until, out, against, python_models;
-  std::vector<std::string> faults;
+  std::vector<std::string> faults, shapes;
+  std::string ramp;
   double share = 1;
   std::uint64_t seed = 1;
   std::optional<double> fail_under;
@@ -52,6 +53,7 @@ struct Flags {
 
 struct Times {
   Timestamp from, start, until;
+  Duration ramp;  // of what comes gradually
 };
 
 // `end`: where it ends unless told.
@@ -63,6 +65,8 @@ Result<Times> read_times(const Flags& flags, Timestamp end) {
   times.from = flags.from.empty() ? times.start - kPlayed : TRY(types::parse_rfc3339(flags.from));
   if (times.from >= times.start || times.start >= times.until)
     return base::error(Code::kInvalidArgument, "the times must be --from < --start < --until");
+  times.ramp = flags.ramp.empty() ? Duration{(times.until - times.start).micros / 2}
+                                  : TRY(types::parse_duration(flags.ramp));
   return times;
 }
 
@@ -170,6 +174,29 @@ void keep_times(Recording& recording, const Times& times) {
   recording.label_times = std::move(label_times);
 }
 
+// In the shapes that are wanted: unless told, drift both at once and gradually, all else at once.
+std::vector<Fault> in_shapes(const std::vector<Fault>& all,
+                             const std::vector<std::string>& shapes) {
+  const auto is_wanted = [&](const char* shape) {
+    return std::find(shapes.begin(), shapes.end(), shape) != shapes.end();
+  };
+  std::vector<Fault> shaped;
+  for (const Fault& fault : all) {
+    const bool is_control = fault.group == FaultGroup::kControl;
+    if (shapes.empty() || is_control || is_wanted("abrupt")) shaped.push_back(fault);
+    if (!fault.may_be_gradual) continue;
+    if (shapes.empty() ? fault.group == FaultGroup::kDrift : is_wanted("gradual"))
+      shaped.push_back(gradual(fault));
+  }
+  return shaped;
+}
+
+// By name, with its shape or without it, or by kind.
+bool is_called(const Fault& fault, const std::string& wanted) {
+  return fault.name == wanted || fault.name.starts_with(wanted + ":") ||
+         fault.name.starts_with(wanted + "/");
+}
+
 // `not_made`: those that this model can't have, and why.
 Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& recording,
                                          const Staging::Made& made, const Staging& staging,
@@ -223,12 +250,13 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
                      server_faults(made.looked_up, made.runs_python)})
     of_model.insert(of_model.end(), some.begin(), some.end());
   all.insert(first_control, of_model.begin(), of_model.end());
+  all = in_shapes(all, flags.shapes);
   if (flags.faults.empty()) return all;
   std::vector<Fault> chosen;
   for (const std::string& wanted : flags.faults) {
     bool is_known = false;
     for (const Fault& fault : all) {
-      if (fault.name != wanted && !fault.name.starts_with(wanted + ":")) continue;
+      if (!is_called(fault, wanted)) continue;
       is_known = true;
       const bool is_twice = std::any_of(chosen.begin(), chosen.end(), [&](const Fault& other) {
         return other.name == fault.name;
@@ -262,7 +290,7 @@ Result<Played> play(const Stage& stage, const Fault& fault, double share, const 
                          .until = stage.times.until,
                          .share = share,
                          .seed = stage.flags.seed,
-                         .gradual = fault.gradual}};
+                         .ramp = fault.is_gradual ? stage.times.ramp : Duration{}}};
   if (fault.breakage) played.dose.start = played.dose.start + kWell;
   Recording changed = stage.recording;
   for (const std::size_t row : fault.apply(changed, played.dose)) {
@@ -421,6 +449,15 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
       ->add_option("--faults", flags->faults,
                    "Only these, by name or by kind (\"nulls\"), separated by commas")
       ->delimiter(',');
+  command
+      ->add_option("--shape", flags->shapes,
+                   "How faults come: abrupt, gradual, or both, separated by commas; default: drift "
+                   "both, everything else abrupt")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"abrupt", "gradual"}));
+  command->add_option("--ramp", flags->ramp,
+                      "After how long a gradual fault has grown to its share (\"3d\"); default: "
+                      "half of the time from --start to --until");
   command->add_option("--share", flags->share, "How much of what comes is touched")
       ->check(CLI::Range(0.0001, 1.0))
       ->capture_default_str();

@@ -159,11 +159,59 @@ TEST(DrillFaults, AShareIsDrawnFromTheSeedAndGrows) {
   const auto fewer = touched(fifth);
   EXPECT_TRUE(std::includes(first.begin(), first.end(), fewer.begin(), fewer.end()));
   Dose growing = kAll;
-  growing.gradual = true;
+  growing.ramp = kAll.until - kAll.start;
   const auto grown = touched(growing);
   const auto middle = static_cast<std::size_t>(
       std::lower_bound(grown.begin(), grown.end(), kRequests * 3 / 4) - grown.begin());
   EXPECT_LT(2 * middle, grown.size());
+}
+
+TEST(DrillFaults, AGradualOneGrowsToItsShareAndStaysThere) {
+  const Recording was = recording();
+  Dose dose = kAll;
+  dose.share = 0.8;
+  dose.ramp = Duration::days(4);
+  EXPECT_EQ(dose.share_at(kStart - Duration::hours(1)), 0);
+  EXPECT_DOUBLE_EQ(dose.share_at(kStart + Duration::days(1)), 0.2);
+  EXPECT_EQ(dose.share_at(kStart + Duration::days(4)), 0.8);
+  EXPECT_EQ(dose.share_at(dose.until), 0.8);
+  std::string may;
+  for (const Fault& fault : faults_of(was, kLookedUp)) {
+    if (!fault.may_be_gradual) continue;
+    may += fault.name + " ";
+    Recording at_once = was, growing = was;
+    Dose abrupt = dose;
+    abrupt.ramp = {};
+    fault.apply(at_once, abrupt);
+    const Fault grown = gradual(fault);
+    EXPECT_EQ(grown.name, fault.name + "/gradual");
+    EXPECT_TRUE(grown.is_gradual);
+    grown.apply(growing, dose);
+    const auto differ = [&](std::size_t from, std::size_t to) {
+      std::size_t rows = 0;
+      for (std::size_t row = from; row < to; ++row) {
+        const auto cell = [&](const Recording& of) {
+          std::string text = fmt::format("{}", *of.labels[row]);
+          for (const char* name : {"at", "pages", "shop"}) {
+            const Column one = of.requests.find(name)->take({row});
+            text += fmt::format(
+                "/{}{}", one.is_valid(0),
+                base::to_text(Json(one.is_valid(0) ? one.type == ColumnType::kString
+                                                         ? one.strings[0]
+                                                         : fmt::format("{}", one.number(0))
+                                                   : "")));
+          }
+          return text;
+        };
+        rows += cell(at_once) == cell(growing) ? 0 : 1;
+      }
+      return rows;
+    };
+    constexpr std::size_t kHalf = kRequests / 2;
+    EXPECT_GT(differ(kHalf, kHalf + 48), 5u) << fault.name;
+    EXPECT_EQ(differ(kHalf + 96, kRequests), 0u) << fault.name << ": the same rows at full dose";
+  }
+  EXPECT_EQ(may, "x1000:pages renamed:shop covariate:pages concept:pages prior slice:shop ");
 }
 
 Json alert(std::string_view name, Timestamp time, std::string_view cause = "") {
@@ -321,6 +369,9 @@ TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
   EXPECT_EQ(verdict.by, "alert quality");
   EXPECT_EQ(verdict.delay, Duration::days(3));
   EXPECT_EQ(verdict.harmed, 2);
+  EXPECT_EQ(verdict.share_when_caught, 1);
+  played.dose.ramp = Duration::days(6);
+  EXPECT_EQ(judge(played, baseline, {&baseline}).share_when_caught, 0.5);
   EXPECT_EQ(verdict.is_cause_right, true);
   EXPECT_EQ(verdict.is_action_right, true);  // nothing was started, and nothing should be
   EXPECT_EQ(verdict.alerts, std::vector<std::string>{"quality"});

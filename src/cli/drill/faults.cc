@@ -79,11 +79,14 @@ Fault nulls(const std::string& input) {
 }
 
 Fault unit(const std::string& input) {
-  return of_requests("x1000:" + input, input + " in another unit: a thousand times too large",
-                     input, [](Column& column, std::size_t row) {
-                       if (column.type == ColumnType::kDouble) column.doubles[row] *= 1000;
-                       if (column.type == ColumnType::kInt64) column.ints[row] *= 1000;
-                     });
+  Fault fault =
+      of_requests("x1000:" + input, input + " in another unit: a thousand times too large", input,
+                  [](Column& column, std::size_t row) {
+                    if (column.type == ColumnType::kDouble) column.doubles[row] *= 1000;
+                    if (column.type == ColumnType::kInt64) column.ints[row] *= 1000;
+                  });
+  fault.may_be_gradual = true;
+  return fault;
 }
 
 Fault frozen(const std::string& input) {
@@ -110,12 +113,14 @@ Fault frozen(const std::string& input) {
 }
 
 Fault renamed(const std::string& input, const std::string& category) {
-  return of_requests("renamed:" + input,
-                     fmt::format("{} calls \"{}\" something else", input, category), input,
-                     [category](Column& column, std::size_t row) {
-                       if (column.is_valid(row) && column.strings[row] == category)
-                         column.strings[row] += "_v2";
-                     });
+  Fault fault = of_requests("renamed:" + input,
+                            fmt::format("{} calls \"{}\" something else", input, category), input,
+                            [category](Column& column, std::size_t row) {
+                              if (column.is_valid(row) && column.strings[row] == category)
+                                column.strings[row] += "_v2";
+                            });
+  fault.may_be_gradual = true;
+  return fault;
 }
 
 Fault as_text(const std::string& input) {
@@ -293,6 +298,7 @@ Fault flipped(std::string name, std::string what,
           .group = FaultGroup::kDrift,
           .what = std::move(what),
           .action = "retrain",
+          .may_be_gradual = true,
           .apply = [name, is_concerned](Recording& recording, const Dose& dose) {
             Rows rows;
             for (const std::size_t row : hit_requests(recording, dose, name)) {
@@ -311,6 +317,7 @@ Fault thinned(std::string name, std::string what, std::vector<std::string> cause
           .group = FaultGroup::kDrift,
           .what = std::move(what),
           .causes = std::move(causes),
+          .may_be_gradual = true,
           .apply = [name, most, is_concerned](Recording& recording, const Dose& dose) {
             Dose of_these = dose;
             of_these.share *= most;
@@ -401,16 +408,10 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
     faults.push_back(thinned("covariate:" + input,
                              "most requests with small " + input + " stay away", {input}, kThinned,
                              is_below(input, middle)));
-    if (can_turn) {
+    if (can_turn)
       faults.push_back(flipped("concept:" + input,
                                "outcomes turn around where " + input + " is small",
                                is_below(input, middle)));
-      Fault gradual = flipped("gradual:" + input,
-                              "outcomes turn around where " + input + " is small, more and more",
-                              is_below(input, middle));
-      gradual.gradual = true;
-      faults.push_back(std::move(gradual));
-    }
   }
   if (can_turn) {
     faults.push_back(
@@ -428,6 +429,14 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
   }
   add_controls(recording, looked_up, faults);
   return faults;
+}
+
+Fault gradual(const Fault& abrupt) {
+  Fault fault = abrupt;
+  fault.name += "/gradual";
+  fault.what += ", more and more";
+  fault.is_gradual = true;
+  return fault;
 }
 
 }  // namespace slipway::cli

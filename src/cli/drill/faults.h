@@ -34,7 +34,10 @@ struct Dose {
   base::Timestamp start, until;
   double share = 1;  // of what comes that is touched, 0 < share <= 1
   std::uint64_t seed = 0;
-  bool gradual = false;  // growing from nothing at `start` to `share` at `until`
+  base::Duration ramp = {};  // growing from nothing at `start` to `share` so much later; 0: abrupt
+
+  // The share that is touched of what comes at `time`.
+  double share_at(base::Timestamp time) const;
 };
 
 // How a looked-up feature comes to its source; what an endpoint looks up.
@@ -66,7 +69,8 @@ struct Fault {
   std::string what;                 // in a sentence
   std::vector<std::string> causes;  // inputs and features; an alert that names one knows why
   std::string action;  // what an alert should do: "retrain", "none"; empty: nobody can say
-  bool gradual = false;
+  bool may_be_gradual = false;
+  bool is_gradual = false;           // its dose has a ramp
   bool has_share = true;             // false: all or nothing
   std::string deploy;                // a model that takes charge at the start; empty: none does
   std::optional<Breakage> breakage;  // from the dose's start on, for kOutage
@@ -80,5 +84,7 @@ struct Fault {
 // Every fault that this recording can have, controls last. `looked_up`: features that callers don't
 // send. The first control is "nothing".
 std::vector<Fault> faults_of(const Recording& recording, const std::vector<LookedUp>& looked_up);
+// The same, growing: "concept:pages/gradual".
+Fault gradual(const Fault& abrupt);
 
 }  // namespace slipway::cli

@@ -34,6 +34,11 @@ std::string share_text(const std::optional<double>& share) {
   return share ? fmt::format("{:.3g} %", 100 * *share) : "-";
 }
 
+bool has_gradual(const DrillReport& report) {
+  return std::any_of(report.faults.begin(), report.faults.end(),
+                     [](const Verdict& verdict) { return verdict.ramp != base::Duration{}; });
+}
+
 bool has_shares(const DrillReport& report) {
   return std::any_of(report.faults.begin(), report.faults.end(),
                      [](const Verdict& verdict) { return verdict.smallest_share.has_value(); });
@@ -135,14 +140,16 @@ std::string show_drill(const DrillReport& report, const std::optional<Trend>& tr
     rows.push_back(JsonObject{{"fault", verdict->fault},
                               {"by", verdict->caught ? verdict->by : "MISSED"},
                               {"after", delay_text(verdict->delay)},
+                              {"dose", share_text(verdict->share_when_caught)},
                               {"harmed", verdict->harmed},
                               {"smallest", share_text(verdict->smallest_share)},
                               {"recovered", recovery_text(*verdict)},
                               {"cause", word_of(verdict->is_cause_right)},
                               {"action", action_text(*verdict)}});
   }
-  std::vector<TableColumn> columns = {
-      {"FAULT", "fault"}, {"NOTICED BY", "by"}, {"AFTER", "after"}, {"HARMED", "harmed"}};
+  std::vector<TableColumn> columns = {{"FAULT", "fault"}, {"NOTICED BY", "by"}, {"AFTER", "after"}};
+  if (has_gradual(report)) columns.push_back({"DOSE THEN", "dose"});
+  columns.push_back({"HARMED", "harmed"});
   if (has_shares(report)) columns.push_back({"SMALLEST", "smallest"});
   columns.insert(columns.end(),
                  {{"RECOVERED", "recovered"}, {"CAUSE", "cause"}, {"ACTION", "action"}});
@@ -193,7 +200,7 @@ std::string drill_page(const DrillReport& report, const std::optional<Trend>& tr
       types::to_rfc3339(report.from), types::to_rfc3339(report.start),
       types::to_rfc3339(report.until));
   out +=
-      "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Smallest "
+      "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Dose then<th>Harmed<th>Smallest "
       "share<th>Recovered<th>Cause<th>Action";
   for (const std::string& alert : alerts)
     out += fmt::format("<th class=\"up\">{}", xml_escape(alert));
@@ -209,17 +216,18 @@ std::string drill_page(const DrillReport& report, const std::optional<Trend>& tr
   for (const Verdict* verdict : worst_first(report.faults)) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">{}</span><td class=\"{}\">{}<td>{}<td>{}"
-        "<td>{}<td>{}<td>{}<td>{}",
+        "<td>{}<td>{}<td>{}<td>{}<td>{}",
         xml_escape(verdict->fault), xml_escape(verdict->what), verdict->caught ? "good" : "bad",
         xml_escape(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
-        verdict->harmed, share_text(verdict->smallest_share), recovery_text(*verdict),
+        share_text(verdict->share_when_caught), verdict->harmed,
+        share_text(verdict->smallest_share), recovery_text(*verdict),
         word_of(verdict->is_cause_right), xml_escape(action_text(*verdict)));
     matrix(*verdict, "good");
   }
   for (const Verdict& verdict : report.controls) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">control: {}</span><td class=\"{}\">{}"
-        "<td>-<td>-<td>-<td>-<td>-<td>-",
+        "<td>-<td>-<td>-<td>-<td>-<td>-<td>-",
         xml_escape(verdict.fault), xml_escape(verdict.what),
         verdict.alerts.empty() ? "good" : "bad", verdict.alerts.empty() ? "silent" : "false page");
     matrix(verdict, "bad");

@@ -293,18 +293,23 @@ JsonObject Suggestion::to_json() const {
 }
 
 JsonObject Verdict::to_json() const {
-  JsonObject object{{"fault", fault},
-                    {"group", group_name(group)},
-                    {"what", what},
-                    {"share", share},
-                    {"caught", caught},
-                    {"by", by.empty() ? Json(nullptr) : Json(by)},
-                    {"harmed", harmed},
-                    {"alerts", texts(alerts)},
-                    {"causes_named", texts(named)},
-                    {"cause_right", json_of(is_cause_right)},
-                    {"action", action.empty() ? Json(nullptr) : Json(action)},
-                    {"action_right", json_of(is_action_right)}};
+  JsonObject object{
+      {"fault", fault},
+      {"group", group_name(group)},
+      {"what", what},
+      {"start", types::to_rfc3339(start)},
+      {"share", share},
+      {"shape", ramp == Duration{} ? "abrupt" : "gradual"},
+      {"ramp_seconds", seconds_of(ramp)},
+      {"share_when_caught", share_when_caught ? Json(*share_when_caught) : Json(nullptr)},
+      {"caught", caught},
+      {"by", by.empty() ? Json(nullptr) : Json(by)},
+      {"harmed", harmed},
+      {"alerts", texts(alerts)},
+      {"causes_named", texts(named)},
+      {"cause_right", json_of(is_cause_right)},
+      {"action", action.empty() ? Json(nullptr) : Json(action)},
+      {"action_right", json_of(is_action_right)}};
   JsonArray by_alert;
   for (const NoticedBy& one : noticed) {
     by_alert.push_back(JsonObject{
@@ -322,6 +327,15 @@ JsonObject Verdict::to_json() const {
 }
 
 namespace {
+
+// Who was harmed before it was caught, and what the dose was by then.
+void count_until_caught(const Played& played, Verdict& verdict) {
+  const Timestamp caught_at =
+      verdict.delay ? played.dose.start + *verdict.delay : played.dose.until;
+  verdict.harmed = std::lower_bound(played.harmed.begin(), played.harmed.end(), caught_at) -
+                   played.harmed.begin();
+  if (verdict.caught) verdict.share_when_caught = played.dose.share_at(caught_at);
+}
 
 // That the world has changed is what the alert says that starts the run, and no news of the run.
 Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fresh,
@@ -345,10 +359,7 @@ Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fre
   } else {
     verdict.advice = "a pool with one slot for the step would let its runs take turns";
   }
-  const Timestamp caught_at =
-      verdict.delay ? played.dose.start + *verdict.delay : played.dose.until;
-  verdict.harmed = std::lower_bound(played.harmed.begin(), played.harmed.end(), caught_at) -
-                   played.harmed.begin();
+  count_until_caught(played, verdict);
   return verdict;
 }
 
@@ -357,8 +368,12 @@ Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fre
 Verdict judge(const Played& played, const Observed& baseline,
               const std::vector<const Observed*>& controls) {
   const Fault& fault = *played.fault;
-  Verdict verdict{
-      .fault = fault.name, .what = fault.what, .group = fault.group, .share = played.dose.share};
+  Verdict verdict{.fault = fault.name,
+                  .what = fault.what,
+                  .group = fault.group,
+                  .start = played.dose.start,
+                  .share = played.dose.share,
+                  .ramp = played.dose.ramp};
   const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
   if (fault.pipeline) return judge_pipeline(played, fresh, std::move(verdict));
   for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
@@ -389,10 +404,7 @@ Verdict judge(const Played& played, const Observed& baseline,
   }
   verdict.caught = !verdict.by.empty();
   if (verdict.by.starts_with("alert") || !verdict.caught) take_action(verdict, fresh, fault);
-  const Timestamp caught_at =
-      verdict.delay ? played.dose.start + *verdict.delay : played.dose.until;
-  verdict.harmed = std::lower_bound(played.harmed.begin(), played.harmed.end(), caught_at) -
-                   played.harmed.begin();
+  count_until_caught(played, verdict);
   if (!verdict.caught) {
     verdict.is_action_right.reset();
     if (fault.breakage == Breakage::kAnswersLate)

@@ -35,13 +35,16 @@ struct NoticedBy {
 struct Verdict {
   std::string fault, what;
   FaultGroup group = FaultGroup::kControl;
-  double share = 1;                      // of what came that was touched
-  std::optional<double> smallest_share;  // that is still caught; nothing: not tried
-  bool caught = false;                   // of a control: somebody cried wolf
-  std::string by;                        // "alert log_loss", "the request check", "the release"
-  std::optional<base::Duration> delay;   // from the start, in event time
-  std::int64_t harmed = 0;               // requests answered on wrong grounds before it was caught
-  std::int64_t failed = 0;               // requests that got no answer because of it
+  base::Timestamp start;                    // of the fault
+  double share = 1;                         // of what came that was touched, in the end
+  base::Duration ramp;                      // until it is that share; 0: at once
+  std::optional<double> share_when_caught;  // that was reached then
+  std::optional<double> smallest_share;     // that is still caught; nothing: not tried
+  bool caught = false;                      // of a control: somebody cried wolf
+  std::string by;                           // "alert log_loss", "the request check", "the release"
+  std::optional<base::Duration> delay;      // from the start, in event time
+  std::int64_t harmed = 0;  // requests answered on wrong grounds before it was caught
+  std::int64_t failed = 0;  // requests that got no answer because of it
   std::optional<base::Duration> recovery;  // of a machine: until everything is done, in event time
   std::vector<std::string> lost;           // what was acknowledged before it, and is gone
   std::vector<std::string> alerts;         // all that fired because of it

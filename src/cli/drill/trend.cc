@@ -18,6 +18,8 @@ Result<EarlierDrill::Fault> read_fault(const Json& json) {
   const JsonObject& object = json.get_object();
   EarlierDrill::Fault fault{.name = TRY(base::get_string(object, "fault")),
                             .share = TRY(base::get_double(object, "share"))};
+  if (const auto seconds = TRY(base::find_double(object, "ramp_seconds")))
+    fault.ramp = Duration{std::llround(*seconds * 1e6)};
   const Json* caught = object.if_contains("caught");
   if (caught == nullptr || !caught->is_bool()) return no_report("caught is no true or false");
   fault.caught = caught->get_bool();
@@ -74,7 +76,7 @@ Trend compare(const DrillReport& now, const EarlierDrill& earlier) {
   for (const Verdict& is : now.faults) {
     const auto was = std::find_if(earlier.faults.begin(), earlier.faults.end(),
                                   [&](const auto& fault) { return fault.name == is.fault; });
-    if (was != earlier.faults.end() && was->share == is.share)
+    if (was != earlier.faults.end() && was->share == is.share && was->ramp == is.ramp)
       compare_fault(*was, is, trend);
     else
       trend.not_compared.push_back(is.fault);

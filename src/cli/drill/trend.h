@@ -14,6 +14,7 @@ struct EarlierDrill {
   struct Fault {
     std::string name;
     double share = 1;
+    base::Duration ramp;
     bool caught = false;
     std::optional<base::Duration> delay;
   };
@@ -25,7 +26,7 @@ struct EarlierDrill {
   static Result<EarlierDrill> read(std::string_view text, const std::string& endpoint);
 };
 
-// Sentences; faults that were played then and now with the same share are
+// Sentences; faults that were played then and now with the same share and ramp are
 // compared.
 struct Trend {
   std::string grade_was;

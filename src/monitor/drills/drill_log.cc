@@ -79,6 +79,8 @@ Result<void> check_verdict(const JsonObject& verdict) {
   if (!TRY(base::find_bool(verdict, "caught")))
     return base::error(Code::kInvalidArgument, "caught is missing");
   TRY(base::find_string(verdict, "by"));
+  for (const char* number : {"ramp_seconds", "share_when_caught", "smallest_share"})
+    TRY(base::find_double(verdict, number));
   TRY(base::get_int(verdict, "harmed"));
   TRY(check_delay(verdict));
   TRY(check_suggestion(verdict));
