@@ -1087,7 +1087,14 @@ export interface components {
             fault: string;
             what: string;
             group: string;
+            /** Format: date-time */
+            start?: string;
             share: number;
+            /** @enum {string} */
+            shape?: "abrupt" | "gradual";
+            ramp_seconds?: number;
+            share_when_caught?: number | null;
+            smallest_share?: number | null;
             caught: boolean;
             by: string | null;
             delay_seconds: number | null;
