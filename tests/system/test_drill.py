@@ -81,6 +81,9 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
     assert nulls["delay_seconds"] == 86400 and nulls["harmed"] == 144  # a day of requests every ten minutes
     concept = faults["concept:pages"]
     assert (concept["by"], concept["action"], concept["action_right"]) == ("alert log_loss", "retrain started", True)
+    assert (concept["act_seconds"], concept["recovery_seconds"], concept["not_recovered"]) == (concept["delay_seconds"], None, "a retraining does nothing in the copy")
+    assert nulls["not_recovered"] == "nothing was done about it" and (faults["model:damaged"]["recovery_seconds"], faults["model:damaged"]["harmed_until_recovered"]) == (0, 0)
+    assert "concept:pages: acted on after 1d, not recovered: a retraining does nothing in the copy" in played["page"]
     assert (concept["shape"], concept["ramp_seconds"], concept["start"], concept["share_when_caught"]) == ("abrupt", 0, "2024-01-22T00:00:00Z", 1)
     assert (faults["typed:pages"]["by"], faults["typed:pages"]["harmed"]) == ("the request check", 0)
     assert (faults["model:damaged"]["by"], faults["model:damaged"]["harmed"]) == ("the release", 0)
@@ -180,6 +183,25 @@ def test_a_threshold_that_is_moved_is_told_by_how_answers_fit(played):
     """The endpoint decides nothing: its answers say yes as much less as who asks would with the other threshold."""
     moved = by_name(played)["model:threshold"]
     assert (moved["caught"], moved["suggestion"]["metric"]) == (False, "recall") and moved["suggestion"]["under"] > moved["suggestion"]["value"], moved
+
+
+def test_what_an_alert_does_about_it_is_timed(production):
+    """A wrong model: a rollback, or a fallback to the good one, makes it well again; what the world does, neither of them mends."""
+    declared = (production.folder / "slipway.yaml").read_text()
+    words = ["--json", *production.drill[:-2], "--faults", "model:wrong,concept:pages,x1000:pages", "--shape", "abrupt", "--no-keep", "--project"]
+    for action in ("{do: rollback}", "{do: fallback, model: models:/sale/1}"):
+        project = production.folder / "acting.yaml"
+        project.write_text(declared.replace("action: retrain}", "action: back}").replace("    actions:\n", f"    actions:\n      back: {action}\n"))
+        first = production.cli(*words, str(project)).stdout
+        report = json.loads(first)
+        wrong = by_name(report)["model:wrong"]
+        assert (wrong["delay_seconds"], wrong["act_seconds"], wrong["recovery_seconds"], wrong["not_recovered"]) == (86400, 86400, 86400, None), wrong
+        assert wrong["harmed_until_recovered"] == wrong["harmed"] == 144
+        concept = by_name(report)["concept:pages"]
+        assert (concept["recovery_seconds"], concept["harmed_until_recovered"]) == (None, None)
+        assert concept["not_recovered"] == "nothing was done about it" and "held back" in concept["action"], concept  # there is nothing to go back to
+        assert report["false_pages"] == 0
+    assert production.cli(*words, str(project)).stdout == first
 
 
 def test_drift_alone_is_a_false_page(production):

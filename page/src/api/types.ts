@@ -1099,6 +1099,10 @@ export interface components {
             by: string | null;
             delay_seconds: number | null;
             harmed: number;
+            act_seconds?: number | null;
+            recovery_seconds?: number | null;
+            not_recovered?: string | null;
+            harmed_until_recovered?: number | null;
             action: string | null;
             action_right: boolean | null;
             cause_right: boolean | null;

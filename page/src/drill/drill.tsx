@@ -11,7 +11,7 @@ import { PlainTable } from "../components/plain_table";
 import { SideScroll } from "../components/side_scroll";
 import { Command, Fact, Facts, Head, Time } from "../components/words";
 import { number, percent, plural } from "../lib/format";
-import { alertYaml, changes, delay, noticedAfter, watchers, worstFirst } from "../lib/drill";
+import { alertYaml, changes, delay, noticedAfter, recovered, watchers, worstFirst } from "../lib/drill";
 import { StepIcon } from "../pipelines/step_icon";
 import "./drill.css";
 
@@ -176,6 +176,9 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
         <td className="figures">{isControl ? "–" : percent(verdict.share_when_caught)}</td>
         <td className="figures">{isControl ? "–" : percent(verdict.smallest_share)}</td>
         <td className="figures">{isControl ? "–" : number(verdict.harmed)}</td>
+        <td>{isControl ? "–" : delay(verdict.act_seconds ?? null)}</td>
+        <td>{isControl ? "–" : recovered(verdict)}</td>
+        <td className="figures">{isControl ? "–" : number(verdict.harmed_until_recovered)}</td>
         {columns.map((watcher) => {
           const after = noticedAfter(verdict, watcher);
           const isFirst = after !== null && after === verdict.delay_seconds;
@@ -202,6 +205,9 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
               <th scope="col">Dose then</th>
               <th scope="col">Smallest dose</th>
               <th scope="col">Harmed requests</th>
+              <th scope="col">Acted on</th>
+              <th scope="col">Recovered</th>
+              <th scope="col">Harmed until then</th>
               {columns.map((watcher) => (
                 <th key={`${watcher.monitor} ${watcher.name}`} scope="col">
                   {watcher.name}
@@ -221,7 +227,7 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
         <Numbers
           of="who notices what"
           call={call}
-          names={["fault", "control", "noticed", "delay_seconds", "share_when_caught", "smallest_share", "harmed", ...columns.map(({ monitor, name }) => (monitor ? `${monitor}/${name}` : name))]}
+          names={["fault", "control", "noticed", "delay_seconds", "share_when_caught", "smallest_share", "harmed", "act_seconds", "recovery_seconds", "harmed_until_recovered", ...columns.map(({ monitor, name }) => (monitor ? `${monitor}/${name}` : name))]}
           rows={() =>
             [...worstFirst(report.faults), ...report.controls].map((verdict) => [
               verdict.fault,
@@ -231,6 +237,9 @@ function Matrix({ report, call }: { report: DrillReport; call: string }) {
               verdict.share_when_caught ?? null,
               verdict.smallest_share ?? null,
               verdict.harmed,
+              verdict.act_seconds ?? null,
+              verdict.recovery_seconds ?? null,
+              verdict.harmed_until_recovered ?? null,
               ...columns.map((watcher) => noticedAfter(verdict, watcher)),
             ])
           }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DrillReport, DrillVerdict, SuggestedAlert } from "../api";
-import { alertYaml, changes, delay, noticedAfter, watchers, worstFirst } from "./drill";
+import { alertYaml, changes, delay, noticedAfter, recovered, watchers, worstFirst } from "./drill";
 
 const verdict = (fault: string, more: Partial<DrillVerdict> = {}): DrillVerdict => ({
   fault,
@@ -42,6 +42,14 @@ test("columns are who noticed anything, monitors first", () => {
   ]);
   expect(watchers(all).map((watcher) => noticedAfter(all.faults[0] as DrillVerdict, watcher))).toEqual([60, null, null]);
   expect(watchers(all).map((watcher) => noticedAfter(all.faults[1] as DrillVerdict, watcher))).toEqual([null, null, 0]);
+});
+
+test("when it was well again, or why not", () => {
+  expect([{ recovery_seconds: 7200, not_recovered: null }, { recovery_seconds: null, not_recovered: "nothing was done about it" }, {}].map((more) => recovered(verdict("a", more)))).toEqual([
+    "2 h",
+    "not recovered: nothing was done about it",
+    "–",
+  ]);
 });
 
 test("the worst comes first", () => {

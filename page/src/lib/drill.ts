@@ -32,6 +32,11 @@ export function noticedAfter(verdict: DrillVerdict, watcher: Watcher): number | 
   return verdict.noticed.find(({ monitor, alert }) => monitor === watcher.monitor && alert === watcher.name)?.delay_seconds ?? null;
 }
 
+// When answers were as without the fault again, or why not.
+export function recovered(verdict: DrillVerdict): string {
+  return verdict.not_recovered ? `not recovered: ${verdict.not_recovered}` : delay(verdict.recovery_seconds ?? null);
+}
+
 // What was missed first, then by how long it took.
 export function worstFirst(verdicts: DrillVerdict[]): DrillVerdict[] {
   return [...verdicts].sort((a, b) => Number(a.caught) - Number(b.caught) || (b.delay_seconds ?? 0) - (a.delay_seconds ?? 0));

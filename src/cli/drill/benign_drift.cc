@@ -17,7 +17,7 @@ using Side = std::vector<bool>;  // by request: it is on it
 constexpr double kStayAway = 0.9;     // of the requests on the side
 constexpr double kAlike = 0.1;        // change of the loss, as a share of it, that is none
 constexpr std::size_t kRowsMin = 50;  // on each side
-constexpr double kSure = 1e-6;        // no answer is surer in a logarithm
+constexpr double kSure = 1e-6;        // no base rate is surer in a logarithm
 
 struct Judged {
   std::size_t row = 0;
@@ -32,11 +32,8 @@ std::vector<Judged> judge_rows(const Recording& recording, const AnswersById& an
   for (const std::size_t row : all_after(recording, {INT64_MIN})) {
     const auto answer = answers.find(ids.strings[row]);
     if (recording.time(row) >= start || !recording.labels[row] || answer == answers.end()) continue;
-    const double outcome = *recording.labels[row],
-                 sure = std::clamp(answer->second, kSure, 1 - kSure);
-    const double loss = is_yes_or_no ? -std::log(outcome == 1 ? sure : 1 - sure)
-                                     : std::pow(answer->second - outcome, 2);
-    judged.push_back({row, outcome, loss});
+    const double outcome = *recording.labels[row];
+    judged.push_back({row, outcome, loss_of(answer->second, outcome, is_yes_or_no)});
   }
   return judged;
 }

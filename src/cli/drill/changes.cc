@@ -7,6 +7,11 @@
 #include "base/hash.h"
 
 namespace slipway::cli {
+namespace {
+
+constexpr double kSure = 1e-6;  // no answer is surer in a logarithm
+
+}  // namespace
 
 using base::Timestamp;
 using types::Column;
@@ -62,6 +67,12 @@ bool is_binary(const Recording& recording) {
   return !recording.labels.empty() &&
          std::all_of(recording.labels.begin(), recording.labels.end(),
                      [](const auto& label) { return !label || *label == 0 || *label == 1; });
+}
+
+double loss_of(double answer, double outcome, bool is_yes_or_no) {
+  if (!is_yes_or_no) return (answer - outcome) * (answer - outcome);
+  const double sure = std::clamp(answer, kSure, 1 - kSure);
+  return -std::log(outcome == 1 ? sure : 1 - sure);
 }
 
 std::string most_frequent(const Column& column) {

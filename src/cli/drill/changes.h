@@ -23,6 +23,8 @@ void drop(Recording& recording, std::size_t row);
 
 // Whether all its outcomes are 0 or 1.
 bool is_binary(const Recording& recording);
+// How wrong an answer is: log loss where outcomes are 0 and 1, else the square of the error.
+double loss_of(double answer, double outcome, bool is_yes_or_no);
 std::string most_frequent(const types::Column& texts);
 double median(const types::Column& numbers);
 

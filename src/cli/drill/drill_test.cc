@@ -377,6 +377,48 @@ TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
   EXPECT_EQ(verdict.alerts, std::vector<std::string>{"quality"});
 }
 
+TEST(DrillScore, WhatWasDoneIsMeasuredByWhatIsAnsweredAfterIt) {
+  const std::vector<Fault> faults = faults_of(recording(), kLookedUp);
+  Observed baseline;
+  Played played{.fault = &named(faults, "concept:pages"), .dose = kAll};
+  for (int hour = 0; hour < 9 * 24; ++hour) {
+    const Timestamp time = kStart + Duration::hours(hour);
+    const bool is_bad = hour < 48;
+    baseline.answered.push_back(
+        {.time = time, .id = fmt::format("{}", hour), .answer = 1, .loss = 0.5});
+    played.observed.answered.push_back({.time = time,
+                                        .id = fmt::format("{}", hour),
+                                        .answer = is_bad ? 0 : 1,
+                                        .loss = is_bad ? 2 : 0.5});
+    played.harmed.push_back(time);
+  }
+  Json fired = alert("quality", kStart + Duration::days(2));
+  const auto judged = [&](const char* does, const char* state) {
+    Json with = fired;
+    with.as_object()["actions"] = JsonArray{JsonObject{{"kind", "it"},
+                                                       {"does", does},
+                                                       {"state", state},
+                                                       {"reason", ""},
+                                                       {"time", "2024-01-10T00:00:00Z"}}};
+    played.observed.alerts = {with};
+    return judge(played, baseline, {&baseline});
+  };
+  const Verdict back = judged("rollback", "done");
+  EXPECT_EQ(back.acted, Duration::days(2));
+  EXPECT_EQ(back.recovery, Duration::days(2));
+  EXPECT_EQ(back.harmed_until_recovered, 48);
+  EXPECT_EQ(back.not_recovered, "");
+  const Verdict retrained = judged("pipeline", "done");
+  EXPECT_EQ(retrained.acted, Duration::days(2));
+  EXPECT_FALSE(retrained.recovery || retrained.harmed_until_recovered);
+  EXPECT_EQ(retrained.not_recovered, "a retraining does nothing in the copy");
+  const Verdict held_back = judged("rollback", "skipped");
+  EXPECT_FALSE(held_back.acted || held_back.recovery);
+  EXPECT_EQ(held_back.not_recovered, "nothing was done about it");
+  for (Answered& one : played.observed.answered) one.loss = 2;
+  EXPECT_EQ(judged("rollback", "done").not_recovered, "what was done has not helped");
+}
+
 TEST(DrillScore, AnOutageIsNoticedByWhoeverAsksAndEndsWhenNothingWaits) {
   const std::vector<Fault> faults = server_faults(kLookedUp, true);
   const Fault& dead = named(faults, "server:dead");

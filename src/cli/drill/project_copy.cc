@@ -80,7 +80,8 @@ base::Duration shortest_window(const YAML::Node& windows) {
 }  // namespace
 
 Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpoint,
-                                 const std::string& model, base::Timestamp start) {
+                                 const std::string& model, base::Timestamp start,
+                                 const FetchModel& fetch) {
   ProjectCopy copy;
   YAML::Node project;
   try {
@@ -101,6 +102,13 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
       YAML::Node quiet = YAML::Clone(monitor.second);
       for (const char* part : {"alerts", "detectors"}) {
         for (auto rule : quiet[part]) rule.second.remove("route");  // nobody is told
+      }
+      for (auto action : quiet["actions"]) {
+        const auto does = action.second["do"].as<std::string>("");
+        copy.has_remedy = copy.has_remedy || does == "rollback" || does == "fallback";
+        if (does != "fallback") continue;
+        const auto uri = action.second["model"].as<std::string>("");
+        action.second["model"] = TRY(fetch(uri));
       }
       monitors[monitor.first] = quiet;
       copy.monitors.push_back(monitor.first.as<std::string>());

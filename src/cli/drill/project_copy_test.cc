@@ -28,8 +28,12 @@ streams: {s: {}}
 routes: {oncall: {slack: "https://example.org"}}
 )";
 
+Result<std::string> no_model(const std::string& uri) {
+  return base::error(Code::kNotFound, "no such model: {}", uri);
+}
+
 TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
-  const ProjectCopy copy = MUST(copy_project(kYaml, "sale", "/models/live", kStart));
+  const ProjectCopy copy = MUST(copy_project(kYaml, "sale", "/models/live", kStart, no_model));
   EXPECT_EQ(copy.datasets, std::vector<std::string>{"visits"});
   EXPECT_EQ(copy.monitors, std::vector<std::string>{"sale-health"});
   EXPECT_EQ(copy.service, "sale");
@@ -55,7 +59,7 @@ monitors:
   sale-health: {{endpoint: sale, actions: {{page: {{do: incident}}, again: {{pipeline: train}}}}}}
 )",
                                          step),
-                             "sale", "/m", kStart));
+                             "sale", "/m", kStart, no_model));
   };
   const ProjectCopy bare = copied("{name: fit, run: python3 fit.py}");
   ASSERT_TRUE(bare.retraining);
@@ -72,12 +76,34 @@ monitors:
   EXPECT_EQ(limited.whole.find("sleep"), std::string::npos);
 }
 
+TEST(DrillProject, AFallbackIsBroughtAlong) {
+  constexpr std::string_view kFalling = R"(
+endpoints: {sale: {model: "models:/sale@champion"}}
+monitors:
+  sale-health: {endpoint: sale, actions: {spare: {do: fallback, model: "models:/plain/3"}}}
+)";
+  std::string asked;
+  const ProjectCopy copy = MUST(copy_project(kFalling, "sale", "/m", kStart,
+                                             [&](const std::string& uri) -> Result<std::string> {
+                                               asked = uri;
+                                               return std::string("/models/spare");
+                                             }));
+  EXPECT_EQ(asked, "models:/plain/3");
+  EXPECT_TRUE(copy.has_remedy);
+  EXPECT_NE(copy.whole.find("model: /models/spare"), std::string::npos) << copy.whole;
+  EXPECT_EQ(copy_project(kFalling, "sale", "/m", kStart, no_model).error().code, Code::kNotFound);
+  EXPECT_FALSE(MUST(copy_project(kYaml, "sale", "/m", kStart, no_model)).has_remedy);
+}
+
 TEST(DrillProject, WhatIsMissingIsSaid) {
-  EXPECT_EQ(copy_project(kYaml, "nobody", "/m", kStart).error().code, Code::kNotFound);
-  EXPECT_EQ(copy_project("endpoints: {sale: {model: m}}", "sale", "/m", kStart).error().code,
-            Code::kNotFound);
-  EXPECT_EQ(copy_project("a: [", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(copy_project("just words", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(copy_project(kYaml, "nobody", "/m", kStart, no_model).error().code, Code::kNotFound);
+  EXPECT_EQ(
+      copy_project("endpoints: {sale: {model: m}}", "sale", "/m", kStart, no_model).error().code,
+      Code::kNotFound);
+  EXPECT_EQ(copy_project("a: [", "sale", "/m", kStart, no_model).error().code,
+            Code::kInvalidArgument);
+  EXPECT_EQ(copy_project("just words", "sale", "/m", kStart, no_model).error().code,
+            Code::kInvalidArgument);
 }
 
 }  // namespace

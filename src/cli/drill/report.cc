@@ -13,7 +13,17 @@ namespace {
 using store::xml_escape;
 
 std::string recovery_text(const Verdict& verdict) {
+  if (!verdict.not_recovered.empty()) return "not recovered";
   return verdict.recovery ? delay_text(verdict.recovery) : "-";
+}
+
+// Of what was done about a fault: did it help, when, and what did it cost until then.
+std::string remedy_text(const Verdict& verdict) {
+  const std::string acted =
+      fmt::format("{}: acted on after {}", verdict.fault, delay_text(verdict.acted));
+  if (!verdict.recovery) return acted + ", not recovered: " + verdict.not_recovered;
+  return fmt::format("{}, recovered after {}; {} requests were harmed until then", acted,
+                     delay_text(verdict.recovery), verdict.harmed_until_recovered.value_or(0));
 }
 
 // What a broken machine cost, and whether it kept what it had promised.
@@ -28,7 +38,11 @@ std::string outage_text(const Verdict& verdict) {
   return text;
 }
 
-bool is_outage(const Verdict& verdict) { return verdict.recovery.has_value(); }
+bool is_outage(const Verdict& verdict) {
+  const bool is_broken =
+      verdict.group == FaultGroup::kMachine || verdict.group == FaultGroup::kService;
+  return is_broken && verdict.recovery.has_value();
+}
 
 std::string share_text(const std::optional<double>& share) {
   return share ? fmt::format("{:.3g} %", 100 * *share) : "-";
@@ -171,6 +185,7 @@ std::string show_drill(const DrillReport& report, const std::optional<Trend>& tr
   }
   for (const Verdict& verdict : report.faults) {
     if (is_outage(verdict)) out += "\n" + outage_text(verdict) + "\n";
+    if (verdict.acted) out += "\n" + remedy_text(verdict) + "\n";
   }
   for (const std::string& fault : report.not_made) out += "\nNot played: " + fault + "\n";
   for (const std::string& source : report.not_pushed) {
@@ -240,6 +255,7 @@ std::string drill_page(const DrillReport& report, const std::optional<Trend>& tr
   if (report.caught() < std::ssize(report.faults)) out += "</ul>";
   for (const Verdict& verdict : report.faults) {
     if (is_outage(verdict)) out += "<p>" + xml_escape(outage_text(verdict));
+    if (verdict.acted) out += "<p>" + xml_escape(remedy_text(verdict));
   }
   for (const std::string& fault : report.not_made) out += "<p>Not played: " + xml_escape(fault);
   if (trend) {

@@ -208,6 +208,50 @@ void take_action(Verdict& verdict, const std::vector<const Json*>& alerts, const
     verdict.is_action_right = has_started;
 }
 
+std::int64_t count_in(const std::vector<Timestamp>& sorted, Timestamp from, Timestamp to) {
+  return std::lower_bound(sorted.begin(), sorted.end(), to) -
+         std::lower_bound(sorted.begin(), sorted.end(), from);
+}
+
+// When an action against the fault was started, and whether it has helped. What breaks for a while
+// is mended by the drill, and ends by itself.
+void take_recovery(Verdict& verdict, const std::vector<const Json*>& alerts, const Played& played,
+                   const Observed& baseline) {
+  const Timestamp start = played.dose.start, until = played.dose.until;
+  std::optional<Timestamp> deed, remedy;
+  for (const Json* alert : alerts) {
+    for (const Json& action : member_at(*alert, "actions").as_array()) {
+      const auto time = time_in(action, "time");
+      if (!time) continue;
+      if (is_deed(action)) deed = std::min(deed.value_or(*time), *time);
+      if (is_remedy(action)) remedy = std::min(remedy.value_or(*time), *time);
+    }
+  }
+  if (deed) verdict.acted = *deed - start;
+  if (played.fault->group == FaultGroup::kControl) return;
+  if (played.fault->breakage) {
+    if (verdict.recovery)
+      verdict.harmed_until_recovered =
+          count_in(played.harmed, start, start + *verdict.recovery + Duration{1});
+    return;
+  }
+  if (!played.observed.refused.empty()) {
+    verdict.recovery = Duration{};  // it never answered
+  } else if (remedy) {
+    if (const auto well =
+            recovered_at(played.observed.answered, baseline.answered, start, *remedy, until))
+      verdict.recovery = *well - start;
+    else
+      verdict.not_recovered = "what was done has not helped";
+  } else {
+    verdict.not_recovered =
+        deed ? "a retraining does nothing in the copy" : "nothing was done about it";
+  }
+  if (verdict.recovery) {
+    verdict.harmed_until_recovered = count_in(played.harmed, start, start + *verdict.recovery);
+  }
+}
+
 // What noticed a broken machine before any alert. Empty: nothing did.
 std::string noticed_outage(const Played& played, std::int64_t refused) {
   if (played.observed.outage.health_fails) return "/health";
@@ -235,11 +279,6 @@ std::optional<Duration> recovery_of(const Played& played, const Observed& baseli
   const Timestamp start = played.dose.start;
   return std::max(failed.empty() ? start : failed.back(), replay.waited_until.value_or(start)) -
          start;
-}
-
-std::int64_t count_in(const std::vector<Timestamp>& sorted, Timestamp from, Timestamp to) {
-  return std::lower_bound(sorted.begin(), sorted.end(), to) -
-         std::lower_bound(sorted.begin(), sorted.end(), from);
 }
 
 // Requests that were answered, and that the windows of one monitor don't know of.
@@ -317,7 +356,11 @@ JsonObject Verdict::to_json() const {
   }
   object["noticed"] = std::move(by_alert);
   object["failed_requests"] = failed;
+  object["act_seconds"] = acted ? Json(seconds_of(*acted)) : Json(nullptr);
   object["recovery_seconds"] = recovery ? Json(seconds_of(*recovery)) : Json(nullptr);
+  object["not_recovered"] = not_recovered.empty() ? Json(nullptr) : Json(not_recovered);
+  object["harmed_until_recovered"] =
+      harmed_until_recovered ? Json(*harmed_until_recovered) : Json(nullptr);
   object["lost"] = texts(lost);
   object["delay_seconds"] = delay ? Json(seconds_of(*delay)) : Json(nullptr);
   object["smallest_share"] = smallest_share ? Json(*smallest_share) : Json(nullptr);
@@ -339,7 +382,7 @@ void count_until_caught(const Played& played, Verdict& verdict) {
 
 // That the world has changed is what the alert says that starts the run, and no news of the run.
 Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fresh,
-                       Verdict verdict) {
+                       const Observed& baseline, Verdict verdict) {
   const PipelineSeen& seen = played.observed.pipeline;
   const bool is_stuck = played.fault->pipeline == PipelineFault::kStuck;
   verdict.by = seen.by;
@@ -360,6 +403,7 @@ Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fre
     verdict.advice = "a pool with one slot for the step would let its runs take turns";
   }
   count_until_caught(played, verdict);
+  take_recovery(verdict, fresh, played, baseline);
   return verdict;
 }
 
@@ -375,7 +419,7 @@ Verdict judge(const Played& played, const Observed& baseline,
                   .share = played.dose.share,
                   .ramp = played.dose.ramp};
   const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
-  if (fault.pipeline) return judge_pipeline(played, fresh, std::move(verdict));
+  if (fault.pipeline) return judge_pipeline(played, fresh, baseline, std::move(verdict));
   for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
   verdict.noticed = first_of_each(fresh, played.dose.start);
   const auto refused = played.observed.replay.failed - baseline.replay.failed;
@@ -404,6 +448,7 @@ Verdict judge(const Played& played, const Observed& baseline,
   }
   verdict.caught = !verdict.by.empty();
   if (verdict.by.starts_with("alert") || !verdict.caught) take_action(verdict, fresh, fault);
+  take_recovery(verdict, fresh, played, baseline);
   count_until_caught(played, verdict);
   if (!verdict.caught) {
     verdict.is_action_right.reset();

@@ -43,18 +43,23 @@ struct Verdict {
   bool caught = false;                      // of a control: somebody cried wolf
   std::string by;                           // "alert log_loss", "the request check", "the release"
   std::optional<base::Duration> delay;      // from the start, in event time
-  std::int64_t harmed = 0;  // requests answered on wrong grounds before it was caught
-  std::int64_t failed = 0;  // requests that got no answer because of it
-  std::optional<base::Duration> recovery;  // of a machine: until everything is done, in event time
-  std::vector<std::string> lost;           // what was acknowledged before it, and is gone
-  std::vector<std::string> alerts;         // all that fired because of it
-  std::vector<NoticedBy> noticed;          // each of them once, the first to notice first
-  std::vector<std::string> named;          // causes that the first alert names
-  std::optional<bool> is_cause_right;      // nothing: there is no cause to name
-  std::string action;                      // "retrain started"; empty: none
-  std::optional<bool> is_action_right;     // nothing: nobody can say what is right
-  std::optional<Suggestion> suggestion;    // for what was missed
-  std::string advice;                      // likewise, where no alert would help; or who would know
+  std::int64_t harmed = 0;              // requests answered on wrong grounds before it was caught
+  std::int64_t failed = 0;              // requests that got no answer because of it
+  std::optional<base::Duration> acted;  // from the start until an action was started against it
+  // From the start until answers are as without the fault; of what breaks for a while, until
+  // everything is done. In event time.
+  std::optional<base::Duration> recovery;
+  std::string not_recovered;                           // why; empty: it is, or ends by itself
+  std::optional<std::int64_t> harmed_until_recovered;  // nothing: it is not
+  std::vector<std::string> lost;         // what was acknowledged before it, and is gone
+  std::vector<std::string> alerts;       // all that fired because of it
+  std::vector<NoticedBy> noticed;        // each of them once, the first to notice first
+  std::vector<std::string> named;        // causes that the first alert names
+  std::optional<bool> is_cause_right;    // nothing: there is no cause to name
+  std::string action;                    // "retrain started"; empty: none
+  std::optional<bool> is_action_right;   // nothing: nobody can say what is right
+  std::optional<Suggestion> suggestion;  // for what was missed
+  std::string advice;                    // likewise, where no alert would help; or who would know
 
   JsonObject to_json() const;
 };

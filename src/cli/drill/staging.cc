@@ -27,6 +27,14 @@ Result<void> copy_folder(const std::filesystem::path& from, const std::filesyste
   return {};
 }
 
+// An action has changed what answers.
+bool has_remedied(const JsonArray& alerts) {
+  return std::any_of(alerts.begin(), alerts.end(), [](const Json& alert) {
+    const JsonArray& actions = member_at(alert, "actions").as_array();
+    return std::any_of(actions.begin(), actions.end(), is_remedy);
+  });
+}
+
 // A model is one file, or a folder of them.
 std::vector<std::filesystem::path> files_of(const std::filesystem::path& model) {
   if (std::filesystem::is_regular_file(model)) return {model};
@@ -36,6 +44,18 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& model) 
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+// What the endpoint's log has of requests with from <= event time < until.
+Result<AnswersById> read_answers(Client& client, const std::string& endpoint, Timestamp from,
+                                 Timestamp until) {
+  AnswersById answers;
+  TRY(each_logged_request(client, endpoint, from, until, [&](const Json& request) -> Result<void> {
+    const Json& answer = member_at(request, "prediction");
+    if (answer.is_number()) answers[cell(member_at(request, "id"))] = answer.to_number<double>();
+    return {};
+  }));
+  return answers;
 }
 
 std::string live_uri(const Json& revision) {
@@ -68,7 +88,8 @@ struct Staging::State {
   }
 
   // The model's files below models-root.
-  Result<std::string> fetch(Client& production, const std::string& uri, const char* name) const {
+  Result<std::string> fetch(Client& production, const std::string& uri,
+                            const std::string& name) const {
     const ModelFiles files = TRY(ModelFiles::fetch(production, uri));
     TRY(copy_folder(files.path(), models() / name));
     return (models() / name).string();
@@ -114,7 +135,13 @@ Result<Staging> Staging::make(Client& production, const StagingOptions& options,
   tell("fetching " + uris.front());
   state->model = TRY(state->fetch(production, uris.front(), "live"));
   if (uris.size() > 1) state->earlier = TRY(state->fetch(production, uris[1], "earlier"));
-  state->project = TRY(copy_project(yaml, options.endpoint, state->model, options.from));
+  int spares = 0;
+  const auto fetch_spare = [&](const std::string& uri) -> Result<std::string> {
+    tell("fetching " + uri);
+    return state->fetch(production, uri, fmt::format("spare-{}", ++spares));
+  };
+  state->project =
+      TRY(copy_project(yaml, options.endpoint, state->model, options.from, fetch_spare));
 
   const Server server = TRY(Server::start(state->warm(), state->server()));
   Client client(server.context());
@@ -148,16 +175,8 @@ Result<AnswersById> Staging::warm_up(const Recording& recording, const Tell& tel
                        "every request of the recording fails, before anything is broken: {}",
                        report.first_failure);
   }
-  AnswersById answers;
   Client client(server.context());
-  TRY(each_logged_request(client, state_->endpoint, state_->options.from, state_->options.start,
-                          [&](const Json& request) -> Result<void> {
-                            const Json& answer = member_at(request, "prediction");
-                            if (answer.is_number())
-                              answers[cell(member_at(request, "id"))] = answer.to_number<double>();
-                            return {};
-                          }));
-  return answers;
+  return read_answers(client, state_->endpoint, state_->options.from, state_->options.start);
 }
 
 Result<Observed> Staging::play(const Recording& recording, const Fault& fault, const Dose& dose,
@@ -210,6 +229,13 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
         observed.windows.push_back(window);
         observed.windows.back().as_object()["monitor"] = monitor;
       }
+    }
+    // Of the control as well: what it is compared with.
+    if (has_remedied(observed.alerts) ||
+        (state_->project.has_remedy && fault.group == FaultGroup::kControl)) {
+      const AnswersById answers =
+          TRY(read_answers(client, state_->endpoint, dose.start, dose.until));
+      observed.answered = answered(recording, answers, dose.start, dose.until);
     }
   }
   std::error_code ignored;

@@ -11,6 +11,7 @@
 #include "cli/drill/benign_drift.h"
 #include "cli/drill/outage.h"
 #include "cli/drill/project_copy.h"
+#include "cli/drill/recovery.h"
 #include "cli/replay.h"
 #include "cli/scratch.h"
 
@@ -32,6 +33,8 @@ struct Observed {
   JsonArray windows;      // of the live variant, over all monitors of the endpoint, judged
   OutageSeen outage;      // of faults of the machine
   PipelineSeen pipeline;  // of faults of the pipeline
+  // From the start on; empty: no action that changes what answers has taken place.
+  std::vector<Answered> answered;
 };
 
 class Staging {

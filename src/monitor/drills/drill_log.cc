@@ -78,8 +78,9 @@ Result<void> check_verdict(const JsonObject& verdict) {
   for (const char* text : {"fault", "what", "group"}) TRY(base::get_string(verdict, text));
   if (!TRY(base::find_bool(verdict, "caught")))
     return base::error(Code::kInvalidArgument, "caught is missing");
-  TRY(base::find_string(verdict, "by"));
-  for (const char* number : {"ramp_seconds", "share_when_caught", "smallest_share"})
+  for (const char* text : {"by", "not_recovered"}) TRY(base::find_string(verdict, text));
+  for (const char* number : {"ramp_seconds", "share_when_caught", "smallest_share", "act_seconds",
+                             "recovery_seconds", "harmed_until_recovered"})
     TRY(base::find_double(verdict, number));
   TRY(base::get_int(verdict, "harmed"));
   TRY(check_delay(verdict));
