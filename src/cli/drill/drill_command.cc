@@ -27,6 +27,7 @@ using base::Timestamp;
 // Outcomes that come after the last request still count.
 constexpr Duration kTail = Duration::days(2);
 constexpr double kShareMin = 1.0 / 64;  // smaller ones are not tried
+constexpr int kBisections = 2;          // between a share that was noticed and its half that wasn't
 constexpr Duration kWell =
     Duration::hours(6);  // before a machine breaks: there is something to lose
 constexpr Duration kPlayed = Duration::days(14);  // before and after the start, unless told
@@ -309,13 +310,26 @@ Result<Played> play(const Stage& stage, const Fault& fault, double share, const 
   return played;
 }
 
-// Half, a quarter ... of what was caught, until it isn't.
+// Half, a quarter ... of what was caught, until it isn't; then between the two.
 Result<double> smallest_share(const Stage& stage, const Fault& fault, double caught,
                               const Observed& baseline, const Tell& tell) {
-  while (caught / 2 >= kShareMin) {
-    const Played played = TRY(play(stage, fault, caught / 2, tell));
-    if (!judge(played, baseline, {}).caught) break;
-    caught /= 2;
+  const auto is_caught = [&](double share) -> Result<bool> {
+    const Played played = TRY(play(stage, fault, share, tell));
+    return judge(played, baseline, {}).caught;
+  };
+  std::optional<double> missed;
+  while (!missed && caught / 2 >= kShareMin) {
+    if (TRY(is_caught(caught / 2)))
+      caught /= 2;
+    else
+      missed = caught / 2;
+  }
+  for (int i = 0; missed && i < kBisections; ++i) {
+    const double middle = (caught + *missed) / 2;
+    if (TRY(is_caught(middle)))
+      caught = middle;
+    else
+      missed = middle;
   }
   return caught;
 }
@@ -462,7 +476,7 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
       ->check(CLI::Range(0.0001, 1.0))
       ->capture_default_str();
   command->add_flag("--smallest", flags->smallest,
-                    "Halve the share of what was noticed until it is not");
+                    "Halve the share of what was noticed until it is not, then bisect");
   command->add_option("--python-models", flags->python_models,
                       "Interpreter for a model in Python, with all that it needs; default: an "
                       "environment of its own, made anew");

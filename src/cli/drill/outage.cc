@@ -82,7 +82,7 @@ Result<void> Outage::break_it() {
       TRY(client.send("PUT", kFaults, {{"late_ms", kAnswerDelay.micros / 1000}}));
       break;
     case Breakage::kAnswersFail:
-      TRY(client.send("PUT", kFaults, {{"failing_share", kFailingShare}}));
+      TRY(client.send("PUT", kFaults, {{"failing_share", kFailingShare * dose_.share}}));
       break;
     case Breakage::kWorkersDead:
       workers_.emplace(server_.process(), server_.worker_program());

@@ -22,7 +22,7 @@ Fault of_server(FaultGroup group, std::string name, std::string what, Breakage b
           .group = group,
           .what = std::move(what),
           .action = "none",
-          .has_share = false,
+          .has_share = breakage == Breakage::kAnswersFail,  // late ones are the machine's affair
           .breakage = breakage,
           .harms_failed = group == FaultGroup::kService && breakage != Breakage::kAnswersLate,
           .apply = [](Recording& recording, const Dose& dose) {
