@@ -40,8 +40,12 @@ Result<std::vector<std::optional<double>>> labels_of(const types::Frame& frame,
 }  // namespace
 
 Result<Recording> read_recording(const RecordingFiles& files) {
+  return as_recording(TRY(store::read_parquet(files.requests)), files);
+}
+
+Result<Recording> as_recording(types::Frame rows, const RecordingFiles& files) {
   Recording recording{.id = files.id, .event_time = files.event_time, .inputs = files.inputs};
-  recording.requests = TRY(store::read_parquet(files.requests));
+  recording.requests = std::move(rows);
   const types::Frame& requests = recording.requests;
   for (const std::string& name : files.inputs) TRY(requests.column(name));
   if (TRY(requests.column(files.id))->type != types::ColumnType::kString)

@@ -48,6 +48,8 @@ struct Recording {
 
 // kInvalidArgument, kNotFound: a file, column, type or expression that doesn't fit.
 Result<Recording> read_recording(const RecordingFiles& files);
+// Of rows that are read already: what `columns` names of them, but for its file.
+Result<Recording> as_recording(types::Frame requests, const RecordingFiles& columns);
 Result<Recording::Source> read_source(const PushedFile& from);
 
 }  // namespace slipway::cli

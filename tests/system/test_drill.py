@@ -19,12 +19,16 @@ from test_openapi import check
 TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
 
 
-def served(tmp_path_factory) -> Server:
-    """A server whose model is in charge; its project lies in `folder`."""
+def served(tmp_path_factory, until: pd.Timestamp | None = None) -> Server:
+    """A server whose model is in charge; its project lies in `folder`, and has visits before `until`."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
     server.folder = tmp_path_factory.mktemp("shop")
-    server.cli("apply", str(small_project.write(server.folder)))
+    project = small_project.write(server.folder)
+    if until is not None:
+        visits = small_project.visits()
+        visits[visits["at"] < until].to_parquet(server.folder / "visits.parquet", index=False)
+    server.cli("apply", str(project))
     server.cli("data", "ingest", "visits")
     server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
     server.cli("run", "train")
@@ -189,7 +193,7 @@ def test_what_an_alert_does_about_it_is_timed(production):
     """A wrong model: a rollback, or a fallback to the good one, makes it well again; what the world does, neither of them mends."""
     declared = (production.folder / "slipway.yaml").read_text()
     words = ["--json", *production.drill[:-2], "--faults", "model:wrong,concept:pages,x1000:pages", "--shape", "abrupt", "--no-keep", "--project"]
-    for action in ("{do: rollback}", "{do: fallback, model: models:/sale/1}"):
+    for action, why in (("{do: rollback}", "nothing was done about it"), ("{do: fallback, model: models:/sale/1}", "what was done has not helped")):
         project = production.folder / "acting.yaml"
         project.write_text(declared.replace("action: retrain}", "action: back}").replace("    actions:\n", f"    actions:\n      back: {action}\n"))
         first = production.cli(*words, str(project)).stdout
@@ -199,7 +203,7 @@ def test_what_an_alert_does_about_it_is_timed(production):
         assert wrong["harmed_until_recovered"] == wrong["harmed"] == 144
         concept = by_name(report)["concept:pages"]
         assert (concept["recovery_seconds"], concept["harmed_until_recovered"]) == (None, None)
-        assert concept["not_recovered"] == "nothing was done about it" and "held back" in concept["action"], concept  # there is nothing to go back to
+        assert concept["not_recovered"] == why and ("held back" in concept["action"]) == (concept["act_seconds"] is None), concept  # there is nothing to go back to
         assert report["false_pages"] == 0
     assert production.cli(*words, str(project)).stdout == first
 
@@ -508,3 +512,32 @@ def test_a_log_with_nothing_in_it_and_flags_that_do_not_go_together_are_named(as
     assert done.returncode == 1 and "--label-time are of --requests" in done.stderr
     done = asked.cli("drill", "sale", "--id", "visit", "--project", str(asked.folder / "slipway.yaml"), check=False)
     assert done.returncode != 0 and "--requests" in done.stderr
+
+
+def test_an_endpoint_that_nobody_asked_is_drilled_on_generated_traffic(tmp_path_factory):
+    """Rows of the dataset, drawn with the seed; the four weeks until the clock's now."""
+    server = served(tmp_path_factory, until=small_project.START)
+    try:
+        words = ["drill", "sale", "--project", str(server.folder / "slipway.yaml"), "--faults", "nulls:pages,concept:pages", "--shape", "abrupt"]
+        done = server.cli(*words, check=False)
+        assert done.returncode != 0 and "--generate rows of a dataset" in done.stderr
+        words += ["--label", "sold > 0", "--generate"]
+        first = server.cli("--json", *words, "visits").stdout
+        report = json.loads(first)
+        assert report["generated"] == {"dataset": "visits", "version": 1, "rows": 28 * 144 - 1, "requests_per_day": pytest.approx(144, abs=0.1)}
+        assert (report["from"], report["until"]) == ("2024-01-01T00:00:00Z", "2024-01-29T00:00:00Z")
+        assert (report["alerts_without_fault"], report["false_pages"], report["sources_not_pushed"]) == (0, 0, ["ended"])
+        for fault in ("nulls:pages", "concept:pages"):
+            verdict = by_name(report)[fault]
+            assert verdict["by"] == "alert log_loss" and 86400 <= verdict["delay_seconds"] <= 30 * 3600 and 100 < verdict["harmed"] < 240, verdict
+        assert server.cli("--json", *words, "visits", "--no-keep").stdout == first
+        assert server.cli("--json", *words, "visits", "--no-keep", "--seed", "2").stdout != first
+        description = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=10).json()
+        check(description, "KeptDrill", kept(server, "/1"))
+        assert "Nobody asked this, the traffic is generated: 4031 rows of visits, version 1" in server.cli(*words, "visits", "--no-keep", "--faults", "labels").stdout
+        done = server.cli(*words, "nothing", check=False)
+        assert done.returncode == 4 and "nothing" in done.stderr
+        done = server.cli(*words, "visits", "--requests", str(server.folder / "visits.parquet"), check=False)
+        assert done.returncode != 0 and "--requests" in done.stderr
+    finally:
+        server.stop()

@@ -1116,6 +1116,12 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        GeneratedTraffic: {
+            dataset: string;
+            version: number;
+            rows: number;
+            requests_per_day: number;
+        };
         DrillReport: {
             endpoint: string;
             /** Format: date-time */
@@ -1131,6 +1137,7 @@ export interface components {
             alerts_without_fault: number;
             sources_not_pushed: string[];
             not_made: string[];
+            generated?: components["schemas"]["GeneratedTraffic"] | null;
             faults: components["schemas"]["DrillVerdict"][];
             controls: components["schemas"]["DrillVerdict"][];
         } & {

@@ -84,7 +84,7 @@ function Body({ endpoint, all, shown, before }: { endpoint: string; all: DrillSu
             <Fact name="Played">
               <Time at={shown.time} />, by {shown.actor}
             </Fact>
-            <Fact name="Traffic replayed">
+            <Fact name={report.generated ? "Traffic generated" : "Traffic replayed"}>
               <Time at={report.start} /> to <Time at={report.until} />
             </Fact>
           </Facts>
@@ -281,7 +281,9 @@ function NotCovered({ missed }: { missed: DrillVerdict[] }) {
 }
 
 function Notes({ report }: { report: DrillReport }) {
+  const { generated } = report;
   const notes = [
+    ...(generated ? [`Nobody asked this: the traffic is generated of ${plural(generated.rows, "row")} of ${generated.dataset}, version ${generated.version}, ${number(generated.requests_per_day)} drawn for each day.`] : []),
     ...report.not_made.map((fault) => `Not played: ${fault}`),
     ...report.sources_not_pushed.map((source) => `Nothing was pushed to ${source}: what is looked up of it stood still.`),
     ...(report.alerts_without_fault > 0 ? [`The recording itself fires ${plural(report.alerts_without_fault, "alert")}: they count for nothing here.`] : []),

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <set>
+#include <tuple>
 
 #include "cli/commands.h"
 #include "cli/drill/changes.h"
@@ -45,7 +46,8 @@ void end_on_signals() {
 struct Flags {
   std::string endpoint, project = "slipway.yaml", from, start, until, out, against, python_models;
   std::vector<std::string> faults, shapes;
-  std::string ramp;
+  std::string ramp, generate;
+  std::optional<double> per_day;
   double share = 1;
   std::uint64_t seed = 1;
   std::optional<double> fail_under;
@@ -82,27 +84,50 @@ Result<Timestamp> after_last_request(const Recording& recording) {
   return last + Duration{1};
 }
 
-// What is played, and when: of a file, or of what `production` logged until now.
-Result<std::pair<Recording, Times>> read_traffic(Client& production, const Flags& flags,
-                                                 const RecordingFlags& recorded, const Tell& tell) {
+struct Traffic {
+  Recording recording;
+  Times times;
+  std::optional<Generated> generated;  // nothing: somebody asked it
+};
+
+// What is played, and when: of a file, of what `production` logged until now, or of rows that it
+// has.
+Result<Traffic> read_traffic(Client& production, const Flags& flags, const RecordingFlags& recorded,
+                             const Tell& tell) {
   if (!recorded.files.requests.empty()) {
     tell("reading the recording");
     Recording recording = TRY(recorded.read());
     const Times times = TRY(read_times(flags, TRY(after_last_request(recording))));
-    return std::pair(std::move(recording), times);
+    return Traffic{std::move(recording), times, {}};
   }
-  if (!recorded.files.label.empty() || !recorded.files.label_time.empty()) {
+  const bool is_generated = !flags.generate.empty();
+  if (!is_generated && (!recorded.files.label.empty() || !recorded.files.label_time.empty())) {
     return base::error(Code::kInvalidArgument,
-                       "--label and --label-time are of --requests; the request log has the "
-                       "outcomes that the server was told");
+                       "--label and --label-time are of --requests or --generate; the request log "
+                       "has the outcomes that the server was told");
   }
   const Json clock = TRY(production.get("/slipway/v1/clock"));
   const Times times =
       TRY(read_times(flags, TRY(types::parse_rfc3339(cell(member_at(clock, "now"))))));
-  Recording recording =
-      TRY(read_logged_traffic(production, flags.endpoint, times.from, times.until, tell));
-  recording.sources = TRY(recorded.read_pushes());
-  return std::pair(std::move(recording), times);
+  Traffic traffic{.recording = {}, .times = times, .generated = {}};
+  if (is_generated) {
+    std::tie(traffic.recording, traffic.generated) =
+        TRY(generate_traffic(production,
+                             {.endpoint = flags.endpoint,
+                              .dataset = flags.generate,
+                              .label = recorded.files.label,
+                              .label_time = recorded.files.label_time,
+                              .from = times.from,
+                              .until = times.until,
+                              .per_day = flags.per_day,
+                              .seed = flags.seed},
+                             tell));
+  } else {
+    traffic.recording =
+        TRY(read_logged_traffic(production, flags.endpoint, times.from, times.until, tell));
+  }
+  traffic.recording.sources = TRY(recorded.read_pushes());
+  return traffic;
 }
 
 // kInvalidArgument: a recording in which nothing can be seen.
@@ -337,7 +362,7 @@ Result<double> smallest_share(const Stage& stage, const Fault& fault, double cau
 Result<DrillReport> drill(const Context& context, const Flags& flags,
                           const RecordingFlags& recorded, const Tell& tell) {
   Client production(context);
-  auto [recording, times] = TRY(read_traffic(production, flags, recorded, tell));
+  auto [recording, times, generated] = TRY(read_traffic(production, flags, recorded, tell));
   keep_times(recording, times);
   TRY(check_recording(recording, times));
   if (!flags.out.empty()) TRY(check_out(flags.out));  // before the work, not after it
@@ -382,7 +407,8 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .seed = flags.seed,
                      .baseline_alerts = std::ssize(baseline.alerts),
                      .not_pushed = still,
-                     .not_made = std::move(not_made)};
+                     .not_made = std::move(not_made),
+                     .generated = std::move(generated)};
   for (const Played& one : played) {
     const FaultGroup group = one.fault->group;
     auto& verdicts = group == FaultGroup::kControl ? report.controls : report.faults;
@@ -452,6 +478,16 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
       "against a copy of an endpoint");
   command->add_option("endpoint", flags->endpoint)->required();
   auto recorded = add_recording_flags(*command, Otherwise::kLog);
+  CLI::Option* generate = command->add_option(
+      "--generate", flags->generate,
+      "Traffic of rows of this dataset, drawn with the seed, each at its own time of the week: for "
+      "an endpoint that nobody has asked yet. --label and --label-time name its columns");
+  generate->excludes("--requests");
+  command
+      ->add_option("--per-day", flags->per_day,
+                   "Generated requests a day; default: as many as the dataset has, at most 2000")
+      ->check(CLI::PositiveNumber)
+      ->needs(generate);
   command->add_option("--project", flags->project, "The declaration that is copied")
       ->check(CLI::ExistingFile)
       ->capture_default_str();

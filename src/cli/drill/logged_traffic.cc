@@ -23,36 +23,6 @@ std::string text_in(const Json& object, std::string_view member) {
   return value.is_string() ? std::string(value.get_string()) : std::string();
 }
 
-// What callers send, with its types.
-Result<std::vector<Column>> sent_columns(Client& production, const std::string& endpoint) {
-  const Json shape = TRY(production.get(path_of("/v2/models/{}", {endpoint})));
-  std::vector<Column> columns;
-  const std::string service = text_in(shape, "parameters.features");
-  if (!service.empty()) {
-    const Json reply = TRY(production.get("/slipway/v1/features"));
-    for (const Json& one : member_at(reply, "services").as_array()) {
-      if (text_in(one, "name") != service) continue;
-      for (const Json& column : member_at(one, "request").as_array()) {
-        columns.push_back(Column::of_type(text_in(column, "name"),
-                                          TRY(types::parse_type(text_in(column, "type")))));
-      }
-    }
-    return columns;
-  }
-  for (const Json& input : member_at(shape, "inputs").as_array()) {
-    if (member_at(input, "shape").as_array().size() != 1) {
-      return base::error(Code::kFailedPrecondition,
-                         "the request log keeps no tensors, so the endpoint's traffic can't be "
-                         "played again: input={}",
-                         text_in(input, "name"));
-    }
-    columns.push_back(Column::of_type(text_in(input, "name"), text_in(input, "datatype") == "BYTES"
-                                                                  ? ColumnType::kString
-                                                                  : ColumnType::kDouble));
-  }
-  return columns;
-}
-
 // A value as the log has it: a number, a text, or the text of an integer's digits.
 void append(Column& column, const Json& value) {
   const bool is_number = value.is_number();
@@ -157,6 +127,35 @@ class Logged {
 
 }  // namespace
 
+Result<std::vector<Column>> sent_columns(Client& production, const std::string& endpoint) {
+  const Json shape = TRY(production.get(path_of("/v2/models/{}", {endpoint})));
+  std::vector<Column> columns;
+  const std::string service = text_in(shape, "parameters.features");
+  if (!service.empty()) {
+    const Json reply = TRY(production.get("/slipway/v1/features"));
+    for (const Json& one : member_at(reply, "services").as_array()) {
+      if (text_in(one, "name") != service) continue;
+      for (const Json& column : member_at(one, "request").as_array()) {
+        columns.push_back(Column::of_type(text_in(column, "name"),
+                                          TRY(types::parse_type(text_in(column, "type")))));
+      }
+    }
+    return columns;
+  }
+  for (const Json& input : member_at(shape, "inputs").as_array()) {
+    if (member_at(input, "shape").as_array().size() != 1) {
+      return base::error(Code::kFailedPrecondition,
+                         "the request log keeps no tensors, so the endpoint's traffic can't be "
+                         "played again: input={}",
+                         text_in(input, "name"));
+    }
+    columns.push_back(Column::of_type(text_in(input, "name"), text_in(input, "datatype") == "BYTES"
+                                                                  ? ColumnType::kString
+                                                                  : ColumnType::kDouble));
+  }
+  return columns;
+}
+
 Result<void> each_logged_request(Client& client, const std::string& endpoint, Timestamp from,
                                  Timestamp until,
                                  const std::function<Result<void>(const Json& request)>& each) {
@@ -184,7 +183,7 @@ Result<Recording> read_logged_traffic(Client& production, const std::string& end
   if (logged.size() == 0) {
     return base::error(Code::kFailedPrecondition,
                        "the request log has nothing to play: endpoint={} from={} until={}; "
-                       "--requests plays a file",
+                       "--requests plays a file, --generate rows of a dataset",
                        endpoint, types::to_rfc3339(from), types::to_rfc3339(until));
   }
   return logged.finish();

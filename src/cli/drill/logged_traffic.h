@@ -10,6 +10,10 @@
 
 namespace slipway::cli {
 
+// What callers of the endpoint send, empty, with its types.
+// kFailedPrecondition: tensors, which neither the log nor a dataset has.
+Result<std::vector<types::Column>> sent_columns(Client& production, const std::string& endpoint);
+
 // What the log has of requests with from <= event time < until, in the order of that.
 Result<void> each_logged_request(Client& client, const std::string& endpoint, base::Timestamp from,
                                  base::Timestamp until,

@@ -192,6 +192,8 @@ std::string show_drill(const DrillReport& report, const std::optional<Trend>& tr
     out += fmt::format(
         "\nNothing was pushed to {}: what is looked up of it stood still (--push).\n", source);
   }
+  if (report.generated)
+    out += "\nNobody asked this, the traffic is generated: " + report.generated->words() + ".\n";
   if (report.baseline_alerts > 0) {
     out += fmt::format("\nThe recording itself fires {} {}: they count for nothing here.\n",
                        report.baseline_alerts, report.baseline_alerts == 1 ? "alert" : "alerts");
@@ -209,11 +211,13 @@ std::string drill_page(const DrillReport& report, const std::optional<Trend>& tr
   std::string out = fmt::format(
       "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\"><title>Drill of {0}</title><style>{1}</style>"
-      "<h1>How would we know if {0} breaks?</h1><p><strong>{2}.</strong> Recorded traffic from {3} "
+      "<h1>How would we know if {0} breaks?</h1><p><strong>{2}.</strong> {6} traffic from {3} "
       "on, with every fault from {4} to {5} (event time), against a copy of the endpoint.</p>",
       xml_escape(report.endpoint), kStyle, xml_escape(headline(report)),
       types::to_rfc3339(report.from), types::to_rfc3339(report.start),
-      types::to_rfc3339(report.until));
+      types::to_rfc3339(report.until), report.generated ? "Generated" : "Recorded");
+  if (report.generated)
+    out += "<p>Nobody asked this: " + xml_escape(report.generated->words()) + ".";
   out +=
       "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Dose then<th>Harmed<th>Smallest "
       "share<th>Recovered<th>Cause<th>Action";

@@ -501,6 +501,7 @@ JsonObject DrillReport::to_json() const {
           {"alerts_without_fault", baseline_alerts},
           {"sources_not_pushed", texts(not_pushed)},
           {"not_made", texts(not_made)},
+          {"generated", generated ? Json(generated->to_json()) : Json(nullptr)},
           {"faults", std::move(of_faults)},
           {"controls", std::move(of_controls)}};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/drill/faults.h"
+#include "cli/drill/generated_traffic.h"
 #include "cli/drill/staging.h"
 
 namespace slipway::cli {
@@ -83,6 +84,7 @@ struct DrillReport {
   std::int64_t baseline_alerts = 0;     // in the recording as it was
   std::vector<std::string> not_pushed;  // sources whose features stood still all the time
   std::vector<std::string> not_made;    // faults that this model can't have, and why
+  std::optional<Generated> generated;   // what the traffic was made of; nothing: it was recorded
   std::vector<Verdict> faults, controls;
 
   std::int64_t caught() const;
