@@ -240,7 +240,7 @@ Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
   pipelines::Command with_token = command;
   std::map<std::string, std::string> tokens;
   if (access_ != nullptr) {
-    tokens = is_elsewhere ? TRY(lend_elsewhere(command)) : lend(command.names.pipeline);
+    tokens = TRY(lend_step(command, is_elsewhere));
     for (const auto& [name, value] : tokens) with_token.environment[name] = value;
     // What the server inherited would win over the token.
     with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
@@ -253,15 +253,31 @@ Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
   return exit;
 }
 
-Result<std::map<std::string, std::string>> StepExecutor::lend_elsewhere(
-    const pipelines::Command& command) {
+Result<std::map<std::string, std::string>> StepExecutor::lend_step(
+    const pipelines::Command& command, bool is_elsewhere) {
   if (!command.is_followed) return lend(command.names.pipeline);
-  const auto before = TRY(servers_->given.given(command.names.job));
   std::map<std::string, std::string> tokens;
-  if (before) tokens = tokens_of(*before);
+  if (is_elsewhere) {
+    if (const auto before = TRY(servers_->given.given(command.names.job)))
+      tokens = tokens_of(*before);
+  } else if (const auto before = taken_up_.find(command.log); before != taken_up_.end()) {
+    tokens = before->second;
+  }
   if (tokens.empty()) return lend(command.names.pipeline);
   lend_again(command.names.pipeline, tokens);
   return tokens;
+}
+
+void StepExecutor::take_up(const std::string& pipeline, const std::string& job,
+                           const std::filesystem::path& log) {
+  if (!job.empty()) {
+    if (jobs_) jobs_->take_up(pipeline, job, log);
+  } else if (const auto begun = pipelines::KeptProcesses::kept(log)) {
+    const auto tokens = tokens_of(*begun);
+    if (tokens.empty()) return;
+    lend_again(pipeline, tokens);
+    taken_up_[log] = tokens;
+  }
 }
 
 std::map<std::string, std::string> StepExecutor::tokens_of(const pipelines::Command& given) const {
@@ -300,7 +316,7 @@ Result<pipelines::Exit> StepExecutor::run_given(pipelines::Command command,
 
 Result<pipelines::Exit> StepExecutor::run_here(pipelines::Command command,
                                                const std::function<pipelines::Wish()>& wish) {
-  if (!servers_ || servers_->environment.empty()) return processes_.run(command, wish);
+  if (command.names.server.empty()) return kept_.run(command, wish);
   for (const auto& [name, value] : servers_->environment) command.environment[name] = value;
   const ServerLease& lease = servers_->lease;
   command.environment.erase(std::string(pipelines::kProcessMark));

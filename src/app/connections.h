@@ -15,6 +15,7 @@
 #include "pipelines/given_steps.h"
 #include "pipelines/kubernetes/kubernetes_executor.h"
 #include "pipelines/pipelines.h"
+#include "pipelines/step_keeper.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
@@ -80,9 +81,8 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
   Result<pipelines::Exit> run_given(pipelines::Command command, const pipelines::Secrets& secrets,
                                     const std::function<pipelines::Wish()>& wish);
   void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
-  void take_up(const std::string& pipeline, const std::string& job) override {
-    if (jobs_) jobs_->take_up(pipeline, job);
-  }
+  void take_up(const std::string& pipeline, const std::string& job,
+               const std::filesystem::path& log) override;
   std::string lack_of_kubernetes(const std::filesystem::path& project) const override {
     return jobs_ ? jobs_->lack_of_kubernetes(project) : Executor::lack_of_kubernetes(project);
   }
@@ -98,14 +98,19 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
 
   Result<pipelines::Exit> run_here(pipelines::Command command,
                                    const std::function<pipelines::Wish()>& wish);
-  // Lends a step on another server its tokens, those that it has when it was given before.
-  Result<std::map<std::string, std::string>> lend_elsewhere(const pipelines::Command& command);
+  // Lends a step its tokens, those that it has when it was begun before. `is_elsewhere`: on another
+  // server.
+  Result<std::map<std::string, std::string>> lend_step(const pipelines::Command& command,
+                                                       bool is_elsewhere);
   // What a step was lent that was given; empty: nothing.
   std::map<std::string, std::string> tokens_of(const pipelines::Command& given) const;
 
   access::Access* access_;
   std::optional<Servers> servers_;
   pipelines::ProcessExecutor processes_;
+  pipelines::KeptProcesses kept_;
+  // What steps were lent by a server before this one, by log; as it is when the first is followed.
+  std::map<std::filesystem::path, std::map<std::string, std::string>> taken_up_;
   std::optional<pipelines::KubernetesExecutor> jobs_;
 };
 

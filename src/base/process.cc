@@ -25,7 +25,11 @@ Result<pid_t> start_process(Program program) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&files);
   posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  if (program.input >= 0) {
+    posix_spawn_file_actions_adddup2(&files, program.input, 0);
+  } else {
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  }
   if (program.output >= 0) {
     posix_spawn_file_actions_adddup2(&files, program.output, 1);
   } else {
@@ -33,7 +37,8 @@ Result<pid_t> start_process(Program program) {
                                      0644);
   }
   posix_spawn_file_actions_adddup2(&files, 1, 2);
-  posix_spawn_file_actions_addclosefrom_np(&files, 3);
+  if (program.kept >= 0) posix_spawn_file_actions_adddup2(&files, program.kept, 3);
+  posix_spawn_file_actions_addclosefrom_np(&files, program.kept >= 0 ? 4 : 3);
   if (!program.folder.empty()) posix_spawn_file_actions_addchdir_np(&files, program.folder.c_str());
   sigset_t none, all;
   sigemptyset(&none);

@@ -17,11 +17,13 @@ struct Program {
   std::filesystem::path folder;          // where it begins; empty: here
   std::filesystem::path log;             // its output goes behind what is there
   int output = -1;                       // or into this file, which stays the caller's
+  int input = -1;                        // what it reads, as well; -1: nothing
+  int kept = -1;                         // goes on as its file 3; -1: none does
   bool is_in_our_group = false;          // it ends when our group is ended
 };
 
-// Starts a process, in a group of its own unless it is told otherwise, with nothing to read, no
-// other open files and signals as they are by default. The caller waits for it. kResourceExhausted:
+// Starts a process, in a group of its own unless it is told otherwise, with no open files but these
+// and signals as they are by default. The caller waits for it. kResourceExhausted:
 // too many processes or too little memory. kFailedPrecondition: there is no such program, folder or
 // log.
 Result<pid_t> start_process(Program program);

@@ -143,6 +143,10 @@ std::string Executor::lack_of_kubernetes(const std::filesystem::path& /*project*
 
 Result<Exit> ProcessExecutor::run(const Command& command, const std::function<Wish()>& wish) {
   using SteadyClock = std::chrono::steady_clock;
+  if (command.is_followed) {
+    clean_up(fmt::format("{}={}", kProcessMark, command.names.job));
+    return Exit{.kind = Exit::Kind::kNotBegun};
+  }
   std::unique_ptr<MaskedLog> masked;
   if (!command.secrets.empty()) masked = TRY(MaskedLog::open(command));
   auto started = base::start_process({.words = {"/bin/sh", "-c", command.text},

@@ -54,7 +54,7 @@ struct Exit {
     kTimedOut,
     kStopped,
     kLeft,  // it goes on, for the next server
-    kLost,  // with its server
+    kLost,  // with its server, or its process is gone and nobody knows how it ended
     kOutOfMemory,
     kNotBegun,  // its server went before
   };
@@ -62,10 +62,11 @@ struct Exit {
   int code = 0;        // 128 + signal when a signal ended it
   std::string reason;  // why, if the code doesn't say it
   Usage usage = {};
+  std::optional<base::Timestamp> ended = {};  // wall clock; nothing: now
 };
 
-// The variable by which processes are found that a crashed server has left: NAME=run. Jobs, and
-// steps of servers that share them (kServerMark), don't have it: they may go on, on this machine.
+// The variable by which the processes of a step's try are found: NAME=job. Jobs, and steps of
+// servers that share them (kServerMark), don't have it.
 constexpr std::string_view kProcessMark = "SLIPWAY_PROCESS_OF";
 
 // What is wanted of a command that runs.
@@ -81,18 +82,21 @@ class Executor {
  public:
   virtual ~Executor() = default;
   // Waits for the end; asks for the wish some times a second and, unless it is to go on, ends
-  // everything that the command started, or leaves it. A Job that is there already is followed.
+  // everything that the command started, or leaves it. One that is followed isn't started again:
+  // kNotBegun, kLost.
   virtual Result<Exit> run(const Command& command, const std::function<Wish()>& wish) = 0;
-  // Of a Job that a server before this one has made, before it is followed: the step signs in
-  // again.
-  virtual void take_up(const std::string& /*pipeline*/, const std::string& /*job*/) {}
+  // Of what a server before this one has begun, before it is followed: the step signs in again.
+  // `job` is empty for a process, which is known by its log.
+  virtual void take_up(const std::string& /*pipeline*/, const std::string& /*job*/,
+                       const std::filesystem::path& /*log*/) {}
   // Why steps of a project in this folder can't run as Jobs; empty: they can.
   virtual std::string lack_of_kubernetes(const std::filesystem::path& project) const;
-  // Ends what a crashed server left running of commands with this NAME=value in their environment.
+  // Ends what is left running of commands with this NAME=value in their environment.
   virtual void clean_up(const std::string& mark) = 0;
 };
 
 // Processes on this machine, each in a process group of its own, without the server's descriptors.
+// They don't outlive the server: of one that is followed the rest is ended.
 class ProcessExecutor final : public Executor {
  public:
   Result<Exit> run(const Command& command, const std::function<Wish()>& wish) override;

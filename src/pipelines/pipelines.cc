@@ -38,6 +38,17 @@ void name_needs(const Plan& plan, RunRecord& run) {
   }
 }
 
+// Steps that a process is on record of, or a Job: not those that are runs or items.
+std::vector<std::size_t> running_processes(const Plan& plan, const RunRecord& run) {
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < run.steps.size() && !plan.steps.empty(); ++i) {
+    const StepDefinition& definition = plan.steps[run.planned(i)].definition;
+    const bool has_process = !definition.nested && (!definition.has_items() || run.steps[i].parent);
+    if (run.steps[i].state == "running" && has_process) positions.push_back(i);
+  }
+  return positions;
+}
+
 void end_badly(StepRecord& step, std::string reason, base::Timestamp now) {
   step.state = "failed";
   step.reason = std::move(reason);
@@ -77,19 +88,22 @@ Result<void> Pipelines::start(Options options) {
     if (!options_.server.empty()) places_.share();
   }
   for (const std::string& id : TRY(active_runs())) {
-    const RunRecord run = TRY(find_run(id));
-    const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
-    // Servers that share steps clean up behind themselves.
-    const auto is_left = [&](const StepRecord& step) {
-      return is_running(step) && step.server.empty();
-    };
-    if (std::any_of(run.steps.begin(), run.steps.end(), is_left))
-      executor_.clean_up(std::string(kProcessMark) + "=" + id);
+    Work work;
+    work.run = TRY(find_run(id));
+    if (const auto plan = plan_of(TRY(table_.find(id)))) work.plan = **plan;
+    const RunRecord& run = work.run;
     for (const StepRecord& step : run.steps) {
-      if (is_running(step) && !step.job.empty()) executor_.take_up(run.pipeline, step.job);
+      if (step.state == "running" && step.server.empty())
+        executor_.take_up(run.pipeline, step.job, runner_->log_of(id, step.name));
     }
     enqueue(run);
     base::MutexLock lock(mutex_);
+    // Nobody gets them before the run is taken.
+    for (const std::size_t position : running_processes(work.plan, run)) {
+      Place place = place_of(work, position);
+      place.server = run.steps[position].server;
+      places_.occupy(id, std::move(place));
+    }
     places_.expect(rank_of(id));
     if (run.is_cancelled) cancelled_.insert(id);
   }
@@ -397,21 +411,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     run.source = runner_->find_source(work.project, id);
     TRY(record_.save_state(run));
   }
-  std::vector<std::size_t> jobs;
-  for (std::size_t i = 0; i < run.steps.size(); ++i) {
-    StepRecord& step = run.steps[i];
-    if (step.state != "running") continue;
-    const StepDefinition& definition = work.plan.steps[run.planned(i)].definition;
-    if (definition.nested || (definition.has_items() && !step.parent)) continue;  // they do
-    if (definition.kubernetes || !step.server.empty()) {
-      jobs.push_back(i);
-      continue;
-    }
-    // The last server ended in it.
-    step.state = "pending";
-    --step.tries;
-  }
-  follow(work, jobs);
+  follow(work, running_processes(work.plan, run));
   for (;;) {
     NextSteps next =
         next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);

@@ -220,7 +220,7 @@ class Pipelines {
   Result<std::vector<Place>> settle(Work& work, const std::vector<std::size_t>& ready,
                                     bool& changed);
   static Place place_of(const Work& work, std::size_t position);
-  // Goes on with Jobs, and steps on other servers, that a server before this one has begun.
+  // Goes on with steps that a server before this one has begun.
   void follow(Work& work, const std::vector<std::size_t>& positions);
   // Begins the ready steps that have places; true: one of them was over at once.
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);

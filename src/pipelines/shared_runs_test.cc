@@ -136,7 +136,7 @@ TEST_F(SharedRunsTest, ALeaderThatSharesNoStepsFollowsThoseOfOthers) {
 }
 
 // Before it was told to share steps, the server had a run of its own when it was killed.
-TEST_F(SharedRunsTest, WhatRanOnNoServerInParticularIsCleanedUpByOneThatShares) {
+TEST_F(SharedRunsTest, WhatRanOnNoServerInParticularIsFollowedByOneThatShares) {
   executor_.of_step = [&](const Command& command, const auto& wish) -> Result<Exit> {
     if (executor_.commands(command.names.step).size() > 1) return Exit{};
     while (wish() == Wish::kGoOn) std::this_thread::yield();
@@ -148,7 +148,40 @@ TEST_F(SharedRunsTest, WhatRanOnNoServerInParticularIsCleanedUpByOneThatShares) 
   pipelines_.reset();
   open("one#1");
   EXPECT_EQ(end_of(id).state, "succeeded");
-  EXPECT_EQ(executor_.cleaned(), (std::vector<std::string>{std::string(kProcessMark) + "=" + id}));
+  const auto a = executor_.commands("a");
+  ASSERT_EQ(a.size(), 2u);
+  EXPECT_TRUE(a[1].is_followed);
+  EXPECT_EQ(a[1].names.server, "");
+  EXPECT_EQ(a[1].names.job, a[0].names.job);
+}
+
+TEST_F(SharedRunsTest, AFollowedStepEndedWhenItDidAndALostOneRunsAgainAndIsTold) {
+  executor_.of_step = [&](const Command& command, const auto& wish) -> Result<Exit> {
+    const std::string& step = command.names.step;
+    if (command.is_followed)
+      return step == "lost" ? Exit{.kind = Exit::Kind::kLost} : Exit{.ended = base::Timestamp{42}};
+    if (executor_.commands(step).size() > 1) return Exit{};
+    while (wish() == Wish::kGoOn) std::this_thread::yield();
+    return Exit{.kind = Exit::Kind::kStopped};
+  };
+  std::map<std::string, RunRecord> runs;
+  for (const std::string step : {"kept", "lost"}) {
+    open("");
+    const std::string id = start(fmt::format("      - {{name: {}, run: x}}\n", step));
+    while (executor_.commands(step).empty()) std::this_thread::yield();
+    pipelines_.reset();
+    open("");
+    runs[step] = end_of(id);
+    EXPECT_EQ(runs[step].state, "succeeded");
+  }
+  EXPECT_EQ(runs["kept"].steps[0].finished, base::Timestamp{42});
+  EXPECT_EQ(executor_.commands("kept").size(), 2u);
+  EXPECT_EQ(executor_.commands("lost").size(), 3u);
+  const StepRecord& lost = runs["lost"].steps[0];
+  EXPECT_EQ(lost.tries, 1);
+  ASSERT_EQ(lost.earlier_tries.size(), 1u);
+  EXPECT_EQ(lost.earlier_tries[0].reason,
+            "it was lost: its process is gone and nobody saw how it ended");
 }
 
 TEST_F(SharedRunsTest, AStepThatNoServerHasRoomForWaitsForOne) {

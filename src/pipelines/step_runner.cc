@@ -21,7 +21,7 @@ constexpr int kRefused = 3;   // a gate said no
 constexpr int kKilled = 137;  // 128 + SIGKILL
 // A step may be what its server dies of.
 constexpr int kLossesMax = 10;
-constexpr std::string_view kLostWith = "it was lost with its server ";
+constexpr std::string_view kLost = "it was lost";
 const Retry kAfterLoss{.after = base::Duration::seconds(1), .at_most = base::Duration::seconds(60)};
 constexpr base::Duration kNotBegunPause = base::Duration::seconds(1);
 
@@ -385,6 +385,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
   const StepRecord& step = run.steps[position];
   const StepDefinition& definition = plan.steps[run.planned(position)].definition;
   const char* path = std::getenv("PATH");
+  const std::string job = job_name(run.id, step.name, step.started.value_or(run.created));
   std::map<std::string, std::string> environment = {
       {"SLIPWAY_URL", options_.url},
       {"MLFLOW_TRACKING_URI", options_.url},
@@ -395,7 +396,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
                                                       {"slipway.step", step.name}})},
       {"PYTHONUNBUFFERED", "1"},  // its log says what it does while it does it
       {"SLIPWAY_RUN_ID", run.id},
-      {std::string(kProcessMark), run.id},
+      {std::string(kProcessMark), job},
       {"SLIPWAY_PIPELINE", run.pipeline},
       {"SLIPWAY_STEP", step.name},
       {"SLIPWAY_TRY", fmt::format("{}", step.tries)},
@@ -427,7 +428,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
           .names = {.pipeline = run.pipeline,
                     .run = run.id,
                     .step = step.name,
-                    .job = job_name(run.id, step.name, step.started.value_or(run.created)),
+                    .job = job,
                     .server = step.server,
                     .step_try = step.tries}};
 }
@@ -502,7 +503,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     const Wish wished = wish();
     return wished == Wish::kGoOn && early != nullptr && early->stops() ? Wish::kEnd : wished;
   });
-  step.finished = wall_clock_.now();
+  step.finished = exit && exit->ended ? *exit->ended : wall_clock_.now();
   step.state = "failed";
   if (exit) step.usage = exit->usage;
   // A server before this one has asked for its end.
@@ -533,8 +534,12 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     return step;
   } else if (exit->kind == Exit::Kind::kNotBegun) {
     step.state = "pending";
-    step.reason = fmt::format("server {} had ended before it began", name_of_server(step.server));
-    step.not_before = *step.finished + kNotBegunPause;
+    if (step.server.empty()) {  // it was ended with its server
+      step.reason.clear();
+    } else {
+      step.reason = fmt::format("server {} had ended before it began", name_of_server(step.server));
+      step.not_before = *step.finished + kNotBegunPause;
+    }
     --step.tries;
     step.started.reset();
     step.finished.reset();
@@ -569,10 +574,13 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
 }
 
 void StepRunner::lose(StepRecord& step) {
-  const std::string reason = fmt::format("{}{}", kLostWith, name_of_server(step.server));
-  const auto losses = std::count_if(
-      step.earlier_tries.begin(), step.earlier_tries.end(),
-      [](const EarlierTry& earlier) { return earlier.reason.starts_with(kLostWith); });
+  const std::string reason =
+      step.server.empty()
+          ? fmt::format("{}: its process is gone and nobody saw how it ended", kLost)
+          : fmt::format("{} with its server {}", kLost, name_of_server(step.server));
+  const auto losses =
+      std::count_if(step.earlier_tries.begin(), step.earlier_tries.end(),
+                    [](const EarlierTry& earlier) { return earlier.reason.starts_with(kLost); });
   if (losses + 1 >= kLossesMax) {
     step.reason = fmt::format("{}, as {} times before", reason, losses);
     return;

@@ -119,7 +119,7 @@ class StepRunner {
                                         const StepDefinition& definition, EarlyStop* early,
                                         const std::function<Wish()>& wish,
                                         const std::function<bool()>& is_cancelled);
-  // Makes a step whose server is gone a pending one, unless it has happened too often.
+  // Makes a step whose server or process is gone a pending one, unless it has happened too often.
   void lose(StepRecord& step);
   // Of a step that would be kept for other runs: says what was changed while it ran of what it
   // depends on, and then keeps it from them.

@@ -59,14 +59,12 @@ def project(tmp_path):
 
 def test_kills_at_any_moment_neither_lose_nor_double_a_step(project):
     run = json.loads(project.cli("--json", "run", "many", "--detach").stdout)["id"]
-    recorded, interrupted = {}, 0
+    interrupted = 0
     for turn in range(6):
         time.sleep(0.06 * (turn + 1))
         project.kill()
         with sqlite3.connect(project.data_dir / "slipway.db") as db:  # as the next server will find it
             states = dict(db.execute("SELECT name, state FROM pipeline_steps WHERE run = ?", (run,)).fetchall())
-        done = (project.folder / "done").read_text().split() if (project.folder / "done").exists() else []
-        recorded |= {step: done.count(step) for step, state in states.items() if state == "succeeded" and step not in recorded and step != "fan"}
         interrupted += any(state == "running" for step, state in states.items() if step != "fan")
         project.start()
     assert interrupted > 0
@@ -76,10 +74,8 @@ def test_kills_at_any_moment_neither_lose_nor_double_a_step(project):
         time.sleep(0.05)
     assert state["state"] == "succeeded"
     done = (project.folder / "done").read_text().split()
-    assert set(done) == {f"s{i}" for i in range(40)} | {f"fan[{i}]" for i in range(20)} | {"last"} and done[-1] == "last"
+    assert sorted(done) == sorted([*(f"s{i}" for i in range(40)), *(f"fan[{i}]" for i in range(20)), "last"]) and done[-1] == "last"
     assert [item["name"] for item in state["steps"][40]["items"]] == [f"fan[{i}]" for i in range(20)]
-    # What a kill met before its end was on record runs again; what was on record never does.
-    assert recorded and {step: done.count(step) for step in recorded} == recorded
     started = [step["started_at"] for step in state["steps"]]
     assert max(started) == started[-1]
 

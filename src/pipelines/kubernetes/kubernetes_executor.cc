@@ -154,7 +154,8 @@ std::optional<std::map<std::string, std::string>> KubernetesExecutor::tokens_in(
   return tokens;
 }
 
-void KubernetesExecutor::take_up(const std::string& pipeline, const std::string& job) {
+void KubernetesExecutor::take_up(const std::string& pipeline, const std::string& job,
+                                 const std::filesystem::path& /*log*/) {
   if (tokens_ == nullptr) return;
   base::MutexLock lock(mutex_);
   if (is_away_) return;

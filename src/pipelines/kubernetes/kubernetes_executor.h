@@ -56,7 +56,8 @@ class KubernetesExecutor final : public Executor {
   Result<Exit> run(const Command& command, const std::function<Wish()>& wish) override;
   // Jobs go on without a server.
   void clean_up(const std::string& /*mark*/) override {}
-  void take_up(const std::string& pipeline, const std::string& job) override;
+  void take_up(const std::string& pipeline, const std::string& job,
+               const std::filesystem::path& log) override;
   std::string lack_of_kubernetes(const std::filesystem::path& project) const override;
 
  private:

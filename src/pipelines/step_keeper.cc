@@ -1,0 +1,205 @@
+#include "pipelines/step_keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "pipelines/command_text.h"
+#include "store/file_system.h"
+
+namespace slipway::pipelines {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kPollMs = 50;  // between two looks at the keeper and the wish
+constexpr int kFile = 3;     // of the keeper: its notes
+constexpr off_t kBytes =
+    8 << 10;  // of the notes, there from the beginning: a disk may be full later
+constexpr off_t kEndAt = 1 << 10;  // where the second note stands
+constexpr std::size_t kReasonBytesMax = 4 << 10;
+
+// Both notes are a line of JSON with the try (`job`) that it is about.
+struct Notes {
+  pid_t keeper = 0;  // 0: it has not begun
+  std::optional<std::string> end;
+};
+
+fs::path notes_of(const fs::path& log) { return fs::path(log).replace_extension(".try"); }
+
+// kNotFound: `flags` make none, and there is none.
+Result<store::FileHandle> open_notes(const fs::path& log, int flags) {
+  const fs::path file = notes_of(log);
+  store::FileHandle notes(::open(file.c_str(), O_RDWR | O_CLOEXEC | flags, 0644));
+  if (notes.get() < 0) return store::errno_error(errno, "a step's notes can't be opened", file);
+  return notes;
+}
+
+bool lock(const store::FileHandle& notes) { return ::flock(notes.get(), LOCK_EX | LOCK_NB) == 0; }
+
+bool write_note(int file, off_t at, const JsonObject& note) {
+  const std::string line = base::to_text(note) + "\n";
+  return ::pwrite(file, line.data(), line.size(), at) == static_cast<ssize_t>(line.size()) &&
+         ::fdatasync(file) == 0;
+}
+
+std::optional<JsonObject> read_note(int file, off_t at) {
+  std::string text(kBytes, '\0');
+  const ssize_t count = ::pread(file, text.data(), text.size(), at);
+  const std::size_t end = count > 0 ? text.find('\n') : std::string::npos;
+  if (end == std::string::npos) return std::nullopt;
+  auto note = base::parse_json_object(std::string_view(text).substr(0, end));
+  return note ? std::optional(std::move(*note)) : std::nullopt;
+}
+
+Notes read_notes(int file, const std::string& job) {
+  const auto of_job = [&](const std::optional<JsonObject>& note) {
+    return note && base::find_string(*note, "job").value_or(std::nullopt) == job;
+  };
+  Notes notes;
+  if (const auto begin = read_note(file, 0); of_job(begin))
+    notes.keeper = static_cast<pid_t>(base::get_int(*begin, "pid").value_or(0));
+  if (const auto end = read_note(file, kEndAt); of_job(end))
+    notes.end = base::find_string(*end, "end").value_or(std::nullopt);
+  return notes;
+}
+
+// The file that has the command, of this process and the keeper; in memory, as secrets are in it.
+Result<store::FileHandle> in_memory(const Command& command) {
+  JsonObject secrets;
+  for (const auto& [name, value] : command.secrets) secrets[name] = value;
+  const std::string text =
+      base::to_text(JsonObject{{"command", text_of(command)}, {"secrets", std::move(secrets)}});
+  store::FileHandle file(::memfd_create("step", MFD_CLOEXEC));
+  if (file.get() < 0 ||
+      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return base::error(Code::kResourceExhausted, "there is no memory for a step's command: why={}",
+                       std::strerror(errno));
+  }
+  return file;
+}
+
+Result<Command> command_in(const fs::path& file) {
+  const JsonObject object = TRY(base::parse_json_object(TRY(store::read_file(file))));
+  Command command = TRY(command_of(TRY(base::get_string(object, "command"))));
+  const Json* const secrets = object.if_contains("secrets");
+  if (secrets == nullptr || !secrets->is_object())
+    return base::error(Code::kCorruption, "a step has no secrets: job={}", command.names.job);
+  for (const auto& [name, value] : secrets->get_object())
+    command.secrets[name] = value.is_string() ? std::string_view(value.get_string()) : "";
+  return command;
+}
+
+Result<pid_t> start_keeper(const Command& command) {
+  const store::FileHandle notes = TRY(open_notes(command.log, O_CREAT));
+  if (!lock(notes))
+    return base::error(Code::kInternal, "an earlier try of the step still runs: log={}",
+                       command.log.string());
+  if (::ftruncate(notes.get(), 0) != 0 || ::posix_fallocate(notes.get(), 0, kBytes) != 0)
+    return base::error(Code::kResourceExhausted, "there is no room for a step's notes: log={}",
+                       command.log.string());
+  const store::FileHandle text = TRY(in_memory(command));
+  // The program as it runs, also when another is at its path by now.
+  return base::start_process({.words = {"/proc/self/exe", "step-keeper", command.names.job},
+                              .environment = {},
+                              .folder = {},
+                              .log = command.log,
+                              .input = text.get(),
+                              .kept = notes.get()});
+}
+
+int open_process(pid_t process) {
+  return process <= 0 ? -1 : static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+}
+
+// Asks a keeper to end its command. Who has the file locked is no other process with its id.
+bool ask_to_end(const store::FileHandle& notes, pid_t keeper) {
+  const store::FileHandle process(open_process(keeper));
+  return process.get() >= 0 && !lock(notes) &&
+         ::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0) == 0;
+}
+
+// Waits until the keeper that has the file locked has ended, and asks it to when it is wished.
+// Returns what was wished then.
+Wish wait_for_keeper(const store::FileHandle& notes, const std::string& job, pid_t child,
+                     const std::function<Wish()>& wish) {
+  bool is_asked = false;
+  pid_t keeper = child;
+  std::optional<store::FileHandle> process;
+  Wish wished = Wish::kGoOn;
+  while (!lock(notes)) {
+    if (keeper == 0) keeper = read_notes(notes.get(), job).keeper;
+    if (!process && keeper > 0) process.emplace(open_process(keeper));
+    // Readable when it has ended.
+    pollfd news{.fd = process ? process->get() : -1, .events = POLLIN, .revents = 0};
+    ::poll(&news, 1, kPollMs);
+    if (wished == Wish::kGoOn) wished = wish();
+    if (wished != Wish::kGoOn && !is_asked && keeper > 0) is_asked = ask_to_end(notes, keeper);
+  }
+  return wished;
+}
+
+volatile sig_atomic_t shall_end = 0;
+
+}  // namespace
+
+Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish()>& wish) {
+  const std::string& job = command.names.job;
+  const pid_t child = command.is_followed ? 0 : TRY(start_keeper(command));
+  const auto notes = open_notes(command.log, 0);
+  Wish wished = Wish::kGoOn;
+  Notes left;
+  if (notes) {
+    wished = wait_for_keeper(*notes, job, child, wish);
+    left = read_notes(notes->get(), job);
+  }
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  if (!left.end) processes_.clean_up(fmt::format("{}={}", kProcessMark, job));
+  Result<Exit> exit =
+      left.end ? exit_of(*left.end)
+               : Exit{.kind = wished == Wish::kGoOn ? Exit::Kind::kLost : Exit::Kind::kStopped};
+  if (wished == Wish::kLeave && exit && exit->kind == Exit::Kind::kStopped) {
+    const Exit again{.kind = Exit::Kind::kNotBegun};
+    write_note(notes->get(), kEndAt, {{"job", job}, {"end", text_of(again)}});
+  }
+  return exit;
+}
+
+std::optional<Command> KeptProcesses::kept(const fs::path& log) {
+  const auto notes = open_notes(log, 0);
+  if (!notes || lock(*notes)) return std::nullopt;
+  const auto begin = read_note(notes->get(), 0);
+  const auto keeper = begin ? base::find_int(*begin, "pid").value_or(std::nullopt) : std::nullopt;
+  if (!keeper) return std::nullopt;
+  auto command = command_in(fmt::format("/proc/{}/fd/0", *keeper));
+  return command && command->log == log ? std::optional(std::move(*command)) : std::nullopt;
+}
+
+int keep_step() {
+  // What ends the server, also from a terminal, is no end of the step.
+  for (const int number : {SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
+  ::signal(SIGTERM, [](int) { shall_end = 1; });
+  const Result<Command> command = command_in("/proc/self/fd/0");
+  if (!command) return 1;
+  const std::string& job = command->names.job;
+  if (!write_note(kFile, 0, {{"job", job}, {"pid", ::getpid()}})) return 1;
+  ProcessExecutor executor;
+  Result<Exit> exit =
+      executor.run(*command, [] { return shall_end != 0 ? Wish::kEnd : Wish::kGoOn; });
+  if (exit) exit->ended = base::SystemClock().now();
+  if (!exit)
+    exit = base::error(exit.error().code, "{}", exit.error().message.substr(0, kReasonBytesMax));
+  return write_note(kFile, kEndAt, {{"job", job}, {"end", text_of(exit)}}) ? 0 : 1;
+}
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,36 @@
+// The process that begins a step's command and waits for its end in the server's place, so that the
+// server may be killed meanwhile.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+#include "pipelines/executor.h"
+
+namespace slipway::pipelines {
+
+// Runs each command under a keeper, another process of this program, which needs no server: it masks
+// the log, keeps timeout and memory, and leaves in a file beside the log, STEP.try, how the command
+// ended. It has that file locked from before it begins until it has ended, and a lock ends with its
+// process, so that no id of a process is taken for another's. Of one without a keeper and without an
+// end (kLost), what has its mark is ended.
+//
+// Safe to use from several threads.
+class KeptProcesses final : public Executor {
+ public:
+  // A server that leaves ends what runs; the next one is told that (kNotBegun).
+  Result<Exit> run(const Command& command, const std::function<Wish()>& wish) override;
+  void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
+
+  // The command of the keeper that writes this log, from its memory; nothing: none does.
+  static std::optional<Command> kept(const std::filesystem::path& log);
+
+ private:
+  ProcessExecutor processes_;
+};
+
+// What a keeper does: runs the command that it reads, and writes how it ended into its file 3.
+int keep_step();
+
+}  // namespace slipway::pipelines
