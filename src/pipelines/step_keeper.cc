@@ -6,7 +6,6 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/process.h"
 #include "pipelines/command_text.h"
 #include "store/file_system.h"
 
@@ -47,10 +45,11 @@ Result<store::FileHandle> open_notes(const fs::path& log, int flags) {
 
 bool lock(const store::FileHandle& notes) { return ::flock(notes.get(), LOCK_EX | LOCK_NB) == 0; }
 
+// They outlive processes. They needn't outlive the machine: its steps end with it, and what they
+// left without an end is run again.
 bool write_note(int file, off_t at, const JsonObject& note) {
   const std::string line = base::to_text(note) + "\n";
-  return ::pwrite(file, line.data(), line.size(), at) == static_cast<ssize_t>(line.size()) &&
-         ::fdatasync(file) == 0;
+  return ::pwrite(file, line.data(), line.size(), at) == static_cast<ssize_t>(line.size());
 }
 
 std::optional<JsonObject> read_note(int file, off_t at) {
@@ -100,7 +99,7 @@ Result<Command> command_in(const fs::path& file) {
   return command;
 }
 
-Result<pid_t> start_keeper(const Command& command) {
+Result<pid_t> start_keeper(KeeperSource& source, const Command& command) {
   const store::FileHandle notes = TRY(open_notes(command.log, O_CREAT));
   if (!lock(notes))
     return base::error(Code::kInternal, "an earlier try of the step still runs: log={}",
@@ -109,13 +108,7 @@ Result<pid_t> start_keeper(const Command& command) {
     return base::error(Code::kResourceExhausted, "there is no room for a step's notes: log={}",
                        command.log.string());
   const store::FileHandle text = TRY(in_memory(command));
-  // The program as it runs, also when another is at its path by now.
-  return base::start_process({.words = {"/proc/self/exe", "step-keeper", command.names.job},
-                              .environment = {},
-                              .folder = {},
-                              .log = command.log,
-                              .input = text.get(),
-                              .kept = notes.get()});
+  return source.make(text.get(), notes.get());
 }
 
 int open_process(pid_t process) {
@@ -139,7 +132,10 @@ Wish wait_for_keeper(const store::FileHandle& notes, const std::string& job, pid
   Wish wished = Wish::kGoOn;
   while (!lock(notes)) {
     if (keeper == 0) keeper = read_notes(notes.get(), job).keeper;
-    if (!process && keeper > 0) process.emplace(open_process(keeper));
+    if (!process && keeper > 0) {
+      process.emplace(open_process(keeper));
+      if (process->get() < 0 && lock(notes)) break;  // it has ended between
+    }
     // Readable when it has ended.
     pollfd news{.fd = process ? process->get() : -1, .events = POLLIN, .revents = 0};
     ::poll(&news, 1, kPollMs);
@@ -155,7 +151,7 @@ volatile sig_atomic_t shall_end = 0;
 
 Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish()>& wish) {
   const std::string& job = command.names.job;
-  const pid_t child = command.is_followed ? 0 : TRY(start_keeper(command));
+  const pid_t child = command.is_followed ? 0 : TRY(start_keeper(source_, command));
   const auto notes = open_notes(command.log, 0);
   Wish wished = Wish::kGoOn;
   Notes left;
@@ -163,7 +159,6 @@ Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish
     wished = wait_for_keeper(*notes, job, child, wish);
     left = read_notes(notes->get(), job);
   }
-  if (child > 0) ::waitpid(child, nullptr, 0);
   if (!left.end) processes_.clean_up(fmt::format("{}={}", kProcessMark, job));
   Result<Exit> exit =
       left.end ? exit_of(*left.end)
@@ -185,6 +180,9 @@ std::optional<Command> KeptProcesses::kept(const fs::path& log) {
   return command && command->log == log ? std::optional(std::move(*command)) : std::nullopt;
 }
 
+namespace {
+
+// What a keeper does: runs the command that it reads, and writes how it ended into its file 3.
 int keep_step() {
   // What ends the server, also from a terminal, is no end of the step.
   for (const int number : {SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
@@ -201,5 +199,9 @@ int keep_step() {
     exit = base::error(exit.error().code, "{}", exit.error().message.substr(0, kReasonBytesMax));
   return write_note(kFile, kEndAt, {{"job", job}, {"end", text_of(exit)}}) ? 0 : 1;
 }
+
+}  // namespace
+
+int keep_steps() { return make_keepers(keep_step); }
 
 }  // namespace slipway::pipelines

@@ -7,14 +7,15 @@
 #include <optional>
 
 #include "pipelines/executor.h"
+#include "pipelines/keeper_source.h"
 
 namespace slipway::pipelines {
 
-// Runs each command under a keeper, another process of this program, which needs no server: it masks
-// the log, keeps timeout and memory, and leaves in a file beside the log, STEP.try, how the command
-// ended. It has that file locked from before it begins until it has ended, and a lock ends with its
-// process, so that no id of a process is taken for another's. Of one without a keeper and without an
-// end (kLost), what has its mark is ended.
+// Runs each command under a keeper, another process of this program, which needs no server: it
+// masks the log, keeps timeout and memory, and leaves in a file beside the log, STEP.try, how the
+// command ended. It has that file locked from before it begins until it has ended, and a lock ends
+// with its process, so that no id of a process is taken for another's. Of one without a keeper and
+// without an end (kLost), what has its mark is ended.
 //
 // Safe to use from several threads.
 class KeptProcesses final : public Executor {
@@ -28,9 +29,10 @@ class KeptProcesses final : public Executor {
 
  private:
   ProcessExecutor processes_;
+  KeeperSource source_;
 };
 
-// What a keeper does: runs the command that it reads, and writes how it ended into its file 3.
-int keep_step();
+// What `slipway step-keeper` does: makes keepers for a server.
+int keep_steps();
 
 }  // namespace slipway::pipelines
