@@ -113,7 +113,7 @@ def test_a_raw_column_leads_through_expressions_to_the_models(shop, open_page, o
     assert all(row[2] == f"column {column}" for row in rows if row[0] == "feature")
     assert ["model version", "sale 1", "feature service sale"] in rows
     assert any(row[0] == "revision" for row in rows)
-    expect(page.get_by_role("table", name="Lineage").locator("tr[aria-current]")).to_contain_text(column)
+    expect(page.get_by_label("Graph").locator("[aria-current]")).to_contain_text(column)
 
 
 @pytest.mark.expects_errors  # it is no request's id

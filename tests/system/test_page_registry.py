@@ -68,7 +68,7 @@ def test_models_are_found_by_name_and_paged(registry, open_page):
 def test_a_models_card_versions_and_history(registry, open_page):
     page = open_page(registry.url + "/ui/models/price")
     card = page.get_by_role("region", name="Model card")
-    expect(card.get_by_role("heading", name="Version 3")).to_be_visible()
+    expect(card.get_by_role("heading", name="Version 3", exact=True)).to_be_visible()
     expect(card.get_by_role("table").filter(has_text="asked for")).to_be_visible()
     expect(card.get_by_text("document.title")).to_be_visible()  # as text
     assert page.title() == "price · Slipway"
@@ -77,7 +77,7 @@ def test_a_models_card_versions_and_history(registry, open_page):
 
     page.get_by_role("button", name="Card of version 2").click()
     assert page.url.endswith("?version=2")
-    expect(card.get_by_role("heading", name="Version 2")).to_be_visible()
+    expect(card.get_by_role("heading", name="Version 2", exact=True)).to_be_visible()
     expect(card.get_by_text("@champion")).to_be_visible()
     expect(card.get_by_role("table", name="Parameters").get_by_role("row")).to_have_text(["depth2"])
     versions = page.get_by_role("table", name="Versions").locator("tbody tr")
@@ -89,7 +89,7 @@ def test_a_models_card_versions_and_history(registry, open_page):
     assert [[cell for cell in row.locator("td").all_inner_texts()[1:4]] for row in history.all()] == [["@champion", "version 1", "version 2"], ["@champion", "nothing", "version 1"]]
     expect(page.get_by_role("link", name="compare the runs of the newest two")).to_be_visible()
     page.reload()
-    expect(card.get_by_role("heading", name="Version 2")).to_be_visible()
+    expect(card.get_by_role("heading", name="Version 2", exact=True)).to_be_visible()
 
 
 @pytest.mark.expects_errors
@@ -170,4 +170,4 @@ def test_everybody_can_read_them(registry, open_page):
 
 def test_mlflows_addresses_lead_here(registry, open_page):
     page = open_page(registry.url + "/#/models/price/versions/1")
-    expect(page.get_by_role("region", name="Model card").get_by_role("heading", name="Version 1")).to_be_visible()
+    expect(page.get_by_role("region", name="Model card").get_by_role("heading", name="Version 1", exact=True)).to_be_visible()

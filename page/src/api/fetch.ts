@@ -29,7 +29,7 @@ function sentenceOf(status: number, body: unknown): string {
     if (typeof error?.message === "string") return error.message;
     if (typeof message === "string") return message; // MLflow's envelope
   }
-  return `The server answered with status ${status}.`;
+  return status === 403 ? "You have no permission for this." : `The server answered with status ${status}.`; // MLflow's 403 has no JSON
 }
 
 export async function answer(path: string, init: RequestInit, signal?: AbortSignal, timeoutMs = kTimeoutMs): Promise<Response> {

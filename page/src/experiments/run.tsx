@@ -98,7 +98,7 @@ function Views(data: RunAndCurves & { childRuns: RunTable | undefined; changed: 
   const { run } = data;
   return (
     <>
-      {run.info.lifecycle_stage === "deleted" && <Alert color="yellow" variant="light" mb="sm" title="This run is deleted: it is in no table and can't be changed." />}
+      {run.info.lifecycle_stage === "deleted" && <Alert color="gray" variant="light" mb="sm" title="This run is deleted: it is in no table and can't be changed." />}
       <nav aria-label="Parts of the run" className="parts">
         {Object.entries(kViews).map(([name, title]) => (
           <Link key={name} to={name ? `?view=${name}` : "?"} className={name === view ? "nav active" : "nav"} aria-current={name === view ? "page" : undefined}>
