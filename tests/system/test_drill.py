@@ -361,7 +361,7 @@ def test_the_same_drill_gives_the_same_bytes_and_the_smallest_share(production):
         if verdict["group"] == "machine":
             continue
         assert verdict["shape"] == ("gradual" if verdict["fault"].endswith("/gradual") else "abrupt")
-        assert verdict["share"] == 0.8 any(verdict["smallest_share"] == pytest.approx(0.8 / 2**halved * part) for halved in range(6) for part in (1, 0.875, 0.75, 0.625)), verdict
+        assert verdict["share"] == 0.8 and any(verdict["smallest_share"] == pytest.approx(0.8 / 2**halved * part) for halved in range(6) for part in (1, 0.875, 0.75, 0.625)), verdict
         assert verdict["smallest_share"] < 0.8, verdict
 
 
@@ -529,7 +529,7 @@ def test_an_endpoint_that_nobody_asked_is_drilled_on_generated_traffic(tmp_path_
         assert (report["alerts_without_fault"], report["false_pages"], report["sources_not_pushed"]) == (0, 0, ["ended"])
         for fault in ("nulls:pages", "concept:pages"):
             verdict = by_name(report)[fault]
-            assert verdict["by"] == "alert log_loss" and 86400 <= verdict["delay_seconds"] <= 30 * 3600 and 100 < verdict["harmed"] < 240, verdict
+            assert verdict["by"] == "alert log_loss" and 86400 <= verdict["delay_seconds"] <= 30 * 3600 and 40 < verdict["harmed"] < 240, verdict
         assert server.cli("--json", *words, "visits", "--no-keep").stdout == first
         assert server.cli("--json", *words, "visits", "--no-keep", "--seed", "2").stdout != first
         description = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=10).json()
