@@ -254,7 +254,7 @@ def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, o
     missed = [verdict for verdict in report["faults"] if not verdict["caught"]]
     assert missed
     for verdict in missed:
-        words = page.get_by_role("region", name="Not covered").get_by_role("article", name=verdict["fault"])
+        words = page.get_by_role("region", name="Not covered").get_by_role("article", name=verdict["fault"], exact=True)
         expect(words).to_contain_text("nobody would know")
         if not (would := verdict["suggestion"]):
             expect(words).to_contain_text(verdict["advice"] or "No metric of a monitor moves")
