@@ -34,9 +34,10 @@ _KEYS_SHOWN = 1000  # of a view, in a notebook
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What apply has done, or would do, with one definition: "created", "updated", "removed", "unchanged", "left as it is".
+    """What apply has done, or would do, with one definition: "created", "updated", "removed", "unchanged", or of what the project no longer declares "not in the file",
+    "kept" (`means` says what for) and, of another project, "left as it is".
 
-    `means`: of features, which values come, go or change, and who reads them."""
+    `means`: also of features, which values come, go or change, and who reads them."""
 
     kind: str
     name: str

@@ -171,6 +171,7 @@ class ServingPlane final : public releases::DataPlane {
   void expect(const std::vector<releases::Revision>& revisions) override;
   Result<std::shared_ptr<const void>> prepare(const releases::Revision& revision) override;
   void activate(const releases::Revision& revision, const releases::Revision* last_good) override;
+  void remove(const std::string& endpoint) override { endpoints_.remove(endpoint); }
 
  private:
   serving::Endpoints& endpoints_;

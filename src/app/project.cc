@@ -1,6 +1,7 @@
 #include "app/project.h"
 
 #include "app/endpoint_inputs.h"
+#include "app/project_parts.h"
 #include "base/log.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -16,6 +17,15 @@ CREATE TABLE projects(
   rehearses INTEGER NOT NULL,
   now INTEGER NOT NULL,
   PRIMARY KEY(workspace));
+)sql";
+
+// Which project has declared last what no room keeps a project of: "endpoints/NAME".
+constexpr std::string_view kParts = R"sql(
+CREATE TABLE project_parts(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  part TEXT NOT NULL,
+  project TEXT NOT NULL,
+  PRIMARY KEY(workspace, part));
 )sql";
 
 constexpr std::size_t kSparklineDays = 14;
@@ -64,28 +74,7 @@ Result<void> check_routes(const std::string& what, const std::vector<std::string
 
 }  // namespace
 
-struct Project::Head {
-  std::string name, owner;
-  bool rehearses = false;
-  base::Timestamp start;
-};
-
-struct Project::Parsed {
-  Head head;
-  std::vector<datasets::DatasetDefinition> datasets;
-  features::Definitions features;
-  pipelines::Pools pools;
-  std::vector<pipelines::ParsedPipeline> pipelines;
-  std::vector<pipelines::ScheduleDefinition> schedules;
-  std::vector<releases::EndpointDefinition> endpoints;
-  std::vector<monitor::MonitorDefinition> monitors;
-  std::vector<streams::StreamDefinition> streams;
-  std::vector<webhooks::Route> routes;
-  std::vector<monitor::MaintenanceWindow> maintenance;
-  std::optional<monitor::AlarmBudget> alarm_budget;
-};
-
-store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
+store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}, {2, kParts}}}; }
 
 Project::~Project() { stop(); }
 
@@ -246,34 +235,6 @@ Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
   return warnings;
 }
 
-// What an earlier declaration has left, so that nobody thinks it is gone.
-Result<JsonArray> Project::left_over(const Parsed& parsed) {
-  JsonArray left;
-  const auto add = [&](const char* kind, const std::string& name, const auto& declared,
-                       const auto& name_of) {
-    const bool still = std::any_of(declared.begin(), declared.end(),
-                                   [&](const auto& item) { return name_of(item) == name; });
-    if (!still)
-      left.push_back(JsonObject{{"kind", kind}, {"name", name}, {"change", "left as it is"}});
-  };
-  const auto own_name = [](const auto& item) -> const std::string& { return item.name; };
-  for (const auto& known : TRY(rooms_.datasets.definitions()))
-    add("dataset", known.name, parsed.datasets, own_name);
-  for (const auto& known : rooms_.pipelines.pools()) {
-    add("pool", known.name, parsed.pools,
-        [](const auto& item) -> const std::string& { return item.first; });
-  }
-  for (const auto& known : TRY(rooms_.pipelines.definitions())) {
-    add("pipeline", known.name, parsed.pipelines,
-        [](const auto& item) -> const std::string& { return item.definition.name; });
-  }
-  for (const auto& known : TRY(rooms_.releases.statuses()))
-    add("endpoint", known.endpoint.name(), parsed.endpoints, own_name);
-  for (const auto& known : rooms_.monitor.definitions())
-    add("monitor", known.name, parsed.monitors, own_name);
-  return left;
-}
-
 // Monitors of several classes whose model answers with more than the request log keeps.
 std::vector<std::string> Project::unmeasured(const Parsed& parsed) const {
   std::vector<std::string> warnings;
@@ -357,6 +318,8 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   auto warnings = replaced(parsed);
   for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
+  const auto pruned = TRY(check_prune(parsed, declared.prune));
+  const auto owned = TRY(owners());
   // A rehearsal that has begun goes on where it stands.
   const bool begins = parsed.head.rehearses && !clock_.rehearses();
   const base::Timestamp now = begins ? parsed.head.start : clock_.now();
@@ -366,6 +329,14 @@ Result<JsonObject> Project::apply(const Declared& declared) {
                    "CONFLICT(workspace) DO UPDATE SET yaml = excluded.yaml, folder = "
                    "excluded.folder, rehearses = excluded.rehearses, now = excluded.now",
                    {declared.yaml, declared.folder, parsed.head.rehearses, now}));
+    const auto own = [&](const std::string& part, const std::string& project) {
+      return tx.execute(
+          "INSERT INTO project_parts(part, project) VALUES(?, ?) ON "
+          "CONFLICT(workspace, part) DO UPDATE SET project = excluded.project",
+          {part, project});
+    };
+    for (const auto& [part, project] : owned) TRY(own(part, project));
+    for (const std::string& part : parsed.parts()) TRY(own(part, parsed.head.name));
     if (before == declared.yaml) return {};
     return tx.append_event({.kind = "project.applied",
                             .subject = "projects/" + parsed.head.name,
@@ -399,6 +370,10 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   // New detectors begin now.
   TRY(rooms_.detections.begin(now));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
+  for (const Surplus& part : pruned) {
+    TRY(remove(part, declared.actor));
+    changes.push_back(JsonObject{{"kind", part.kind}, {"name", part.name}, {"change", "removed"}});
+  }
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return told(parsed, std::move(changes), warnings);
 }

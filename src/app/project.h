@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "api/own/project_routes.h"
 #include "app/event_clock.h"
@@ -91,7 +93,19 @@ class Project final : public api::own::ProjectControl {
   Result<std::vector<std::string>> check(const Parsed& parsed);
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
+  // What the server has and the file doesn't, in the order in which it can be removed.
+  struct Surplus;
   Result<JsonArray> left_over(const Parsed& parsed);
+  // Nothing but `wanted` is to go (nullable: all that may).
+  Result<std::vector<Surplus>> surplus(const Parsed& parsed, const std::set<std::string>* wanted);
+  Result<std::string> need_of(const Surplus& part, const Parsed& parsed,
+                              const std::set<std::string>& going);
+  Result<void> remove(const Surplus& part, const std::string& actor);
+  // Refuses to prune what can't be, before anything is changed.
+  Result<std::vector<Surplus>> check_prune(const Parsed& parsed,
+                                           const std::set<std::string>& wanted);
+  // By "endpoints/NAME": the project that has declared it last.
+  Result<std::map<std::string, std::string>> owners();
   // What is said when this is another project than the last that was applied.
   std::vector<std::string> replaced(const Parsed& parsed);
   std::vector<std::string> unmeasured(const Parsed& parsed) const;

@@ -1,6 +1,8 @@
 #include "cli/project_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 
 #include "cli/commands.h"
@@ -10,38 +12,105 @@
 namespace slipway::cli {
 namespace {
 
+constexpr std::string_view kNotInTheFile = "not in the file";
+
+struct DeclareFlags {
+  std::string file = "slipway.yaml";
+  bool check = false, prune = false, yes = false;
+};
+
+Result<Json> ask(const Context& context, const std::string& verb, const DeclareFlags& flags,
+                 const JsonArray& prune) {
+  const std::string yaml = TRY(store::read_file(flags.file));
+  const std::string folder = std::filesystem::absolute(flags.file).parent_path().lexically_normal();
+  JsonObject body{{"yaml", yaml}, {"dir", folder}};
+  if (!prune.empty()) body["prune"] = prune;
+  return Client(context).post("/slipway/v1/" + verb, body);
+}
+
+// "endpoints/NAME", of what the file no longer declares and can be removed.
+JsonArray not_in_the_file(const Json& reply) {
+  JsonArray names;
+  for (const Json& change : member_at(reply, "changes").as_array()) {
+    if (cell(member_at(change, "change")) == kNotInTheFile)
+      names.emplace_back(
+          fmt::format("{}s/{}", cell(member_at(change, "kind")), cell(member_at(change, "name"))));
+  }
+  return names;
+}
+
 // Whether apply would change something; what it would leave as it is doesn't count.
-bool would_change(const Json& reply) {
+bool would_change(const Json& reply, const DeclareFlags& flags) {
   for (const Json& change : member_at(reply, "changes").as_array()) {
     const std::string word = cell(member_at(change, "change"));
-    if (word != "unchanged" && word != "left as it is") return true;
+    if (word == kNotInTheFile ? flags.prune
+                              : word != "unchanged" && word != "left as it is" && word != "kept")
+      return true;
   }
   return false;
 }
 
-enum class Check { kNo, kYes };
+void list_removals(std::FILE* out, const JsonArray& names) {
+  for (const Json& name : names) std::fprintf(out, "- %s\n", cell(name).c_str());
+}
 
-int declare(const Context& context, const std::string& verb, const std::string& file,
-            Check check = Check::kNo) {
-  const auto yaml = store::read_file(file);
-  if (!yaml) return fail(yaml.error(), context);
-  const std::string folder = std::filesystem::absolute(file).parent_path().lexically_normal();
-  Result<Json> reply =
-      Client(context).post("/slipway/v1/" + verb, {{"yaml", *yaml}, {"dir", folder}});
-  if (reply && member_at(*reply, "warnings").is_array()) {
+// False: nobody says yes.
+bool is_wanted(const JsonArray& names) {
+  list_removals(stderr, names);
+  std::fprintf(stderr, "Remove %zu from the server? [y/N] ", names.size());
+  std::string answer;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar())
+    answer.push_back(static_cast<char>(c));
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+int tell(const Context& context, Result<Json> reply, const DeclareFlags& flags) {
+  if (!reply) return fail(reply.error(), context);
+  if (member_at(*reply, "warnings").is_array()) {
     for (const Json& warning : member_at(*reply, "warnings").get_array())
       std::fprintf(stderr, "slipway: warning: %s\n", cell(warning).c_str());
   }
-  if (reply && !context.json && member_at(*reply, "changes").is_array()) {
-    for (Json& change : reply->as_object()["changes"].as_array())
+  const bool differs = flags.check && would_change(*reply, flags);
+  if (flags.check) reply->as_object()["differs"] = differs;
+  const JsonArray gone = not_in_the_file(*reply);
+  if (!context.json) {
+    if (flags.prune) list_removals(stdout, gone);
+    JsonArray& changes = reply->as_object()["changes"].as_array();
+    changes.erase(std::remove_if(changes.begin(), changes.end(),
+                                 [](const Json& change) {
+                                   return cell(member_at(change, "change")) == kNotInTheFile;
+                                 }),
+                  changes.end());
+    for (Json& change : changes)
       if (member_at(change, "means").is_null()) change.as_object()["means"] = "";
   }
-  const bool differs = reply && check == Check::kYes && would_change(*reply);
-  if (reply && check == Check::kYes) reply->as_object()["differs"] = differs;
   const int shown =
       finish_table(context, reply, "changes",
                    {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}, {"", "means"}});
+  if (!context.json && !flags.prune && !gone.empty()) {
+    std::string names;
+    for (const Json& name : gone) names += (names.empty() ? "" : ", ") + cell(name);
+    std::printf("not in the file: %s (--prune removes them)\n", names.c_str());
+  }
   return shown == kOk && differs ? kDiffers : shown;
+}
+
+int plan_file(const Context& context, const DeclareFlags& flags) {
+  return tell(context, ask(context, "plan", flags, {}), flags);
+}
+
+int apply_file(const Context& context, const DeclareFlags& flags) {
+  JsonArray gone;
+  if (flags.prune) {
+    const Result<Json> planned = ask(context, "plan", flags, {});
+    if (!planned) return fail(planned.error(), context);
+    gone = not_in_the_file(*planned);
+    if (!gone.empty() && !flags.yes && !is_wanted(gone)) {
+      std::fprintf(stderr, "slipway: nothing was changed (--yes removes without a question)\n");
+      return kFailed;
+    }
+  }
+  return tell(context, ask(context, "apply", flags, gone), flags);
 }
 
 std::string show_clock(const Json& reply) {
@@ -57,18 +126,19 @@ std::string show_clock(const Json& reply) {
 }  // namespace
 
 void add_project_commands(CLI::App& root, Context& context, int& exit_code) {
-  auto file = std::make_shared<std::string>("slipway.yaml");
-  auto check = std::make_shared<bool>(false);
+  auto flags = std::make_shared<DeclareFlags>();
   CLI::App* plan = root.add_subcommand("plan", "What apply would change; changes nothing");
-  plan->add_option("file", *file, "The declaration")->capture_default_str();
-  plan->add_flag("--check", *check, "End with 6 when apply would change something");
-  plan->callback([&context, &exit_code, file, check] {
-    exit_code = declare(context, "plan", *file, *check ? Check::kYes : Check::kNo);
-  });
+  plan->add_option("file", flags->file, "The declaration")->capture_default_str();
+  plan->add_flag("--check", flags->check, "End with 6 when apply would change something");
+  plan->add_flag("--prune", flags->prune, "As apply --prune: what it would remove, first");
+  plan->callback([&context, &exit_code, flags] { exit_code = plan_file(context, *flags); });
   CLI::App* apply =
       root.add_subcommand("apply", "Declare what slipway.yaml says: datasets to monitors");
-  apply->add_option("file", *file, "The declaration")->capture_default_str();
-  apply->callback([&context, &exit_code, file] { exit_code = declare(context, "apply", *file); });
+  apply->add_option("file", flags->file, "The declaration")->capture_default_str();
+  apply->add_flag("--prune", flags->prune,
+                  "Remove what this project has declared and the file no longer has");
+  apply->add_flag("--yes", flags->yes, "Remove it without a question")->needs("--prune");
+  apply->callback([&context, &exit_code, flags] { exit_code = apply_file(context, *flags); });
 
   auto target = std::make_shared<std::string>();
   CLI::App* clock = root.add_subcommand("clock", "The event clock; a rehearsal's can be moved on");

@@ -213,6 +213,21 @@ Result<std::vector<DefinitionChange>> Datasets::apply(
   return changes;
 }
 
+Result<void> Datasets::remove(const std::string& name, const std::string& actor) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto newest =
+        TRY(tx.find("SELECT COALESCE(MAX(version), 0) FROM dataset_snapshots WHERE dataset = ?",
+                    {name}, [](const store::Row& row) { return row.int64(0); }));
+    if (newest.value_or(0) > 0)
+      return base::error(Code::kFailedPrecondition,
+                         "a dataset with versions stays: dataset={} version={}", name, *newest);
+    if (TRY(tx.execute("DELETE FROM dataset_definitions WHERE name = ?", {name})) == 0)
+      return base::error(Code::kNotFound, "no such dataset: dataset={}", name);
+    return tx.append_event(
+        {.kind = "dataset.removed", .subject = "datasets/" + name, .actor = actor});
+  });
+}
+
 Result<std::vector<DatasetDefinition>> Datasets::definitions() {
   Result<std::vector<DatasetDefinition>> found = std::vector<DatasetDefinition>();
   TRY(db_.read([&](store::Reader& reader) {

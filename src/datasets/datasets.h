@@ -82,6 +82,8 @@ class Datasets {
                                               const std::filesystem::path& project,
                                               const std::string& actor);
   Result<std::vector<DatasetDefinition>> definitions();
+  // kFailedPrecondition: it has versions, which models may have been made from. kNotFound.
+  Result<void> remove(const std::string& name, const std::string& actor);
   Result<DatasetDefinition> definition(const std::string& name);  // kNotFound
   // Where a dataset's rows come from: a file's or folder's absolute path, s3://BUCKET/KEY, or a
   // table of the database at `url`.

@@ -331,6 +331,39 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
   return changes;
 }
 
+Result<void> Monitor::remove(const std::string& name, const std::string& actor) {
+  base::MutexLock turn(advance_mutex_);
+  const MonitorDefinition known = TRY(definition(name));
+  const base::Timestamp now = clock_.now();
+  MonitorDefinition nothing = known;
+  nothing.alerts.clear();
+  nothing.detectors.clear();
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(resolve_orphans(tx, nothing, {}, now));
+    for (const char* table :
+         {"monitor_cursors", "monitor_estimates", "monitor_estimators", "monitor_baselines",
+          "monitor_detectors", "monitor_bands", "monitor_changes"}) {
+      TRY(tx.execute(fmt::format("DELETE FROM {} WHERE workspace = ? AND monitor = ?", table),
+                     {workspace_, name}));
+    }
+    TRY(tx.execute("DELETE FROM monitor_definitions WHERE workspace = ? AND name = ?",
+                   {workspace_, name}));
+    return tx.append_event({.kind = "monitor.removed",
+                            .subject = "monitors/" + name,
+                            .actor = actor,
+                            .payload = {{"definition", known.to_json()}},
+                            .event_time = now,
+                            .workspace = workspace_});
+  }));
+  profiles_.erase(name);
+  reference_attributions_.erase(name);
+  std::erase_if(loss_estimators_, [&](const auto& kept) { return kept.first.first == name; });
+  std::erase_if(cursors_, [&](const Cursor& cursor) { return cursor.definition->name == name; });
+  base::MutexLock lock(mutex_);
+  definitions_.erase(name);
+  return {};
+}
+
 std::vector<MonitorDefinition> Monitor::definitions() {
   base::MutexLock lock(mutex_);
   std::vector<MonitorDefinition> all;

@@ -97,6 +97,8 @@ class Monitor {
   // A new monitor starts with the windows that contain now. Monitors that aren't named stay.
   Result<std::vector<DefinitionChange>> apply(const std::vector<MonitorDefinition>& definitions,
                                               const std::string& actor);
+  // Judges no more windows, and resolves its alerts; those judged stay. kNotFound.
+  Result<void> remove(const std::string& name, const std::string& actor);
   std::vector<MonitorDefinition> definitions();
   // kNotFound.
   Result<MonitorDefinition> definition(const std::string& name);

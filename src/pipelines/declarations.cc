@@ -72,6 +72,21 @@ Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedP
   return changes;
 }
 
+Result<void> Pipelines::remove(const std::string& name, const std::string& actor) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto active = TRY(tx.find(
+        "SELECT id FROM pipeline_runs WHERE pipeline = ? AND state IN ('queued', 'running')",
+        {name}, [](const store::Row& row) { return row.string(0); }));
+    if (active)
+      return base::error(Code::kFailedPrecondition, "a run of it isn't over: pipeline={} run={}",
+                         name, *active);
+    if (TRY(tx.execute("DELETE FROM pipeline_definitions WHERE name = ?", {name})) == 0)
+      return base::error(Code::kNotFound, "no such pipeline: pipeline={}", name);
+    return tx.append_event(
+        {.kind = "pipeline.removed", .subject = "pipelines/" + name, .actor = actor});
+  });
+}
+
 Result<void> Pipelines::quieten_others(const std::vector<ParsedPipeline>& pipelines) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     std::set<std::string> others;
@@ -109,6 +124,19 @@ Result<std::vector<DefinitionChange>> Pipelines::apply_pools(const Pools& pools,
   places_.set_pools(all);
   hand_out();
   return changes;
+}
+
+Result<void> Pipelines::remove_pool(const std::string& name, const std::string& actor) {
+  for (const Places::PoolState& pool : pools()) {
+    if (pool.name == name && (pool.taken > 0 || pool.waiting > 0))
+      return base::error(Code::kFailedPrecondition, "steps hold slots of it, or wait: pool={}",
+                         name);
+  }
+  TRY(pool_table_.remove(name, actor));
+  const Pools left = TRY(pool_table_.read());
+  base::MutexLock lock(mutex_);
+  places_.set_pools(left);
+  return {};
 }
 
 std::vector<Places::PoolState> Pipelines::pools() {

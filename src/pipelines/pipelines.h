@@ -99,10 +99,14 @@ class Pipelines {
   // Nobody hears any more of pipelines that aren't named here.
   Result<void> quieten_others(const std::vector<ParsedPipeline>& pipelines);
   Result<std::vector<PipelineDefinition>> definitions();
+  // Its runs stay, with the definition they had. kFailedPrecondition: one isn't over. kNotFound.
+  Result<void> remove(const std::string& name, const std::string& actor);
 
   Result<std::vector<DefinitionChange>> plan_pools(const Pools& pools);
   // Pools that aren't named stay; what waits for slots that there are now begins.
   Result<std::vector<DefinitionChange>> apply_pools(const Pools& pools, const std::string& actor);
+  // kFailedPrecondition: steps hold slots of it, or wait for them. kNotFound.
+  Result<void> remove_pool(const std::string& name, const std::string& actor);
   std::vector<Places::PoolState> pools();
   // The servers that steps can be given to beside this one.
   void set_other_servers(const std::vector<OtherServer>& others);

@@ -11,6 +11,15 @@ Result<Pools> PoolTable::read() {
   return pools;
 }
 
+Result<void> PoolTable::remove(const std::string& name, const std::string& actor) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    if (TRY(tx.execute("DELETE FROM pipeline_pools WHERE name = ?", {name})) == 0)
+      return base::error(Code::kNotFound, "no such pool: pool={}", name);
+    return tx.append_event(
+        {.kind = "pipeline.pool.removed", .subject = "pools/" + name, .actor = actor});
+  });
+}
+
 Result<void> PoolTable::declare(const Pools& pools, const std::string& actor) {
   const Pools before = TRY(read());
   return db_.write([&](store::Tx& tx) -> Result<void> {

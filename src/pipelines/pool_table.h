@@ -15,6 +15,7 @@ class PoolTable {
   Result<Pools> read();
   // Pools that aren't named stay.
   Result<void> declare(const Pools& pools, const std::string& actor);
+  Result<void> remove(const std::string& name, const std::string& actor);  // kNotFound
 
  private:
   store::Db& db_;

@@ -11,6 +11,11 @@ constexpr std::string_view kRevisionColumns =
     "endpoint, number, kind, variants, features, output, salt, log_policy, policy, actor, reason, "
     "event_time, arrival_time, previous, restores, running, cause";
 
+Error changed_meanwhile(const std::string& endpoint) {
+  return base::error(Code::kConflict,
+                     "the endpoint was changed by somebody else meanwhile: name={}", endpoint);
+}
+
 // Reads rows through `parse`, which can fail; the first failure is returned.
 template <typename Parse>
 auto read_rows(store::Reader& reader, const std::string& sql, store::Params params, Parse&& parse)
@@ -220,9 +225,25 @@ Result<void> Ledger::update_endpoint(store::Tx& tx, const EndpointRecord& before
       {base::to_text(after.definition.to_json()), after.current_revision,
        base::to_text(to_json(after.state)), after.updated_at, workspace_, before.name(),
        base::to_text(to_json(before.state)), before.current_revision.value_or(0)}));
-  if (changed == 1) return {};
-  return base::error(Code::kConflict,
-                     "the endpoint was changed by somebody else meanwhile: name={}", before.name());
+  return changed == 1 ? Result<void>() : changed_meanwhile(before.name());
+}
+
+Result<void> Ledger::delete_endpoint(store::Tx& tx, const EndpointRecord& record) const {
+  const std::int64_t changed = TRY(
+      tx.execute("DELETE FROM release_endpoints WHERE workspace = ? AND name = ? AND state = ? AND "
+                 "COALESCE(current_revision, 0) = ?",
+                 {workspace_, record.name(), base::to_text(to_json(record.state)),
+                  record.current_revision.value_or(0)}));
+  return changed == 1 ? Result<void>() : changed_meanwhile(record.name());
+}
+
+Result<std::int64_t> Ledger::newest_number(store::Reader& reader,
+                                           const std::string& endpoint) const {
+  return TRY(reader.find("SELECT COALESCE(MAX(number), 0) FROM release_revisions WHERE workspace = "
+                         "? AND endpoint = ?",
+                         {workspace_, endpoint},
+                         [](const store::Row& row) { return row.int64(0); }))
+      .value_or(0);
 }
 
 Result<std::vector<Revision>> Ledger::current_revisions(store::Reader& reader) const {

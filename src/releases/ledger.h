@@ -39,6 +39,8 @@ class Ledger {
                                           std::size_t limit) const;
   // Of every endpoint that has one.
   Result<std::vector<Revision>> current_revisions(store::Reader& reader) const;
+  // Also of an endpoint that was removed; 0: it never had one.
+  Result<std::int64_t> newest_number(store::Reader& reader, const std::string& endpoint) const;
   // kNotFound.
   Result<Revision> revision(store::Reader& reader, const std::string& endpoint,
                             std::int64_t number) const;
@@ -49,6 +51,8 @@ class Ledger {
   // state are still those of `before`: else kConflict, and somebody else was first.
   Result<void> update_endpoint(store::Tx& tx, const EndpointRecord& before,
                                const EndpointRecord& after) const;
+  // As update_endpoint; its revisions stay.
+  Result<void> delete_endpoint(store::Tx& tx, const EndpointRecord& record) const;
   Result<void> insert_revision(store::Tx& tx, const Revision& revision) const;
 
  private:

@@ -31,6 +31,9 @@ class DataPlane {
   // fails. `last_good` (nullable) stays loaded too; what neither needs may go once no request uses
   // it.
   virtual void activate(const Revision& revision, const Revision* last_good) = 0;
+
+  // Answers nothing there any more; what was begun is answered.
+  virtual void remove(const std::string& endpoint) = 0;
 };
 
 struct ResolvedModel {

@@ -134,6 +134,11 @@ Result<void> Releases::add_shadows(const EndpointRecord& record, std::vector<Var
 
 Result<Revision> Releases::commit(const EndpointRecord& before, Change change) {
   Revision& revision = change.revision;
+  if (!before.current_revision) {  // an endpoint of that name may have been removed
+    revision.number = 1 + TRY(db_.read([&](store::Reader& reader) {
+                        return ledger_.newest_number(reader, revision.endpoint);
+                      }));
+  }
   const auto prepared =
       ports_.data_plane.prepare(revision);  // held until it answers, or is given up
   if (!prepared) {
@@ -261,7 +266,7 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
   const std::vector<Revision> revisions = TRY(history(record.name()));
   if (record.state.held) {
     receipt.reason = "the endpoint is held: " + record.state.held_reason;
-  } else if (revisions.empty()) {
+  } else if (!record.current_revision) {
     const Revision first = TRY(deploy_model(record, model, reason, actor));
     receipt = {record.name(), true, "the first model takes charge at once", first.event_time};
     return receipt;

@@ -106,6 +106,10 @@ class Releases {
   Result<std::vector<DefinitionChange>> apply(const std::vector<EndpointDefinition>& definitions,
                                               const std::string& actor);
 
+  // Nothing answers there from now on. Its ledger stays, and goes on when an endpoint of that name
+  // is declared again. kNotFound. kConflict: it was changed meanwhile.
+  Result<void> remove(const std::string& endpoint, const std::string& actor);
+
   // Puts a model in charge of all requests now. kNotFound: no such endpoint or model; else what the
   // data plane says, and nothing has changed. Doesn't end a hold.
   Result<Revision> deploy(const std::string& endpoint, const std::string& model_uri,

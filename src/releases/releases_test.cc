@@ -130,6 +130,24 @@ TEST_F(ReleasesTest, TheFirstModelTakesChargeAtOnceTheNextOneByDeclaredSteps) {
                                              "endpoint.canary_step", "endpoint.promoted"}));
 }
 
+TEST_F(ReleasesTest, ARemovedEndpointAnswersNothingAndItsLedgerGoesOnWhenItIsDeclaredAgain) {
+  apply();
+  move_alias(1);
+  MUST(releases_->deploy("e", "models:/m/2", "new", "ann"));
+  MUST(releases_->remove("e", "ann"));
+  EXPECT_TRUE(plane_.active.empty());
+  EXPECT_EQ(releases_->status("e").error().code, Code::kNotFound);
+  EXPECT_EQ(releases_->remove("e", "ann").error().code, Code::kNotFound);
+  open();
+  EXPECT_TRUE(plane_.active.empty());
+  apply();
+  EXPECT_EQ(live(), "live:v1:10000 ") << "the alias' version takes charge as the first";
+  const auto revisions = MUST(releases_->revisions("e"));
+  ASSERT_EQ(revisions.size(), 3u);
+  EXPECT_EQ(revisions[0].number, 3);
+  EXPECT_EQ(revisions[0].previous, std::nullopt);
+}
+
 TEST_F(ReleasesTest, AnAlertActsOnceOnWhatItWasDecidedAbout) {
   apply();
   move_alias(1);

@@ -92,6 +92,25 @@ Result<DefinitionChange> Releases::apply_one(const EndpointDefinition& definitio
   return change;
 }
 
+Result<void> Releases::remove(const std::string& endpoint, const std::string& actor) {
+  const EndpointRecord record = TRY(status(endpoint)).endpoint;
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(ledger_.delete_endpoint(tx, record));
+    return tx.append_event({.kind = "endpoint.removed",
+                            .subject = "endpoints/" + endpoint,
+                            .actor = actor,
+                            .payload = {{"definition", record.definition.to_json()}},
+                            .event_time = event_clock_.now(),
+                            .workspace = workspace_});
+  }));
+  base::MutexLock lock(activate_mutex_);
+  // What is written and not activated yet comes too late.
+  std::int64_t& newest = activated_[endpoint];
+  newest = std::max(newest, record.current_revision.value_or(0));
+  ports_.data_plane.remove(endpoint);
+  return {};
+}
+
 Result<std::optional<base::Timestamp>> Releases::next_due() {
   std::optional<base::Timestamp> earliest;
   for (const EndpointRecord& record :

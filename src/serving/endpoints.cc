@@ -139,15 +139,31 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
     if (keep != nullptr) {
       for (std::string& key : keys_of(*keep)) keys.push_back(std::move(key));
     }
-    std::set<std::string> used = held();
-    for (const auto& [endpoint, in_use] : keys_in_use_) used.insert(in_use.begin(), in_use.end());
-    std::erase_if(loaded_, [&](auto& entry) {
-      if (used.contains(entry.first)) return false;
-      dropped.push_back(std::move(entry.second.loaded));
-      return true;
-    });
+    dropped = drop_unused();
   }
   keep_in_budget(spec.endpoint);
+}
+
+std::vector<LoadedModel> Endpoints::drop_unused() {
+  std::vector<LoadedModel> dropped;
+  std::set<std::string> used = held();
+  for (const auto& [endpoint, in_use] : keys_in_use_) used.insert(in_use.begin(), in_use.end());
+  std::erase_if(loaded_, [&](auto& entry) {
+    if (used.contains(entry.first)) return false;
+    dropped.push_back(std::move(entry.second.loaded));
+    return true;
+  });
+  return dropped;
+}
+
+void Endpoints::remove(const std::string& endpoint) {
+  std::vector<LoadedModel> dropped;
+  base::MutexLock lock(mutex_);
+  auto table = std::make_shared<Table>(*table_.load());
+  table->erase(endpoint);
+  table_.store(std::move(table));
+  keys_in_use_.erase(endpoint);
+  dropped = drop_unused();
 }
 
 void Endpoints::expect(const std::vector<EndpointSpec>& specs) {

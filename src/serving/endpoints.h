@@ -89,6 +89,9 @@ class Endpoints {
   // let go once no request uses them.
   void activate(const EndpointSpec& spec, const EndpointSpec* keep);
 
+  // Answers nothing there any more; what was begun is answered.
+  void remove(const std::string& endpoint);
+
   // Answers with these until they are activated, and loads nothing yet: after a start, when there
   // may be many.
   void expect(const std::vector<EndpointSpec>& specs);
@@ -199,6 +202,8 @@ class Endpoints {
   mutable base::Mutex mutex_;  // changes; never held while a model loads
   // Keys of the models that somebody holds.
   std::set<std::string> held() const REQUIRES(mutex_);
+  // Takes out what no endpoint uses and nobody holds; it may take long to let that go.
+  std::vector<LoadedModel> drop_unused() REQUIRES(mutex_);
   struct Resident {
     LoadedModel loaded;
     std::int64_t used_us = 0;  // loaded then, or no longer used since

@@ -35,7 +35,7 @@ def test_plan_tells_ci_when_the_server_is_not_what_the_file_says(server, tmp_pat
     assert plan("--check").returncode == 6
     file.write_text("project: shop\n")  # what is no longer declared stays where it is, and apply changes nothing
     left = plan("--check")
-    assert left.returncode == 0 and json.loads(left.stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "left as it is"}]
+    assert left.returncode == 0 and json.loads(left.stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "not in the file"}]
     assert json.loads(left.stdout)["warnings"] == []
     file.write_text("project: another\n")
     assert "takes the place of project shop" in json.loads(plan().stdout)["warnings"][0]

@@ -153,7 +153,7 @@ def test_what_is_no_longer_declared_is_said_to_stay(trained, tmp_path):
     declared = file.read_text()
     (trained.folder / "less.yaml").write_text(declared[: declared.index("monitors:")])
     left = [c for c in cli_json(trained, "plan", str(trained.folder / "less.yaml"))["changes"] if c["kind"] == "monitor"]
-    assert left == [{"kind": "monitor", "name": "sale-health", "change": "left as it is"}]
+    assert left == [{"kind": "monitor", "name": "sale-health", "change": "not in the file"}]
 
 
 # ---- pipelines

@@ -15,6 +15,15 @@ Result<ProjectControl::Declared> read_declared(const Request& request) {
   declared.yaml = TRY(base::get_string(body, "yaml"));
   declared.folder = TRY(base::get_string(body, "dir"));
   declared.actor = TRY(read_actor(request, body));
+  if (const Json* prune = body.if_contains("prune")) {
+    if (!prune->is_array())
+      return base::error(Code::kInvalidArgument, "prune is a list of names like endpoints/NAME");
+    for (const Json& name : prune->get_array()) {
+      if (!name.is_string())
+        return base::error(Code::kInvalidArgument, "prune is a list of names like endpoints/NAME");
+      declared.prune.insert(std::string(std::string_view(name.get_string())));
+    }
+  }
   return declared;
 }
 
@@ -38,7 +47,8 @@ std::vector<http::Route> project_routes(ProjectControl& project) {
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/apply",
-       .summary = "Declares what slipway.yaml says.",
+       .summary = "Declares what slipway.yaml says; `prune` names what it no longer has, to be "
+                  "removed.",
        .handler = answering([&project](const Request& r) -> Result<Response> {
          return reply(TRY(project.apply(TRY(read_declared(r)))));
        }),

@@ -1,6 +1,7 @@
 // Routes for the project as a whole: what is declared, its event clock, and how its models do.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,11 @@ class ProjectControl {
     std::string yaml;    // the text of slipway.yaml
     std::string folder;  // that its paths are relative to
     std::string actor;
+    std::set<std::string> prune;  // "endpoints/NAME": to be removed, as the file doesn't have it
   };
-  // {"changes":[{"kind","name","change"}]}. kInvalidArgument with line and column.
+  // {"changes":[{"kind","name","change"}]}. Of what the file no longer declares: "not in the file"
+  // (apply can prune it), "kept" (`means` says why it can't be), "left as it is" (another
+  // project's), in the order in which it is removed. kInvalidArgument with line and column.
   virtual Result<JsonObject> plan(const Declared& declared) = 0;
   virtual Result<JsonObject> apply(const Declared& declared) = 0;
 

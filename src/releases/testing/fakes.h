@@ -38,6 +38,7 @@ class FakeDataPlane final : public DataPlane {
     active[revision.endpoint] = revision;
     kept[revision.endpoint] = last_good != nullptr ? last_good->number : 0;
   }
+  void remove(const std::string& endpoint) override { active.erase(endpoint); }
 };
 
 // Knows "models:/NAME/VERSION" for versions up to `newest`, and the aliases it is given.

@@ -1,0 +1,174 @@
+// What Project does with what a slipway.yaml no longer declares: it says so, and removes it when
+// it is asked to.
+#include "app/project_parts.h"
+
+namespace slipway::app {
+namespace {
+
+constexpr std::size_t kQuietMinutes = 5;  // without a request, before an endpoint is removed
+
+}  // namespace
+
+std::set<std::string> Project::Parsed::parts() const {
+  std::set<std::string> parts;
+  for (const auto& monitor : monitors) parts.insert("monitors/" + monitor.name);
+  for (const auto& endpoint : endpoints) parts.insert("endpoints/" + endpoint.name);
+  for (const auto& pipeline : pipelines) parts.insert("pipelines/" + pipeline.definition.name);
+  for (const auto& [name, slots] : pools) parts.insert("pools/" + name);
+  for (const auto& dataset : datasets) parts.insert("datasets/" + dataset.name);
+  return parts;
+}
+
+Result<std::map<std::string, std::string>> Project::owners() {
+  std::map<std::string, std::string> owners;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query("SELECT part, project FROM project_parts", {},
+                        [&](const store::Row& row) { owners[row.string(0)] = row.string(1); });
+  }));
+  // One that was applied before it was kept.
+  const std::string yaml = TRY(stored_yaml());
+  if (yaml.empty()) return owners;
+  const Parsed stored = TRY(parse({.yaml = yaml}));
+  for (const std::string& part : stored.parts()) owners.try_emplace(part, stored.head.name);
+  return owners;
+}
+
+Result<std::vector<Project::Surplus>> Project::surplus(const Parsed& parsed,
+                                                       const std::set<std::string>* wanted) {
+  std::vector<Surplus> all;
+  const auto add = [&](const char* kind, const std::string& name) {
+    all.push_back({.kind = kind, .name = name});
+  };
+  // Who needs something before what it needs.
+  for (const auto& known : rooms_.monitor.definitions()) add("monitor", known.name);
+  for (const auto& known : TRY(rooms_.releases.statuses())) add("endpoint", known.endpoint.name());
+  for (const auto& known : TRY(rooms_.pipelines.definitions())) add("pipeline", known.name);
+  for (const auto& known : rooms_.pipelines.pools()) add("pool", known.name);
+  for (const auto& known : TRY(rooms_.datasets.definitions())) add("dataset", known.name);
+  const std::set<std::string> declared = parsed.parts();
+  std::erase_if(all, [&](const Surplus& part) { return declared.contains(part.place()); });
+  const auto owners = TRY(this->owners());
+  std::set<std::string> going;
+  for (Surplus& part : all) {
+    const auto owner = owners.find(part.place());
+    part.is_ours = owner != owners.end() && owner->second == parsed.head.name;
+    if (!part.is_ours || (wanted != nullptr && !wanted->contains(part.place()))) continue;
+    part.why_kept = TRY(need_of(part, parsed, going));
+    if (part.why_kept.empty()) going.insert(part.place());
+  }
+  return all;
+}
+
+// Why it can't go when what is `going` goes before it; empty: it can.
+Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
+                                     const std::set<std::string>& going) {
+  const std::string& name = part.name;
+  std::vector<monitor::MonitorDefinition> monitors = parsed.monitors;
+  for (auto& known : rooms_.monitor.definitions()) {
+    const std::string place = "monitors/" + known.name;
+    if (!going.contains(place) && !parsed.parts().contains(place))
+      monitors.push_back(std::move(known));
+  }
+  if (part.kind == "endpoint") {
+    for (const auto& monitor : monitors) {
+      if (monitor.endpoint == name) return fmt::format("monitor {} watches it", monitor.name);
+    }
+    std::uint64_t requests = 0;
+    if (const auto minutes = rooms_.endpoints.recent_minutes(name)) {
+      for (std::size_t i = minutes->size(); i-- > 0 && minutes->size() - i <= kQuietMinutes;)
+        requests += (*minutes)[i].requests;
+    }
+    if (requests > 0)
+      return fmt::format("it was asked {} times in the last {} minutes", requests, kQuietMinutes);
+  } else if (part.kind == "pipeline") {
+    for (const auto& monitor : monitors) {
+      for (const monitor::ActionRule& action : monitor.actions) {
+        if (action.pipeline == name)
+          return fmt::format("action {} of monitor {} starts it", action.name, monitor.name);
+      }
+    }
+    for (const char* state : {"running", "queued"}) {
+      const auto runs = TRY(rooms_.pipelines.runs(name, state, 1));
+      if (!runs.empty()) return fmt::format("run {} of it isn't over", runs.front().id);
+    }
+    for (const auto& other : TRY(rooms_.pipelines.definitions())) {
+      if (parsed.parts().contains("pipelines/" + other.name)) continue;  // the file was checked
+      for (const auto& step : other.steps) {
+        if (step.nested && step.nested->pipeline == name && other.name != name)
+          return fmt::format("step {} of pipeline {} runs it", step.name, other.name);
+      }
+    }
+  } else if (part.kind == "pool") {
+    for (const auto& pipeline : TRY(rooms_.pipelines.definitions())) {
+      const std::string place = "pipelines/" + pipeline.name;
+      if (going.contains(place) || parsed.parts().contains(place)) continue;
+      for (const auto& step : pipeline.steps) {
+        if (step.pool == name)
+          return fmt::format("step {} of pipeline {} runs in it", step.name, pipeline.name);
+      }
+    }
+    for (const auto& pool : rooms_.pipelines.pools()) {
+      if (pool.name == name && pool.taken > 0)
+        return fmt::format("{} runs in it", pool.holders.front());
+    }
+  } else if (part.kind == "dataset") {
+    const auto newest = rooms_.datasets.snapshot(name);
+    if (newest)
+      return fmt::format(
+          "it has versions, up to {}: data that models may have been made from stays",
+          newest->version);
+    if (newest.error().code != Code::kNotFound) return newest.error();
+    for (const auto& source : parsed.features.sources) {
+      if (source.dataset == name) return fmt::format("source {} reads it", source.name);
+    }
+  }
+  return std::string();
+}
+
+Result<std::vector<Project::Surplus>> Project::check_prune(const Parsed& parsed,
+                                                           const std::set<std::string>& wanted) {
+  auto parts = TRY(surplus(parsed, &wanted));
+  std::set<std::string> unknown = wanted;
+  for (const Surplus& part : parts) {
+    if (!part.is_ours || !unknown.erase(part.place()) || part.why_kept.empty()) continue;
+    return base::error(Code::kFailedPrecondition, "nothing was changed: {} can't be removed: {}",
+                       part.place(), part.why_kept);
+  }
+  if (!unknown.empty()) {
+    return base::error(Code::kFailedPrecondition,
+                       "nothing was changed: {} can't be removed: slipway.yaml declares it, or "
+                       "project {} never has",
+                       *unknown.begin(), parsed.head.name);
+  }
+  std::erase_if(parts, [&](const Surplus& part) { return !wanted.contains(part.place()); });
+  return parts;
+}
+
+Result<void> Project::remove(const Surplus& part, const std::string& actor) {
+  if (part.kind == "monitor") TRY(rooms_.monitor.remove(part.name, actor));
+  if (part.kind == "endpoint") TRY(rooms_.releases.remove(part.name, actor));
+  if (part.kind == "pipeline") TRY(rooms_.pipelines.remove(part.name, actor));
+  if (part.kind == "pool") TRY(rooms_.pipelines.remove_pool(part.name, actor));
+  if (part.kind == "dataset") TRY(rooms_.datasets.remove(part.name, actor));
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("DELETE FROM project_parts WHERE part = ?", {part.place()}));
+    return {};
+  });
+}
+
+// What an earlier declaration has left, so that nobody thinks it is gone.
+Result<JsonArray> Project::left_over(const Parsed& parsed) {
+  JsonArray left;
+  for (const Surplus& part : TRY(surplus(parsed, nullptr))) {
+    JsonObject change{{"kind", part.kind},
+                      {"name", part.name},
+                      {"change", !part.is_ours           ? "left as it is"
+                                 : part.why_kept.empty() ? "not in the file"
+                                                         : "kept"}};
+    if (!part.why_kept.empty()) change["means"] = part.why_kept;
+    left.push_back(std::move(change));
+  }
+  return left;
+}
+
+}  // namespace slipway::app
