@@ -53,10 +53,10 @@ def many_yaml(pipelines: int) -> str:
     lines = ["project: many", "pipelines:"]
     for i in range(pipelines):
         lines += [f"  p{i}:", "    steps:", f"      - {{name: make, run: 'python make.py --part {i} --out {{out}}/x', outputs: [x]}}",
-                  "      - name: train", "        run: python train.py {make}/x {out}/model.json", "        outputs: [model.json]", "        retries: 2"]
+                  "      - name: train", "        run: python train.py {make}/x {out}/model.json", "        outputs: [model.json]", "        retry: {times: 2}"]
     lines.append("schedules:")
     for i in range(0, pipelines, 10):
-        lines.append(f"  s{i}: {{pipeline: p{i}, cron: '{i % 60} 3 * * *', timezone: Europe/Berlin}}")
+        lines.append(f"  s{i}: {{pipeline: p{i}, cron: '{i % 60} 3 * * *', time_zone: Europe/Berlin}}")
     return "\n".join(lines) + "\n"
 
 

@@ -95,10 +95,11 @@ class Project final : public api::own::ProjectControl {
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   // What the server has and the file doesn't, in the order in which it can be removed.
   struct Surplus;
+  struct Standing;
   Result<JsonArray> left_over(const Parsed& parsed);
   // Nothing but `wanted` is to go (nullable: all that may).
   Result<std::vector<Surplus>> surplus(const Parsed& parsed, const std::set<std::string>* wanted);
-  Result<std::string> need_of(const Surplus& part, const Parsed& parsed,
+  Result<std::string> need_of(const Surplus& part, const Parsed& parsed, const Standing& standing,
                               const std::set<std::string>& going);
   Result<void> remove(const Surplus& part, const std::string& actor);
   // Refuses to prune what can't be, before anything is changed.

@@ -34,6 +34,12 @@ struct Project::Parsed {
   std::set<std::string> parts() const;
 };
 
+// What each surplus part is held against.
+struct Project::Standing {
+  std::set<std::string> declared;                        // by the file: "endpoints/NAME"
+  std::vector<pipelines::PipelineDefinition> pipelines;  // of the server
+};
+
 struct Project::Surplus {
   std::string kind, name;
   bool is_ours = false;  // this project has declared it last

@@ -25,9 +25,9 @@ Result<std::map<std::string, std::string>> Project::owners() {
     return reader.query("SELECT part, project FROM project_parts", {},
                         [&](const store::Row& row) { owners[row.string(0)] = row.string(1); });
   }));
-  // One that was applied before it was kept.
+  // Of one that was applied before they were kept the file tells.
   const std::string yaml = TRY(stored_yaml());
-  if (yaml.empty()) return owners;
+  if (yaml.empty() || !owners.empty()) return owners;
   const Parsed stored = TRY(parse({.yaml = yaml}));
   for (const std::string& part : stored.parts()) owners.try_emplace(part, stored.head.name);
   return owners;
@@ -39,21 +39,22 @@ Result<std::vector<Project::Surplus>> Project::surplus(const Parsed& parsed,
   const auto add = [&](const char* kind, const std::string& name) {
     all.push_back({.kind = kind, .name = name});
   };
+  const Standing standing{.declared = parsed.parts(),
+                          .pipelines = TRY(rooms_.pipelines.definitions())};
   // Who needs something before what it needs.
   for (const auto& known : rooms_.monitor.definitions()) add("monitor", known.name);
   for (const auto& known : TRY(rooms_.releases.statuses())) add("endpoint", known.endpoint.name());
-  for (const auto& known : TRY(rooms_.pipelines.definitions())) add("pipeline", known.name);
+  for (const auto& pipeline : standing.pipelines) add("pipeline", pipeline.name);
   for (const auto& known : rooms_.pipelines.pools()) add("pool", known.name);
   for (const auto& known : TRY(rooms_.datasets.definitions())) add("dataset", known.name);
-  const std::set<std::string> declared = parsed.parts();
-  std::erase_if(all, [&](const Surplus& part) { return declared.contains(part.place()); });
+  std::erase_if(all, [&](const Surplus& part) { return standing.declared.contains(part.place()); });
   const auto owners = TRY(this->owners());
   std::set<std::string> going;
   for (Surplus& part : all) {
     const auto owner = owners.find(part.place());
     part.is_ours = owner != owners.end() && owner->second == parsed.head.name;
     if (!part.is_ours || (wanted != nullptr && !wanted->contains(part.place()))) continue;
-    part.why_kept = TRY(need_of(part, parsed, going));
+    part.why_kept = TRY(need_of(part, parsed, standing, going));
     if (part.why_kept.empty()) going.insert(part.place());
   }
   return all;
@@ -61,12 +62,12 @@ Result<std::vector<Project::Surplus>> Project::surplus(const Parsed& parsed,
 
 // Why it can't go when what is `going` goes before it; empty: it can.
 Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
-                                     const std::set<std::string>& going) {
+                                     const Standing& standing, const std::set<std::string>& going) {
   const std::string& name = part.name;
   std::vector<monitor::MonitorDefinition> monitors = parsed.monitors;
   for (auto& known : rooms_.monitor.definitions()) {
     const std::string place = "monitors/" + known.name;
-    if (!going.contains(place) && !parsed.parts().contains(place))
+    if (!going.contains(place) && !standing.declared.contains(place))
       monitors.push_back(std::move(known));
   }
   if (part.kind == "endpoint") {
@@ -91,17 +92,17 @@ Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
       const auto runs = TRY(rooms_.pipelines.runs(name, state, 1));
       if (!runs.empty()) return fmt::format("run {} of it isn't over", runs.front().id);
     }
-    for (const auto& other : TRY(rooms_.pipelines.definitions())) {
-      if (parsed.parts().contains("pipelines/" + other.name)) continue;  // the file was checked
+    for (const auto& other : standing.pipelines) {
+      if (standing.declared.contains("pipelines/" + other.name)) continue;  // the file was checked
       for (const auto& step : other.steps) {
         if (step.nested && step.nested->pipeline == name && other.name != name)
           return fmt::format("step {} of pipeline {} runs it", step.name, other.name);
       }
     }
   } else if (part.kind == "pool") {
-    for (const auto& pipeline : TRY(rooms_.pipelines.definitions())) {
+    for (const auto& pipeline : standing.pipelines) {
       const std::string place = "pipelines/" + pipeline.name;
-      if (going.contains(place) || parsed.parts().contains(place)) continue;
+      if (going.contains(place) || standing.declared.contains(place)) continue;
       for (const auto& step : pipeline.steps) {
         if (step.pool == name)
           return fmt::format("step {} of pipeline {} runs in it", step.name, pipeline.name);

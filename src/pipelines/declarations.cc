@@ -17,6 +17,7 @@ Result<std::vector<DefinitionChange>> Pipelines::plan(
     const auto found = known.find(name);
     // What it says counts, not how it is written.
     const auto says_the_same = [&](const std::string& text) {
+      if (text == pipeline.text) return true;
       const auto before = parse_pipeline(name, text);
       return before && *before == pipeline.definition;
     };
