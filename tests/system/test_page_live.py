@@ -161,7 +161,7 @@ def test_without_the_stream_the_page_asks_again_and_again(shop, open_page):  # n
 def test_what_happens_before_listening_begins_is_shown(server, open_page):
     page = open_page(server.url + "/health")
     held = []
-    page.route(f"**{STREAM}*", held.append)
+    page.route(f"**{STREAM}*", lambda route: held.append(route))
     page.goto(server.url + "/ui/models")
     expect(page.get_by_text("No model was registered yet.")).to_be_visible()
     eventually(lambda: page.evaluate("1") and held)
