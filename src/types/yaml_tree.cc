@@ -58,9 +58,13 @@ class Parser {
 
  private:
   YamlPlace problem_place() const {
-    if (parser_.error != YAML_READER_ERROR) return place_of(parser_.problem_mark);
-    // Bytes that are no text have an offset alone.
-    const std::string_view before = text_.substr(0, parser_.problem_offset);
+    const YamlPlace marked = place_of(parser_.problem_mark);
+    const auto lines = static_cast<std::uint32_t>(std::count(text_.begin(), text_.end(), '\n') + 1);
+    if (parser_.error != YAML_READER_ERROR && marked.line <= lines) return marked;
+    // Bytes that are no text have an offset alone, and the end of the text lies behind a line that
+    // isn't there.
+    const std::string_view before =
+        text_.substr(0, parser_.error == YAML_READER_ERROR ? parser_.problem_offset : text_.size());
     const std::size_t line_start = before.rfind('\n') + 1;  // 0 where there is none
     return {static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1),
             static_cast<std::uint32_t>(before.size() - line_start + 1)};

@@ -47,6 +47,7 @@ TEST(YamlTree, MistakesAreToldWithTheirPlace) {
             "line 2, column 5: not valid YAML: mapping values are not allowed in this context");
   EXPECT_EQ(mistake("a: 1\nb\xff: 2\n"),
             "line 2, column 2: not valid YAML: invalid leading UTF-8 octet");
+  EXPECT_EQ(mistake("{"), "line 1, column 2: not valid YAML: did not find expected node content");
   EXPECT_EQ(mistake("a: *b\n"), "line 1, column 4: not valid YAML: no such anchor: name=b");
   EXPECT_EQ(mistake("a: &b [*b]\n"),
             "line 1, column 8: not valid YAML: an alias of what it is part of: name=b");

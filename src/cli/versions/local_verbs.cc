@@ -94,12 +94,16 @@ Result<bool> is_named(const Repository& repository, const Digest& commit) {
   return false;
 }
 
-// The branch is there before HEAD names it, and isn't when the folder can't be made so.
+// The branch is there before HEAD names it, and isn't when the folder can't be made so. Where HEAD
+// names it already nothing was committed on it, which the folder is held against.
 Result<versions::CheckedOut> begin_branch(Repository& repository, const Head& to,
                                           const versions::CheckoutOptions& options) {
-  TRY(repository.set_ref({RefKind::kBranch, to.branch, *to.commit}));
+  const versions::Ref branch{RefKind::kBranch, to.branch, *to.commit};
+  const bool is_unborn = TRY(repository.head()).branch == to.branch;
+  if (!is_unborn) TRY(repository.set_ref(branch));
   auto done = versions::switch_to(repository, to, options);
-  if (!done) TRY(repository.remove_ref(RefKind::kBranch, to.branch));
+  if (done && is_unborn) TRY(repository.set_ref(branch));
+  if (!done && !is_unborn) TRY(repository.remove_ref(RefKind::kBranch, to.branch));
   return done;
 }
 

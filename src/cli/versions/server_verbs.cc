@@ -169,11 +169,13 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
         RefKind::kTag, tag.name, find(RefKind::kTag, tag.name), tag.commit, forced.tags);
     if (!moved_tag && moved_tag.error().code == Code::kUnavailable) return moved_tag.error();
     is_all = is_all && moved_tag;
-    text += moved_tag ? fmt::format("tag {} is {}\n", tag.name, shown(tag.commit))
-                      : fmt::format(
-                            "tag {0} is elsewhere there: {1}; `slipway data tag -d "
-                            "{0}` drops it here, push --force-tags moves it there\n",
-                            tag.name, moved_tag.error().message);
+    const bool is_elsewhere = find(RefKind::kTag, tag.name).has_value();
+    text += moved_tag
+                ? fmt::format("tag {} is {}\n", tag.name, shown(tag.commit))
+                : fmt::format("tag {0} is {2}: {1}; `slipway data tag -d {0}` drops it here{3}\n",
+                              tag.name, moved_tag.error().message,
+                              is_elsewhere ? "elsewhere there" : "not there",
+                              is_elsewhere ? ", push --force-tags moves it there" : "");
   }
   return Said{{{"repository", name},
                {"branch", head.branch},
