@@ -62,7 +62,7 @@ def test_a_view_stands_after_few_requests(toured, open_page, tmp_path, view):  #
 # What one opens on a view: where, by what, what stands then.
 OPENED = {
     "search": ("incidents", lambda page: page.keyboard.press("/"), lambda page: page.get_by_role("listbox", name="Found").get_by_role("option").filter(has_text="sale").first),
-    "charts beside": ("experiments/{experiment}", lambda page: page.get_by_label("Charts").check(), lambda page: page.get_by_role("region", name="Curves").locator("figure").first),
+    "charts beside": ("experiments/{experiment}", lambda page: page.get_by_label("Charts").click(), lambda page: page.get_by_role("region", name="Curves").locator("figure").first),
     "a traffic's history": ("endpoints/sale", lambda page: page.get_by_role("combobox", name="Time shown").select_option("day"), lambda page: page.get_by_text("Requests per 15 minutes")),
     "costs of a month": ("cost", lambda page: page.get_by_role("combobox", name="Time shown").select_option("month"), lambda page: page.get_by_role("columnheader", name="Predictions", exact=True)),
     "about an experiment": ("experiments/{experiment}", lambda page: page.get_by_text("About the experiment").click(), lambda page: page.get_by_text("No run of it is deleted.")),
