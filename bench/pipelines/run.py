@@ -142,9 +142,10 @@ def fill(database: pathlib.Path, runs: int) -> None:
     """Runs of twenty pipelines, five steps each, one of a hundred failed."""
     with sqlite3.connect(database) as db:
         begin = int(time.time() - runs * 60) * 1_000_000
+        text = "{steps: [%s]}" % ", ".join(f"{{name: s{k}, run: x}}" for k in range(5))
         db.executemany("INSERT INTO pipeline_runs(id, pipeline, state, reason, actor, params, text, project, source, now, created_at, finished_at) "
-                       "VALUES(?, ?, ?, 'schedule', 'ann', '{}', '{steps: [{name: s0, run: x}]}', '/project', '{}', ?, ?, ?)",
-                       ((f"{i:016x}", f"p{i % 20}", "failed" if i % 100 == 0 else "succeeded", *([begin + i * 60_000_000] * 3)) for i in range(runs)))
+                       "VALUES(?, ?, ?, 'schedule', 'ann', '{}', ?, '/project', '{}', ?, ?, ?)",
+                       ((f"{i:016x}", f"p{i % 20}", "failed" if i % 100 == 0 else "succeeded", text, *([begin + i * 60_000_000] * 3)) for i in range(runs)))
         db.executemany("INSERT INTO pipeline_steps(run, position, name, state, cache_key) VALUES(?, ?, ?, 'succeeded', ?)",
                        ((f"{i:016x}", k, f"s{k}", f"{i:x}-{k}") for i in range(runs) for k in range(5)))
 

@@ -189,6 +189,12 @@ Result<std::shared_ptr<const Plan>> Pipelines::plan_of(const StoredRun& stored) 
   }
   auto plan = std::make_shared<const Plan>(TRY(make_plan(
       TRY(parse_pipeline(run.pipeline, stored.text)), run.params, types::to_rfc3339(run.now))));
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    if (run.planned(i) >= plan->steps.size())
+      return base::error(Code::kCorruption,
+                         "the run has a step that its pipeline hasn't: run={} step={}", run.id,
+                         run.steps[i].name);
+  }
   base::MutexLock lock(mutex_);
   if (plans_.size() >= kPlansMax) plans_.clear();
   plans_.insert_or_assign(run.id, plan);

@@ -598,5 +598,23 @@ TEST_F(PipelinesTest, CancelEndsTheWholeGroup) {
   EXPECT_EQ(pipelines->cancel(started.id).error().code, Code::kFailedPrecondition);
 }
 
+// Tables that somebody has written into: the run is shown as it is, and not gone on with.
+TEST_F(PipelinesTest, AStepThatThePipelineHasNotIsNoReasonToCrash) {
+  auto pipelines = open(1);
+  apply(*pipelines, "      - {name: a, run: 'true'}\n");
+  const RunRecord run = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(run.id)).is_over()) std::this_thread::yield();
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(
+        tx.execute("INSERT INTO pipeline_steps(run, position, name, state, cache_key) VALUES(?, 7, "
+                   "'b', 'succeeded', 'k')",
+                   {run.id}));
+    return {};
+  }));
+  pipelines = open(1);
+  EXPECT_EQ(MUST(pipelines->find_run(run.id)).steps.back().name, "b");
+  EXPECT_EQ(pipelines->why(run.id, "b").error().code, Code::kCorruption);
+}
+
 }  // namespace
 }  // namespace slipway::pipelines
