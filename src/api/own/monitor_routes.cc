@@ -235,8 +235,8 @@ Result<Response> verdicts(Monitor& monitor, const Request& request) {
                                 {"watches", rule.watched()},
                                 {"threshold", rule.has_bound() ? Json(rule.threshold()) : nullptr},
                                 {"severity", rule.severity},
-                                 {"verdicts", cut(said_of(rule, definition, strip, windows))},
-                                 {"values", cut(std::move(values))}});
+                                {"verdicts", cut(said_of(rule, definition, strip, windows))},
+                                {"values", cut(std::move(values))}});
   }
   return reply({{"monitor", name},
                 {"endpoint", definition.endpoint},
