@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, useMantineColorScheme, VisuallyHidden } from "@mantine/core";
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link, Navigate, NavLink, Route, Routes, useLocation } from "react-router";
 import { api } from "./api";
@@ -88,7 +88,14 @@ export function App() {
       <AppShell.Main id="content" tabIndex={-1}>
         <Container size="xl">
           <Boundary key={pathname}>
-            <Suspense fallback={<Waiting />}>
+            <Suspense
+              fallback={
+                <>
+                  <VisuallyHidden component="h1">Loading the screen</VisuallyHidden>
+                  <Waiting />
+                </>
+              }
+            >
               <Screens />
             </Suspense>
           </Boundary>

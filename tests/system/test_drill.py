@@ -387,7 +387,7 @@ def test_a_drill_that_is_killed_leaves_no_server_running(production):
     def runs(pid: str) -> bool:
         try:
             return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def answers() -> bool:  # a server that is up, not one that is only starting

@@ -1,5 +1,6 @@
 """Servers of one PostgreSQL that share the steps of pipelines: a real database, real processes, and kills."""
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -343,7 +344,11 @@ def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_
 
     def guard():
         found = [pid for file in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/children") for pid in file.read_text().split()]
-        return next((int(pid) for pid in found if b"step-guard" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")), None)
+        for pid in found:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                if b"step-guard" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return int(pid)
+        return None
 
     first = eventually(guard)
     program.unlink()
