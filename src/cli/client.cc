@@ -25,6 +25,10 @@ Code code_from_name(std::string_view name, int status) {
       return Code::kPermissionDenied;
     case 404:
       return Code::kNotFound;
+    case 502:  // of a proxy
+    case 503:
+    case 504:
+      return Code::kUnavailable;
     default:
       return Code::kInternal;
   }

@@ -17,6 +17,7 @@ struct Context {
   std::string url = "http://127.0.0.1:5000";  // --url, SLIPWAY_URL
   std::string token;                          // SLIPWAY_TOKEN
   bool json = false;                          // --json: the reply itself on stdout
+  double reconnect_seconds = 60;              // --reconnect-seconds, see patience.h
 };
 
 class Client {

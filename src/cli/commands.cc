@@ -45,7 +45,13 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", SLIPWAY_VERSION);
   root.add_option("--url", context.url, "The server to talk to")->envname("SLIPWAY_URL");
   root.add_flag("--json", context.json, "The reply as JSON on stdout");
-  root.fallthrough();  // --url and --json also after the verb
+  root.add_option("--reconnect-seconds", context.reconnect_seconds,
+                  "What follows a run, a log or metrics waits so long for a server that went away; "
+                  "0: not at all")
+      ->envname("SLIPWAY_RECONNECT_SECONDS")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  root.fallthrough();  // these also after the verb
   root.require_subcommand(1);
   add_server_command(root, exit_code);
   add_servers_command(root, context, exit_code);

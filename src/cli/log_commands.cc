@@ -1,25 +1,24 @@
 #include "cli/log_commands.h"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <thread>
 
 #include "cli/commands.h"
 #include "cli/event_reader.h"
+#include "cli/patience.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
 namespace {
-
-constexpr auto kFollowPause = std::chrono::seconds(1);
-constexpr int kFollowAttemptsMax = 30;  // without anything new in between
 
 // Writes what a step has written and writes, until it is over; over restarts of the server, too.
 int follow_log(const Context& context, const std::string& run, const std::string& step) {
   Client client(context);
   std::string last_id;
   bool is_over = false;
-  for (int attempts = 0; attempts < kFollowAttemptsMax; ++attempts) {
+  // A server that isn't there at first is an error; later it may be back soon.
+  if (const auto found = client.get(path_of("/slipway/v1/pipeline-runs/{}", {run})); !found)
+    return fail(found.error(), context);
+  for (Patience patience(context);;) {
     EventReader reader;
     base::HttpClient::Headers headers = {{"Accept", "text/event-stream"}};
     if (!last_id.empty()) headers.emplace_back("Last-Event-ID", last_id);
@@ -27,7 +26,7 @@ int follow_log(const Context& context, const std::string& run, const std::string
         client.stream(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log/stream", {run, step}),
                       headers, [&](std::string_view piece) {
                         reader.read(piece, [&](const StreamEvent& event) {
-                          attempts = 0;
+                          patience.answered();
                           last_id = event.id;
                           is_over = event.name == "over";
                           const auto data = base::parse_json(event.data);
@@ -39,12 +38,10 @@ int follow_log(const Context& context, const std::string& run, const std::string
                         return !is_over;
                       });
     if (is_over) return kOk;
-    // Before anything was seen an error is an error; later the server may be back soon.
-    if (!streamed && last_id.empty()) return fail(streamed.error(), context);
-    std::this_thread::sleep_for(kFollowPause);
+    const Error error =
+        streamed ? base::error(Code::kUnavailable, "it ended the log's stream") : streamed.error();
+    if (!patience.wait(error)) return fail(error, context);
   }
-  return fail(base::error(Code::kUnavailable, "the server is gone: run={} step={}", run, step),
-              context);
 }
 
 std::string show_lines(const Json& found) {

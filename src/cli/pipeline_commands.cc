@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
 #include "cli/log_commands.h"
+#include "cli/patience.h"
 #include "cli/progress.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_view.h"
@@ -103,14 +104,19 @@ const Json& search_of(const Json& run, const std::string& name) {
   return none;
 }
 
-// Says every change of a step's state on stderr until the run has ended.
-Result<Json> follow(Client& client, std::string id) {
+// Says every change of a step's state on stderr until the run has ended; over restarts of the
+// server, too.
+Result<Json> follow(const Context& context, Client& client, const std::string& id) {
+  Patience patience(context);
   std::map<std::string, std::string> told;
   LiveTrials live;
   const bool is_terminal = ::isatty(2) == 1;
   for (auto interval = kPollFirst;;
        interval = std::min(interval * 5 / 4 + kPollFirst / 2, kPollLast)) {
-    Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
+    Result<Json> answer = client.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
+    if (!answer && patience.wait(answer.error())) continue;
+    const Json run = TRY(std::move(answer));
+    patience.answered();
     for (const Json& step : rows_of(member_at(run, "steps"))) {
       const std::string name = cell(member_at(step, "name"));
       const std::string state = cell(member_at(step, "state"));
@@ -135,7 +141,13 @@ Result<Json> follow(Client& client, std::string id) {
 
 // Waits for the end of a run that was begun, unless it is `detached`; its exit code.
 int show_end(Context& context, Client& client, Result<Json> run, bool detached) {
-  if (run && !detached) run = follow(client, cell(member_at(*run, "id")));
+  if (run && !detached) {
+    const std::string id = cell(member_at(*run, "id"));
+    run = follow(context, client, id);
+    if (!run)
+      std::fprintf(stderr, "slipway: run %s may go on: `slipway pipelines show %s`\n", id.c_str(),
+                   id.c_str());
+  }
   const int shown = finish(context, run, show_run);
   if (shown != kOk || detached) return shown;
   const int code = exit_of(cell(member_at(*run, "state")));

@@ -2,20 +2,16 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <map>
-#include <thread>
 
 #include "cli/commands.h"
 #include "cli/event_reader.h"
+#include "cli/patience.h"
 #include "cli/table.h"
 
 namespace slipway::cli {
 namespace {
-
-constexpr auto kPause = std::chrono::seconds(1);
-constexpr int kAttemptsMax = 10;  // without anything new in between
 
 class Watch {
  public:
@@ -76,24 +72,26 @@ class Watch {
 int watch_run(const Context& context, const std::string& run) {
   Client client(context);
   Watch watch(context);
-  for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
+  bool seen = false;
+  for (Patience patience(context);;) {
     EventReader reader;
     base::HttpClient::Headers headers = {{"Accept", "text/event-stream"}};
     if (!watch.last_id().empty()) headers.emplace_back("Last-Event-ID", watch.last_id());
     const Result<void> streamed = client.stream(
         path_of("/slipway/v1/runs/{}/metrics/stream", {run}), headers, [&](std::string_view piece) {
           reader.read(piece, [&](const StreamEvent& event) {
+            seen = true;
+            patience.answered();
             watch.show(event);
-            attempts = 0;
           });
           return true;
         });
     if (watch.ended()) return watch.status() == "FINISHED" ? kOk : kFailed;
     // Before anything was seen an error is an error; later the server may be back soon.
-    if (!streamed && watch.last_id().empty()) return fail(streamed.error(), context);
-    std::this_thread::sleep_for(kPause);
+    const Error error = streamed ? base::error(Code::kUnavailable, "it ended the metrics' stream")
+                                 : streamed.error();
+    if (!seen || !patience.wait(error)) return fail(error, context);
   }
-  return fail(base::error(Code::kUnavailable, "the server is gone: run={}", run), context);
 }
 
 }  // namespace slipway::cli

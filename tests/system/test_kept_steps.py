@@ -9,7 +9,7 @@ import time
 
 import pytest
 import requests
-from conftest import Server, eventually
+from conftest import BINARY, Server, eventually
 
 ADMIN = ("admin", "a long enough password")
 
@@ -72,6 +72,60 @@ def killed(server, tmp_path):
         server.start()
         return end_of(server, run)
     return play
+
+
+@pytest.fixture
+def waiting(server, tmp_path):
+    """waiting(steps, *flags) -> `slipway run` of them, once the first has begun."""
+    def play(steps, *flags):
+        folder = tmp_path / "project"
+        folder.mkdir()
+        (folder / "slipway.yaml").write_text(json.dumps({"project": "waiting", "pipelines": {"waited": {"steps": steps}}}))
+        server.cli("apply", str(folder / "slipway.yaml"))
+        command = subprocess.Popen([BINARY, "--url", server.url, "--json", "run", "waited", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(command)
+        eventually(lambda: (folder / "begun").exists())
+        return command
+    started = []
+    yield play
+    for command in started:
+        command.kill()
+        command.communicate()
+
+
+def test_the_command_that_waits_for_a_run_waits_for_its_server(waiting, server, tmp_path):
+    """It gave up when its server was killed, and nobody heard how the run ended."""
+    folder = tmp_path / "project"
+    command = waiting([{"name": "a", "run": "echo try >> begun; until [ -e go ]; do sleep 0.05; done"}, {"name": "b", "after": ["a"], "run": "exit 3"}])
+    for _ in range(2):
+        server.kill()
+        time.sleep(1)
+        assert command.poll() is None
+        server.start()
+        time.sleep(1)
+    (folder / "go").touch()
+    out, said = command.communicate(timeout=60)
+    run = json.loads(out)
+    assert command.returncode == 3 and run["state"] == "refused" and text_of(folder / "begun") == "try\n"
+    assert requests.get(f"{server.url}/slipway/v1/pipelines/waited/runs").json()["runs"][0]["id"] == run["id"]
+    lines = [line for line in said.splitlines() if line.startswith("slipway: the server is ")]
+    assert len(lines) == 4 and all("away (" in line and "waiting up to 60 s" in line for line in lines[::2]), said
+    assert all("back after " in line for line in lines[1::2]), said
+    assert said.count("succeeded") == 1, "what was told before isn't told again"
+
+
+@pytest.mark.parametrize("seconds", ["0", "1.5"])
+def test_the_command_gives_up_as_it_was_told(waiting, server, tmp_path, seconds):
+    command = waiting([{"name": "a", "run": "touch begun; until [ -e go ]; do sleep 0.05; done"}], "--reconnect-seconds", seconds)
+    server.kill()
+    killed = time.monotonic()
+    _, said = command.communicate(timeout=60)
+    assert command.returncode == 5 and "may go on: `slipway pipelines show " in said and time.monotonic() - killed >= float(seconds) - 0.3
+    assert ("waiting up to 1.5 s" in said) == (seconds != "0")
+    (tmp_path / "project" / "go").touch()
+    server.start()
+    run = requests.get(f"{server.url}/slipway/v1/pipelines/waited/runs").json()["runs"][0]["id"]
+    assert end_of(server, run)["state"] == "succeeded"
 
 
 def test_random_kills_neither_lose_nor_double_a_step(server, tmp_path):
