@@ -324,11 +324,9 @@ void Pipelines::enqueue(const std::string& id, SteadyTime due) {
 }
 
 void Pipelines::enqueue(const RunRecord& run) {
-  {
-    base::MutexLock lock(mutex_);
-    ranks_[run.id] = {.priority = run.priority, .created = run.created, .run = run.id};
-  }
-  enqueue(run.id, SteadyClock::now());
+  base::MutexLock lock(mutex_);
+  ranks_[run.id] = {.priority = run.priority, .created = run.created, .run = run.id};
+  touch(run.id);  // once, also when start() and who begins or cancels it meet
 }
 
 Rank Pipelines::rank_of(const std::string& id) const {

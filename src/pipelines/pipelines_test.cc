@@ -328,6 +328,22 @@ TEST_F(PipelinesTest, GoesOnAfterAStopWithTheStepThatWasInterrupted) {
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "count")), "x\n");
 }
 
+// It stood in line twice, two workers ran it side by side, and the server ended itself.
+TEST_F(PipelinesTest, ARunThatIsBegunWhileTheServerStartsRunsOnce) {
+  auto before = open();
+  apply(*before, "      - {name: a, run: 'echo begun >> said; sleep 0.2'}\n");
+  before.reset();
+  Pipelines pipelines(*db_, event_clock_, clock_, random_, executor_, inputs_, secrets_,
+                      trial_runs_);
+  const std::string id = MUST(pipelines.start_run("p", {}, {})).id;
+  MUST(pipelines.start(
+      {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = 2}));
+  while (!MUST(pipelines.find_run(id)).is_over())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(states(MUST(pipelines.find_run(id))), "succeeded: succeeded");
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "said")), "begun\n");
+}
+
 TEST_F(PipelinesTest, StepsThatDoNotNeedEachOtherRunAtTheSameTime) {
   auto pipelines = open(1);
   // Each waits for the other's file: one after the other they would never end.
