@@ -16,8 +16,9 @@ import mlflow
 import pytest
 import requests
 from mlflow.tracking import fluent
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
+expect.set_options(timeout=15_000)  # a machine may have more to do than ours
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
 
@@ -236,3 +237,39 @@ def open_page(browser, request):
     assert elsewhere == []
     if not request.node.get_closest_marker("expects_errors"):
         assert problems == []
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory):
+    """The flights demo, played once for all tests that look at it: they leave it as it is."""
+    import flights_demo
+
+    folder = tmp_path_factory.mktemp("flights")
+    running = flights_demo.serve(folder)
+    yield flights_demo.Ask(running.url, folder)
+    running.stop()
+
+
+@pytest.fixture
+def ask(flights):
+    """ask("overview") -> what the API of the flights' server says."""
+    return flights
+
+
+@pytest.fixture
+def look(flights, open_page):
+    """look(screen) -> Page of the flights' server; the test fails when a request of the page failed."""
+    failed, pages = [], []
+
+    def start(screen):
+        page = open_page(flights.url + "/health")
+        page.on("response", lambda reply: failed.append(f"{reply.status} {reply.url}") if reply.status >= 400 else None)
+        page.on("requestfailed", lambda asked: None if "ERR_ABORTED" in (asked.failure or "") else failed.append(f"{asked.failure} {asked.url}"))
+        page.goto(f"{flights.url}/ui/{screen}")
+        pages.append(page)
+        return page
+
+    yield start
+    for page in pages:
+        expect(page.get_by_text("Trying again every few seconds")).to_have_count(0)
+    assert failed == []

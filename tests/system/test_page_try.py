@@ -15,6 +15,7 @@ def test_the_form_asks_what_the_model_is_asked_by_others(shop, open_page):  # no
     page = open_page(shop.url + "/ui/endpoints/sale")
     page.get_by_role("button", name="Ask the model").click()
     form = page.get_by_role("region", name="Try it")
+    form.get_by_label("Send the features instead of looking them up").check()
     form.get_by_role("button", name="Ask", exact=True).click()
     expect(form.get_by_role("alert")).to_contain_text(inputs[0]["name"])
     values = {one["name"]: VALUES.get(one["name"], "12") for one in inputs}

@@ -83,7 +83,6 @@ def test_a_user_does_not_see_another(guarded, open_page):
     expect(page.get_by_role("table", name="Users")).to_have_count(0)
 
 
-@pytest.mark.expects_errors
 def test_without_login_it_says_how_to_begin(server, open_page):
     page = open_page(server.url + "/ui/users")
     expect(page.get_by_text("Login is off: whoever reaches this server may do everything.")).to_be_visible()

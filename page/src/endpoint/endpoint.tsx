@@ -171,7 +171,7 @@ function Body({ endpoint, revisions, gates, model }: EndpointFacts) {
       )}
       {revision !== null && <EndpointTraffic key={endpoint.name} endpoint={endpoint.name} revisions={revisions} />}
       {revision !== null && <Inputs key={`inputs ${endpoint.name}`} endpoint={endpoint.name} />}
-      {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} />}
+      {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} service={revision.features} />}
       <section aria-label="Ledger of revisions">
         <Title order={2} size="h4" mb="xs">
           Ledger

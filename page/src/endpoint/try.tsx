@@ -1,4 +1,4 @@
-import { Alert, Button, Group, NativeSelect, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, NativeSelect, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { api, type InferenceInput, type InferenceReply } from "../api";
 import { useLive } from "../components/live";
@@ -10,9 +10,15 @@ import { told } from "../lib/problem";
 
 const kInputsMax = 60; // a form of more is for nobody
 
-// Asks the model, by a form made from its signature.
-export function TryIt({ endpoint }: { endpoint: string }) {
+interface TryProps {
+  endpoint: string;
+  service: string; // that looks its features up; empty: none does
+}
+
+// Asks the model, by a form made from its signature, or from what its features are looked up by.
+export function TryIt({ endpoint, service }: TryProps) {
   const [isOpen, setOpen] = useState(false);
+  const [isSent, setSent] = useState(false);
   return (
     <section aria-label="Try it">
       <Group gap="sm" mb="xs">
@@ -23,16 +29,26 @@ export function TryIt({ endpoint }: { endpoint: string }) {
           {isOpen ? "Close" : "Ask the model"}
         </Button>
       </Group>
-      {isOpen && <Signature endpoint={endpoint} />}
+      {isOpen && service && <Checkbox size="xs" mb="xs" label="Send the features instead of looking them up" checked={isSent} onChange={(event) => setSent(event.currentTarget.checked)} />}
+      {isOpen && <Signature key={String(isSent)} endpoint={endpoint} service={isSent ? "" : service} />}
     </section>
   );
 }
 
-function Signature({ endpoint }: { endpoint: string }) {
-  const signature = useLive((signal) => api.signature(endpoint, signal), `signature ${endpoint}`, Infinity);
+const kTypes: Record<string, string> = { double: "FP64", int64: "INT64", bool: "BOOL" }; // of others the text is sent
+
+async function inputsOf({ endpoint, service }: TryProps, signal: AbortSignal): Promise<InferenceInput[]> {
+  if (!service) return (await api.signature(endpoint, signal)).inputs;
+  const request = (await api.features(signal)).services.find(({ name }) => name === service)?.request ?? [];
+  return request.map(({ name, type }) => ({ name, datatype: kTypes[type] ?? "BYTES", shape: [-1] }));
+}
+
+function Signature(of: TryProps) {
+  const { endpoint, service } = of;
+  const signature = useLive((signal) => inputsOf(of, signal), `signature ${endpoint} ${service}`, Infinity);
   return (
     <Loaded from={signature}>
-      {({ inputs }) =>
+      {(inputs) =>
         inputs.length === 0 || inputs.length > kInputsMax ? (
           <Text size="sm">{inputs.length === 0 ? "Its model says nothing of its inputs." : `It has ${inputs.length} inputs: too many for a form.`}</Text>
         ) : (
