@@ -100,7 +100,7 @@ def test_run_with_curves(server, open_page):
     page = open_page(server.url + "/ui/experiments")
     page.get_by_role("link", name="Default").click()
     page.get_by_role("link", name="first").click()
-    assert page.url.endswith(f"/ui/runs/{run_id}")
+    expect(page).to_have_url(f"{server.url}/ui/runs/{run_id}")
     chart = page.get_by_role("figure", name="loss: loss 0.005")
     expect(chart.locator("canvas")).to_be_visible()
     # Something is drawn: the canvas has pixels of the curve's colour.
@@ -139,7 +139,7 @@ def test_the_link_that_the_client_prints_leads_to_the_run(server, open_page):
     link = f"{server.url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"  # as "View run ... at:" has it
     page = open_page(link)
     expect(page.get_by_role("heading", name="linked")).to_be_visible()
-    assert page.url == f"{server.url}/ui/runs/{run.info.run_id}"
+    expect(page).to_have_url(f"{server.url}/ui/runs/{run.info.run_id}")
 
 
 def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
@@ -148,7 +148,7 @@ def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
     page.goto("about:blank")  # what a screen still asks while it is left is not the next one's
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    with page.expect_response("**/metrics/stream"):
+    with page.expect_response("**/metrics/stream"), page.expect_response(lambda reply: "/batch?" in reply.url and run in reply.url):
         page.goto(f"{server.url}/ui/runs/{run}")
     loss = page.get_by_role("figure", name="loss: loss 0.75")
     expect(loss).to_be_visible()
@@ -159,12 +159,12 @@ def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
     page.evaluate("window.isStillHere = true")
     for step, value in ((2, 0.5), (3, 0.25)):
         log_loss(server, run, step, value)
-        expect(page.get_by_role("figure", name=f"loss: loss {value}")).to_be_visible(timeout=3_000)
+        expect(page.get_by_role("figure", name=f"loss: loss {value}")).to_be_visible()
     post(server, "/api/2.0/mlflow/runs/log-metric", {"run_id": run, "key": "auc", "value": 0.875, "timestamp": 1, "step": 1})
-    expect(page.get_by_role("table", name="Metrics")).to_contain_text("0.875", timeout=3_000)
+    expect(page.get_by_role("table", name="Metrics")).to_contain_text("0.875")
     assert [url for url in asked if run in url] == []  # nothing was asked for: all of it was pushed
     post(server, "/api/2.0/mlflow/runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
-    expect(page.get_by_text("finished", exact=True)).to_be_visible(timeout=3_000)
+    expect(page.get_by_text("finished", exact=True)).to_be_visible()
     assert page.evaluate("window.isStillHere")
     assert not any("stream" in url for url in asked)  # it is over, and nobody comes back for more
 
@@ -188,7 +188,7 @@ def test_without_a_stream_the_page_asks_and_a_lost_one_comes_back(server, open_p
         pass
     expect(page.get_by_role("figure", name="loss: loss 0.25")).to_be_visible()
     log_loss(server, run, 4, 0.125)
-    expect(page.get_by_role("figure", name="loss: loss 0.125")).to_be_visible(timeout=3_000)
+    expect(page.get_by_role("figure", name="loss: loss 0.125")).to_be_visible()
 
 
 def test_filter_is_in_the_address_and_its_mistakes_are_told(server, open_page):
@@ -354,7 +354,7 @@ def test_what_is_different_between_two_versions_of_a_dataset(server, open_page, 
     difference = page.get_by_role("region", name="Difference")
     expect(difference.get_by_role("table", name="Removed").get_by_role("row").last).to_contain_text("9")
     page.get_by_role("row").filter(has_text="what is new").last.get_by_role("link").click()
-    assert page.url.endswith("?from=1&to=2")
+    expect(page).to_have_url(f"{server.url}/ui/datasets/items?from=1&to=2")
     expect(difference.get_by_role("table", name="Changed", exact=True).get_by_role("row").last).to_have_text("2x22.5")
     expect(difference.get_by_role("table", name="Added").get_by_role("row").last).to_have_text("49")
     expect(difference.get_by_role("table", name="Columns").get_by_role("row").last).to_contain_text("2 → 9")

@@ -52,7 +52,7 @@ def test_training_and_serving_stand_beside_each_other(shop, open_page):  # noqa:
     assert requests.get(shop.url + link, timeout=60).json() == report
     page.get_by_label("Served in the day").select_option(index=1)
     ready(page)
-    assert windows[-2]["start"].replace(":", "%3A") in page.url
+    expect(page).to_have_url(re.compile(windows[-2]["start"].replace(":", "%3A")))
     other = page.get_by_role("link", name="Training and serving of pages: the call of the API")
     expect(other).to_have_attribute("href", re.compile(re.escape(windows[-2]["start"].replace(":", "%3A"))))
 

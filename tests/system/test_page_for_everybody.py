@@ -161,7 +161,7 @@ def test_a_wide_table_says_so_and_is_scrolled_by_keyboard(shop, open_page):
     shades = lambda: edges.evaluate("one => ['::before', '::after'].map(edge => getComputedStyle(one, edge).opacity)")  # noqa: E731
     page.emulate_media(reduced_motion="reduce")
     expect(page.get_by_role("group", name="Ledger, scrolls")).to_have_count(0)  # all of it is seen: no stop for the tab key
-    assert shades() == ["0", "0"]
+    eventually(lambda: shades() == ["0", "0"])
     page.set_viewport_size({"width": 390, "height": 844})
     region = page.get_by_role("group", name="Ledger, scrolls")
     expect(region).to_be_visible()
@@ -254,9 +254,11 @@ def test_keyboard_alone_from_an_alert_to_a_rollback(shop, open_page):
     alerts = str(requests.get(shop.url + "/slipway/v1/overview", timeout=10).json()["models"][0]["open_alerts"])
     page = open_page(shop.url + "/ui/")
     ready(page)
+    expect(page.get_by_role("link", name=f"{alerts} open")).to_be_visible()
     tab_to(page, f"{alerts} open")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Monitoring", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Acknowledge").first).to_be_visible()
     tab_to(page, "Acknowledge")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Comment")).to_be_focused()
@@ -269,6 +271,7 @@ def test_keyboard_alone_from_an_alert_to_a_rollback(shop, open_page):
     expect(page.get_by_role("listbox", name="Found").get_by_role("option").first.locator(".found-kind")).to_have_text("model")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="sale", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back")).to_be_enabled()
     tab_to(page, "Roll back")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Reason")).to_be_focused()

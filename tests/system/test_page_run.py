@@ -96,7 +96,7 @@ def test_files_are_listed_looked_at_and_downloaded(harbour, open_page):
     table.get_by_role("link", name="notes.txt", exact=True).click()
     preview = page.get_by_role("region", name="Preview of notes.txt")
     expect(preview.locator(".log")).to_have_text("the first line\nthe second\n")
-    assert page.url.endswith("?view=files&file=notes.txt")
+    expect(page).to_have_url(f"{harbour.url}/ui/runs/{harbour.run}?view=files&file=notes.txt")
     with page.expect_download() as download:
         preview.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "notes.txt" and download.value.path().read_text() == "the first line\nthe second\n"
@@ -198,11 +198,12 @@ def test_every_metric_is_found_and_drawn(harbour, open_page):
     expect(curves.get_by_text("Metrics 1 to 24 of 40")).to_be_visible()
     curves.get_by_role("button", name="Next").click()
     expect(curves.get_by_role("figure")).to_have_count(16)
-    assert page.url.endswith("?page=2") and titles(page)[-1] == "val/loss"
+    expect(page).to_have_url(f"{harbour.url}/ui/runs/{harbour.many}?page=2")
+    assert titles(page)[-1] == "val/loss"
     expect(curves.get_by_role("heading")).to_have_text(["train/", "val/"])
     curves.get_by_role("button", name="val/ 1").click()
     expect(curves.get_by_role("figure")).to_have_count(1)
-    assert page.url.endswith("?metrics=val%2F")
+    expect(page).to_have_url(f"{harbour.url}/ui/runs/{harbour.many}?metrics=val%2F")
     curves.get_by_role("textbox").fill("LOSS, m07")
     expect(curves.get_by_role("figure")).to_have_count(2)
     page.reload()  # the address says it
