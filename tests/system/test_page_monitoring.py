@@ -107,7 +107,7 @@ def test_a_window_is_chosen_with_the_keyboard_and_in_the_address(shop, open_page
     page.keyboard.press("Enter")
     chosen = page.get_by_role("region", name="The chosen window")
     expect(chosen).to_contain_text(f"{window['rows']:,}")
-    assert f"at={window['start'].replace(':', '%3A')}" in page.url
+    expect(page).to_have_url(re.compile(f"at={window['start'].replace(':', '%3A')}"))
     alerts = chosen.get_by_role("table", name="What the alerts say of it")
     expect(alerts).to_contain_text("alert fires")
     value = said["alerts"][0]["values"][index]
@@ -216,6 +216,13 @@ def test_traffic_and_cost_of_a_chosen_time_are_the_logs(shop, open_page):
     costs = page.get_by_role("table", name="Cost of models")
     expect(costs.get_by_role("row").nth(1)).to_contain_text(f"{sum(one['rows'] for one in history['steps']):,}")
     expect(costs.get_by_role("columnheader", name="Predictions per week")).to_have_count(0)
+    page.get_by_role("link", name="how best served").click()  # the time stays while one asks for more
+    expect(page).to_have_url(f"{shop.url}/ui/cost?last=week&of=sale")
+    page.get_by_label("at requests per second").fill("50")
+    page.get_by_role("button", name="Reckon").click()
+    expect(page).to_have_url(f"{shop.url}/ui/cost?last=week&of=sale&rate=50")
+    expect(page.get_by_role("table", name="Ways to serve it")).to_be_visible()
+    expect(costs.get_by_role("columnheader", name="Predictions per week")).to_have_count(0)
     page.get_by_role("combobox", name="Time shown").select_option("")
     expect(costs.get_by_role("columnheader", name="Predictions per week")).to_be_visible()
     assert requests.get(f"{shop.url}/slipway/v1/endpoints/sale/traffic-history?from=2024-01-01T00:00:00Z", timeout=10).status_code == 400
@@ -235,7 +242,7 @@ def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):
     expect(line.get_by_role("rowheader", name="log_loss")).to_be_visible()
     choice.select_option("sale-drift")
     expect(line.get_by_role("rowheader", name="weekly")).to_be_visible()
-    assert "monitor=sale-drift" in page.url
+    expect(page).to_have_url(re.compile("monitor=sale-drift"))
     page.get_by_text("By day", exact=True).click()
     expect(line.get_by_role("rowheader", name="moved")).to_be_visible()
     expect(line.get_by_role("rowheader", name="log_loss")).to_have_count(0)

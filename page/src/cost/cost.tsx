@@ -58,7 +58,26 @@ export function WeekCost({ week }: { week: Spent | undefined }) {
   return <span title={`${number(week.predictions)} predictions at the rate of the newest day that had any`}>{words(week)}</span>;
 }
 
+const kTargets = [
+  ["latency_ms", "Answers within, ms"],
+  ["percentile", "of this share"],
+  ["rate", "at requests per second"],
+] as const;
+
+// The address of an endpoint's advice for such targets; the chosen time stays.
+function adviceOf(query: URLSearchParams, of: string, target: Partial<Record<string, string>>): URLSearchParams {
+  const next = new URLSearchParams(query);
+  next.set("of", of);
+  for (const [name] of kTargets) {
+    const value = target[name]?.trim();
+    if (value) next.set(name, value);
+    else next.delete(name);
+  }
+  return next;
+}
+
 function Models({ models, costs, rows: counted }: Costs) {
+  const [query] = useSearchParams();
   const rows = models
     .map((model, at) => {
       const own = costs.filter(({ endpoint }) => endpoint === model.endpoint);
@@ -97,7 +116,7 @@ function Models({ models, costs, rows: counted }: Costs) {
           {
             title: "Capacity",
             cell: ({ model }) => (
-              <Anchor component={Link} to={`/cost?${new URLSearchParams({ of: model.endpoint })}`}>
+              <Anchor component={Link} to={`?${adviceOf(query, model.endpoint, {})}`}>
                 how best served
               </Anchor>
             ),
@@ -117,12 +136,6 @@ function Models({ models, costs, rows: counted }: Costs) {
   );
 }
 
-const kTargets = [
-  ["latency_ms", "Answers within, ms"],
-  ["percentile", "of this share"],
-  ["rate", "at requests per second"],
-] as const;
-
 // How an endpoint is best served, for what is wanted; what is left empty is as it was measured.
 function Capacity({ of }: { of: string }) {
   const [query, setQuery] = useSearchParams();
@@ -130,8 +143,7 @@ function Capacity({ of }: { of: string }) {
   const advice = useLive((signal) => api.advice(of, target, signal), `${of} ${JSON.stringify(target)}`, Infinity, [], Infinity); // it asks the model itself, so not again and again
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
-    setQuery({ of, ...Object.fromEntries(typed.filter(([, value]) => value !== "")) });
+    setQuery(adviceOf(query, of, Object.fromEntries([...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value)]))));
   };
   return (
     <section aria-label={`Capacity of ${of}`}>
