@@ -9,6 +9,7 @@ import pytest
 import requests
 from conftest import Server
 from playwright.sync_api import expect
+from test_page_for_everybody import violations
 
 DEPTHS = [2, 3, 4, 6, 8, 9]
 
@@ -108,6 +109,54 @@ def test_lines_and_dots_are_the_runs(tried, open_page):
     assert page.get_by_role("img", name=re.compile("^Parallel coordinates")).get_by_text("(log)").count() == 1  # the rate goes over decades
     call = requests.get(tried.url + chart.get_by_role("link", name="auc: the call of the API").get_attribute("href"), timeout=10)
     assert len(call.json()["metrics"]) == 120
+
+
+def kept(page):
+    """The depths whose lines are."""
+    titles = page.locator("path[data-kept=true] title").all_text_contents()
+    return [int(re.match(r"depth (\d+):", title)[1]) for title in titles]
+
+
+def test_a_part_of_an_axis_keeps_the_runs_in_it(tried, open_page):
+    page = open_page(compared(tried, "&metric=auc"))
+    rates = page.locator("[data-axis=rate]")
+    rates.scroll_into_view_if_needed()
+    box = page.locator("[data-axis=depth]").bounding_box()
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle, box["y"] + 0.72 * box["height"])  # 2 is below, 3 is at 1/7, 4 at 2/7
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + 0.3 * box["height"], steps=4)
+    expect(page.locator("path[data-kept=true]")).to_have_count(2)  # while one drags, too
+    page.mouse.move(middle, box["y"] + 0.05 * box["height"], steps=4)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"&keep=parameter%2Fdepth%3A0\.2[78]-0\.9[56]$"))
+    group = page.get_by_role("group", name="Runs that are kept")
+    expect(group.get_by_role("status")).to_have_text("3 of 6 runs kept. Compare only these")
+    assert kept(page) == [4, 6, 8]
+    # The same by keyboard, of another axis: both hold.
+    group.get_by_label("Keep runs by").select_option("kind")
+    most = group.get_by_role("slider", name="kind, at most")
+    most.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+    expect(most).to_have_attribute("aria-valuetext", "b")
+    expect(group.get_by_role("status")).to_contain_text("2 of 6 runs kept.")
+    assert kept(page) == [6, 8] and "keep=parameter%2Fkind%3A0-0.7" in page.url
+    assert violations(page) == []
+    page.reload()  # as a colleague has it
+    expect(page.locator("path[data-kept=true]")).to_have_count(2)
+    page.get_by_role("button", name="Keep runs of any kind").press("Enter")
+    expect(page.locator("path[data-kept=true]")).to_have_count(3)
+    group.get_by_label("Keep runs by").select_option("rate")  # the run without one lies nowhere
+    expect(group.get_by_role("status")).to_contain_text("3 of 6 runs kept.")
+    group.get_by_role("link", name="Compare only these").click()
+    expect(page.get_by_role("heading", name="3 runs compared")).to_be_visible()
+    expect(page.locator("path[data-kept=true]")).to_have_count(3)
+    page.go_back()
+    depth = page.locator("[data-axis=depth]")
+    expect(page.get_by_role("heading", name="6 runs compared")).to_be_visible()
+    depth.click()  # a click takes the part away
+    expect(group.get_by_role("status")).to_contain_text("5 of 6 runs kept.")
 
 
 def test_the_metric_that_most_have_is_looked_at_first(tried, open_page):

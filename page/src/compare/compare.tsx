@@ -84,7 +84,7 @@ function Compared({ runs, isOver }: { runs: Run[]; isOver: boolean }) {
       {metric && (
         <NativeSelect label="Looked at by" style={{ alignSelf: "flex-start" }} data={metrics.map(({ name }) => name)} value={metric.name} onChange={(event) => change("metric", event.currentTarget.value)} />
       )}
-      {metric && <Parallel labels={labels} attributes={[...parameters, metric]} call={call} />}
+      {metric && <Parallel labels={labels} ids={runs.map(({ info }) => info.run_id)} attributes={[...parameters, metric]} call={call} />}
       {metric && parameters.length > 0 && (
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
           <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("across") ?? ""} call={call} choose={(name) => change("across", name)} />

@@ -61,6 +61,7 @@ export interface Axis {
   ends: [string, string]; // below, above
   ticks: { text: string; place: number }[]; // of texts
   isLogarithmic: boolean;
+  told: (place: number) => string; // what lies there
 }
 
 const kRatioOfLogarithm = 100; // from that ratio on a learning rate's steps would lie on each other
@@ -71,17 +72,18 @@ export function axis(of: Attribute, told: (value: number) => string): Axis {
   const finite = numbers.filter(isNumber);
   const present = of.values.filter((value) => value !== null);
   if (of.group === "metric" || 2 * finite.length > present.length) {
-    if (finite.length === 0) return { of, places: numbers, ends: ["", ""], ticks: [], isLogarithmic: false };
+    if (finite.length === 0) return { of, places: numbers, ends: ["", ""], ticks: [], isLogarithmic: false, told: () => "" };
     const [low, high] = [Math.min(...finite), Math.max(...finite)];
     const isLogarithmic = low > 0 && high / low >= kRatioOfLogarithm;
     const scale = isLogarithmic ? Math.log : (value: number) => value;
     const place = (value: number) => (high > low ? (scale(value) - scale(low)) / (scale(high) - scale(low)) : 0.5);
-    return { of, places: numbers.map((value) => (value === null ? null : place(value))), ends: [told(low), told(high)], ticks: [], isLogarithmic };
+    const valueAt = (at: number) => (isLogarithmic ? low * (high / low) ** at : low + at * (high - low));
+    return { of, places: numbers.map((value) => (value === null ? null : place(value))), ends: [told(low), told(high)], ticks: [], isLogarithmic, told: (at) => told(valueAt(at)) };
   }
   const texts = [...new Set(present.map(String))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const place = (text: string) => (texts.length > 1 ? texts.indexOf(text) / (texts.length - 1) : 0.5);
   const ticks = texts.map((text) => ({ text, place: place(text) }));
-  return { of, places: of.values.map((value) => (value === null ? null : place(String(value)))), ends: [texts[0] ?? "", texts.at(-1) ?? ""], ticks, isLogarithmic: false };
+  return { of, places: of.values.map((value) => (value === null ? null : place(String(value)))), ends: [texts[0] ?? "", texts.at(-1) ?? ""], ticks, isLogarithmic: false, told: (at) => texts[Math.round(at * (texts.length - 1))] ?? "" };
 }
 
 // Ranks from 1; of equal values their mean.
