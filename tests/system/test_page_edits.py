@@ -110,6 +110,7 @@ def test_a_run_is_renamed_deleted_and_restored(harbour, open_page):
     expect(page.get_by_text("This run is deleted")).to_be_visible()
     assert client.get_run(run).info.lifecycle_stage == "deleted"
     assert run not in [one.info.run_id for one in client.search_runs([harbour.experiment])]
+    expect(page.get_by_role("dialog")).to_have_count(0)  # not while it fades
     assert violations(page) == []
 
     page.goto(f"{harbour.url}/ui/experiments/{harbour.experiment}")
@@ -156,3 +157,85 @@ def test_what_one_may_not_is_told(tmp_path, open_page):
         assert read()["info"]["lifecycle_stage"] == "active" and NOTE not in [tag["key"] for tag in read()["data"]["tags"]]
     finally:
         server.stop()
+
+
+def test_several_runs_are_deleted_and_restored(harbour, open_page):
+    client = harbour.client
+    experiment = client.create_experiment("many tides")
+    runs = {f"tide {number}": client.create_run(experiment, run_name=f"tide {number}").info.run_id for number in range(4)}
+    for run in runs.values():
+        client.set_terminated(run)
+    seen = lambda view: {one.info.run_name for one in client.search_runs([experiment], run_view_type=view)}  # noqa: E731
+    page = open_page(f"{harbour.url}/ui/experiments/{experiment}")
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+    for name in ("tide 1", "tide 3"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
+    page.get_by_role("button", name="Delete 2 runs").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 runs?")
+    expect(dialog.get_by_role("listitem")).to_have_text(["tide 1", "tide 3"])
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert len(seen(ViewType.ACTIVE_ONLY)) == 4
+    page.get_by_role("button", name="Delete 2 runs").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("link", name="tide 1")).to_have_count(0)
+    expect(page.get_by_role("link", name="tide 2")).to_be_visible()
+    assert seen(ViewType.DELETED_ONLY) == {"tide 1", "tide 3"}
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()  # nothing is chosen any more
+    page.get_by_text("About the experiment").click()
+    deleted = page.get_by_role("region", name="Deleted runs")
+    for name in ("tide 1", "tide 3"):
+        deleted.get_by_role("checkbox", name=f"Choose {name}").check()
+    deleted.get_by_role("button", name="Restore 2 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(deleted.get_by_text("No run of it is deleted.")).to_be_visible()
+    expect(page.get_by_role("table", name="Runs").get_by_role("link", name="tide 3")).to_be_visible()
+    assert len(seen(ViewType.ACTIVE_ONLY)) == 4
+
+
+def test_several_experiments_are_deleted_and_restored(harbour, open_page):
+    client = harbour.client
+    made = {name: client.create_experiment(name) for name in ("old ebb", "old flood")}
+    stage = lambda name: client.get_experiment(made[name]).lifecycle_stage  # noqa: E731
+    page = open_page(f"{harbour.url}/ui/experiments?name=old")
+    table = page.get_by_role("table", name="Experiments")
+    expect(table.locator("tbody tr")).to_have_count(2)
+    for name in made:
+        table.get_by_role("checkbox", name=f"Choose {name}").check()
+    page.get_by_role("button", name="Delete 2 experiments").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No experiment has a name like old.")).to_be_visible()
+    assert {stage(name) for name in made} == {"deleted"}
+    page.get_by_text("Deleted", exact=True).click()
+    expect(page).to_have_url(f"{harbour.url}/ui/experiments?name=old&show=deleted")
+    table.get_by_role("checkbox", name="Choose old ebb").check()
+    assert violations(page) == []
+    page.get_by_role("button", name="Restore 1 experiment").click()
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(table.locator("tbody tr")).to_have_count(1)
+    assert (stage("old ebb"), stage("old flood")) == ("active", "deleted")
+    page.get_by_text("In use", exact=True).click()
+    expect(table.get_by_role("link", name="old ebb")).to_be_visible()
+
+
+@pytest.mark.expects_errors
+def test_of_several_the_ones_that_could_not_are_told(harbour, open_page):
+    client = harbour.client
+    experiment = client.create_experiment("stuck tides")
+    runs = [client.create_run(experiment, run_name=f"stuck {number}").info.run_id for number in range(3)]
+    page = open_page(f"{harbour.url}/ui/experiments/{experiment}")
+    for number in range(3):
+        page.get_by_role("checkbox", name=f"Choose stuck {number}").check()
+    page.route("**/runs/delete", lambda route: route.fulfill(status=503, json={"message": "the disk is full"}) if runs[1] in (route.request.post_data or "") else route.continue_())
+    page.get_by_role("button", name="Delete 3 runs").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("1 of 3 runs done; stuck 1: the disk is full")
+    expect(dialog.get_by_role("listitem")).to_have_text(["stuck 1", "stuck 2"])
+    page.unroute("**/runs/delete")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog).to_have_count(0)
+    assert client.search_runs([experiment]) == []

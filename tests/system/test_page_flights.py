@@ -75,7 +75,7 @@ def test_in_plain_words(look, ask):
 def test_experiments(look, ask):
     found = ask.mlflow("experiments/search", {"max_results": 1000})["experiments"]
     page = look("experiments")
-    words.table(page, "Experiments", [[one["name"], words.time(one["creation_time"]), words.time(one["last_update_time"])] for one in found])
+    words.table(page, "Experiments", [["", one["name"], words.time(one["creation_time"]), words.time(one["last_update_time"])] for one in found])
     page.get_by_role("link", name=MODEL).click()
     expect(page.get_by_role("heading", level=1, name=MODEL)).to_be_visible()
 

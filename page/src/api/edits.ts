@@ -22,6 +22,8 @@ export const editsApi = {
   renameRun: (run_id: string, run_name: string) => send("POST", `${mlflow}runs/update`, { run_id, run_name }),
   deleteRun: (run_id: string) => send("POST", `${mlflow}runs/delete`, { run_id }),
   restoreRun: (run_id: string) => send("POST", `${mlflow}runs/restore`, { run_id }),
+  deleteExperiment: (experiment_id: string) => send("POST", `${mlflow}experiments/delete`, { experiment_id }),
+  restoreExperiment: (experiment_id: string) => send("POST", `${mlflow}experiments/restore`, { experiment_id }),
   experimentEdits: (experiment_id: string) =>
     noted(
       (key, value) => send("POST", `${mlflow}experiments/set-experiment-tag`, { experiment_id, key, value }),

@@ -30,11 +30,12 @@ const kTableRowsMax = 1000; // of one answer
 
 export const experimentsApi = {
   experimentsCall: { path: mlflow + "experiments/search", body: { max_results: kExperimentsOfPage } },
-  experiments: async (s?: AbortSignal) => {
+  experiments: (s?: AbortSignal) => experimentsApi.experimentsSeen("ACTIVE_ONLY", s),
+  experimentsSeen: async (view_type: "ACTIVE_ONLY" | "DELETED_ONLY", s?: AbortSignal) => {
     const all: Experiment[] = [];
     let token: string | undefined;
     do {
-      const query = { max_results: kExperimentsOfPage, ...(token && { page_token: token }) };
+      const query = { max_results: kExperimentsOfPage, view_type, ...(token && { page_token: token }) };
       const page = await post<{ experiments?: Experiment[]; next_page_token?: string }>(mlflow + "experiments/search", query, s);
       all.push(...(page.experiments ?? []));
       token = page.next_page_token;

@@ -3,6 +3,7 @@ import { Anchor, SimpleGrid, Stack } from "@mantine/core";
 import { useMemo, useState } from "react";
 import { Link } from "react-router";
 import { api, type Experiment, kNote } from "../api";
+import { Bulk, Choose } from "../components/bulk";
 import { Description, Tags } from "../components/editor";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
@@ -28,6 +29,7 @@ function About({ experiment, note, changed }: { experiment: Experiment; note: st
   const id = experiment.experiment_id;
   const edit = useMemo(() => api.experimentEdits(id), [id]);
   const tags = useMemo(() => (experiment.tags ?? []).filter(({ key }) => key !== kNote), [experiment.tags]);
+  const [chosen, choose] = useState<string[]>([]);
   const deleted = useLive((signal) => api.deletedRuns(id, signal), id, kAgainSeconds, [`experiments/${id}`, "runs"]);
   return (
     <Stack gap="md" my="sm">
@@ -37,6 +39,20 @@ function About({ experiment, note, changed }: { experiment: Experiment; note: st
         <section aria-label="Deleted runs">
           <Loaded from={deleted}>
             {(runs) => (
+              <Stack gap="xs" align="flex-start">
+              {runs.length > 0 && (
+                <Bulk
+                  verb="Restore"
+                  noun="run"
+                  chosen={runs.filter(({ info }) => chosen.includes(info.run_id)).map(({ info }) => ({ id: info.run_id, name: info.run_name || info.run_id }))}
+                  act={api.restoreRun}
+                  changed={(ids) => {
+                    choose(chosen.filter((run) => !ids.includes(run)));
+                    deleted.reload();
+                  }}
+                  words="They are in tables and searches again."
+                />
+              )}
               <PlainTable
                 name="Deleted runs"
                 none="No run of it is deleted."
@@ -45,6 +61,7 @@ function About({ experiment, note, changed }: { experiment: Experiment; note: st
                 keyOf={({ info }) => info.run_id}
                 file={{ of: "deleted runs", call: api.deletedRunsCall(id) }}
                 columns={[
+                  { title: "Choose", cell: ({ info }) => <Choose name={info.run_name || info.run_id} id={info.run_id} chosen={chosen} set={choose} /> },
                   {
                     title: "Deleted run",
                     cell: ({ info }) => (
@@ -58,6 +75,7 @@ function About({ experiment, note, changed }: { experiment: Experiment; note: st
                   { title: "Started", cell: ({ info }) => <Time at={info.start_time} />, value: ["started", ({ info }) => info.start_time] },
                 ]}
               />
+              </Stack>
             )}
           </Loaded>
         </section>

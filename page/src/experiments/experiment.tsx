@@ -2,6 +2,7 @@ import { Button, Checkbox, Group, NativeSelect, Text } from "@mantine/core";
 import { useCallback, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type RunGroups, type TableQuery, together } from "../api";
+import { Bulk } from "../components/bulk";
 import { type Live, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
@@ -110,14 +111,14 @@ function useGroups({ experiment, filter, group }: TableQuery, shown: string[]): 
 
 function Runs({ query, look, change, shown, groupable }: RunsProps) {
   const [open, setOpen] = useState<string[]>([]);
-  const [chosen, setChosen] = useState<string[]>([]);
+  const [chosen, setChosen] = useState<{ id: string; name: string }[]>([]);
   const [isPicking, setPicking] = useState(false);
   const [seen, setSeen] = useState<string[]>([]);
   const grouped = useGroups(query, shown);
   const rows = useRunRows(query, look.group ? (grouped.data ?? undefined) : undefined, open);
   const { groups, look: lookAt } = rows;
-  const compared = chosen.slice(0, kRunsCompared); // also those that newer runs have pushed off the screen
-  const choose = (ids: string[], are: boolean) => setChosen((before) => [...before.filter((one) => !ids.includes(one)), ...(are ? ids : [])]);
+  const compared = chosen.slice(0, kRunsCompared).map(({ id }) => id); // also those that newer runs have pushed off the screen
+  const choose = (id: string, name: string, is: boolean) => setChosen((before) => [...before.filter((one) => one.id !== id), ...(is ? [{ id, name }] : [])]);
   const see = useCallback(
     (from: Line, to: Line, ids: string[]) => {
       lookAt(from, to);
@@ -148,6 +149,17 @@ function Runs({ query, look, change, shown, groupable }: RunsProps) {
             Compare {compared.length} runs
           </Button>
         )}
+        <Bulk
+          verb="Delete"
+          noun="run"
+          chosen={chosen}
+          act={api.deleteRun}
+          changed={(ids) => {
+            setChosen((before) => before.filter(({ id }) => !ids.includes(id)));
+            reload();
+          }}
+          words="They leave tables and searches, and can be restored below About the experiment until the server takes them away for good."
+        />
         <Button size="xs" variant="default" onClick={() => setPicking(true)}>
           Columns
         </Button>
@@ -176,7 +188,7 @@ function Runs({ query, look, change, shown, groupable }: RunsProps) {
                 groups={titles ?? null}
                 stretches={rows.stretches}
                 rowAt={rows.rowAt}
-                chosen={chosen}
+                chosen={chosen.map(({ id }) => id)}
                 choose={choose}
                 sort={(column) => change({ order: nextOrder(look.order, column) })}
                 pin={(column) => change({ pins: look.pins.includes(column) ? look.pins.filter((one) => one !== column) : [...look.pins, column] })}

@@ -38,7 +38,7 @@ export interface RunGridProps {
   stretches: Stretch[];
   rowAt: (stretch: number, row: number) => Row | undefined;
   chosen: string[];
-  choose: (ids: string[], are: boolean) => void;
+  choose: (id: string, name: string, is: boolean) => void;
   sort: (column: string) => void;
   pin: (column: string) => void;
   open: (group: number) => void;
@@ -215,7 +215,7 @@ function NameCell({ row, keys, chosen, choose }: { row: Row | undefined; keys: K
   const name = String(row.values.get(kName) ?? "") || row.id;
   return (
     <>
-      <Checkbox size="xs" {...keys(0)} aria-label={`Choose ${name}`} checked={chosen.includes(row.id)} onChange={(event) => choose([row.id], event.currentTarget.checked)} />
+      <Checkbox size="xs" {...keys(0)} aria-label={`Choose ${name}`} checked={chosen.includes(row.id)} onChange={(event) => choose(row.id, name, event.currentTarget.checked)} />
       {row.values.has(kName) ? (
         <Anchor component={Link} {...keys(1)} to={`/runs/${row.id}`} className="run-grid-text" title={name}>
           {name}
