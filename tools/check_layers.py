@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-ROOMS = {"tracking", "registry", "datasets", "versions", "objects", "features", "pipelines", "serving", "releases", "monitor", "lineage", "deploy", "access", "webhooks", "traces", "evaluations", "streams", "incidents", "invocations", "kubeflow", "dvc"}
+ROOMS = {"governance", "tracking", "registry", "datasets", "versions", "objects", "features", "pipelines", "serving", "releases", "monitor", "lineage", "deploy", "access", "webhooks", "traces", "evaluations", "streams", "incidents", "invocations", "kubeflow", "dvc"}
 LAYERS = {"base": 0, "types": 1, "store": 2, **dict.fromkeys(ROOMS, 3), "api": 4, "app": 5, "cli": 6}
 # (including file, included folder): why
 EXCEPTIONS = {

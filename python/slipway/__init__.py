@@ -14,7 +14,7 @@ from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceede
 from slipway.features import Checks, Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, RowCount, Service, Source, View, request
 from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, Choices, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
-                                Guard, Input, Inputs, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Resources, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream, Toleration, WaitFor)
+                                Guard, Input, Inputs, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Resources, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream, Tag, Toleration, WaitFor)
 from slipway.pipelines import NOW, PipelineFunction, pipeline
 from slipway.project import Project
 from slipway.placeholders import Condition, PipelineError, each, rows, run_state
@@ -30,6 +30,6 @@ __all__ = [
     "Guard", "Input", "Inputs", "Internal", "InvalidArgument", "Maintenance", "Model", "Monitor", "MultivariateDrift", "NOW", "NotFound", "OnDemandView",
     "PermissionDenied", "Pipeline", "PipelineError", "PipelineFunction", "Postgres", "Profile", "Project", "PythonWorkers", "Quality", "Range",
     "Reference", "Refused", "Release", "RequestLog", "ResourceExhausted", "Resources", "Retry", "Route", "RowCount", "Schedule", "Search", "Service", "ServiceVersion", "Slice", "SlipwayError",
-    "Snapshot", "Source", "Step", "StepFunction", "StopEarly", "StorageFull", "Stream", "Toleration", "Unauthenticated", "Unavailable", "View", "WaitFor", "add_step", "agg",
+    "Snapshot", "Source", "Step", "StepFunction", "StopEarly", "StorageFull", "Stream", "Tag", "Toleration", "Unauthenticated", "Unavailable", "View", "WaitFor", "add_step", "agg",
     "drift_report", "each", "out", "pipeline", "profile", "request", "rows", "run_state", "service_version", "step", "when",
 ]

@@ -12,7 +12,7 @@ Type = Literal["double", "int64", "bool", "string", "timestamp"]
 @dataclass(frozen=True, kw_only=True)
 class Column(Part):
     """What must hold for a column's values; what is left out isn't checked. `one_of`: the texts that are allowed. `pattern`: a regular
-    expression (RE2) that is found in each text; "^...$" is all of it."""
+    expression (RE2) that is found in each text; "^...$" is all of it. `tags`: what the values are, such as "pii": who may see them goes by it."""
 
     type: Type | None = None
     min: float | None = None
@@ -20,6 +20,7 @@ class Column(Part):
     one_of: Sequence[str] | None = field(default=None, metadata={"key": "in"})
     pattern: str | None = None
     required: bool | None = None
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Dataset(Part):
     `path`: a Parquet or CSV file, or a folder of them, from the project's folder, or an s3:// address; or `postgres`. `event_time`: the column that
     says when a row was true; `arrival_time`: when it could be known. Rows that break a rule are put aside (quarantine), or nothing is taken in
     (reject), or they are only counted (flag): rules are of columns, or of rows, conditions of the expression language by name (`rules`). `checks` are of
-    a version as a whole. `format` is told by the files' endings if nothing is said.
+    a version as a whole. `format` is told by the files' endings if nothing is said. `keep`: how long versions have rows, but the newest.
     """
 
     name: str = field(metadata=NAME)
@@ -89,6 +90,7 @@ class Dataset(Part):
     format: Literal["parquet", "csv"] | None = None
     csv: Csv | None = None
     postgres: Postgres | None = None
+    keep: Duration | None = field(default=None, metadata=DURATION)
 
     def __post_init__(self) -> None:
         check_name("dataset", self.name)

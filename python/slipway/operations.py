@@ -292,7 +292,10 @@ class Inputs(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestLog(Part):
+    """`keep`: how long requests are in the log, in whole days of their event time."""
+
     policy: Literal["best_effort", "durable"]
+    keep: Duration | None = field(default=None, metadata=DURATION)
 
 
 @dataclass(frozen=True)
@@ -543,6 +546,16 @@ class Maintenance(Part):
         check_name("maintenance window", self.name)
         if (self.start is not None and self.end is not None) == (self.start_at is not None and self.length is not None):
             raise ValueError(f"maintenance window {self.name}: either start and end, or start_at and length")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tag(Part):
+    """Who may read columns with this tag as they are: members of the roles `readable_by`, and administrators. Others get a mask: nothing
+    (hide), a pseudonym of texts (hash), or the value (none)."""
+
+    name: str = field(metadata=NAME)
+    mask: Literal["hide", "hash", "none"] | None = None
+    readable_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
-from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Schedule, Stream, routes_of
+from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Schedule, Stream, Tag, routes_of
 from slipway.pipelines import PipelineFunction
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
     Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
     Service: ("features", "services"), Pipeline: ("pipelines",), Schedule: ("schedules",), Endpoint: ("endpoints",), Monitor: ("monitors",), Route: ("routes",),
-    Maintenance: ("maintenance",), Stream: ("streams",)}
-_ORDER = ["datasets", "features", "pipelines", "schedules", "endpoints", "monitors", "routes", "maintenance", "streams"]
+    Maintenance: ("maintenance",), Stream: ("streams",), Tag: ("tags",)}
+_ORDER = ["datasets", "features", "pipelines", "schedules", "endpoints", "monitors", "routes", "maintenance", "streams", "tags"]
 
 
 class Project:

@@ -97,7 +97,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
   // The rooms read their own part; here only unknown ones are refused. `ci` is read by
   // `slipway ci` alone.
   for (const char* part : {"datasets", "features", "pools", "pipelines", "schedules", "endpoints",
-                           "monitors", "streams", "routes", "maintenance", "alarm_budget", "ci"})
+                           "monitors", "streams", "routes", "maintenance", "alarm_budget", "tags", "ci"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -111,6 +111,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
   parsed.routes = TRY(webhooks::parse_routes(declared.yaml));
   parsed.maintenance = TRY(monitor::parse_maintenance(declared.yaml));
   parsed.alarm_budget = TRY(monitor::parse_alarm_budget(declared.yaml));
+  parsed.tags = TRY(governance::parse_tags(declared.yaml));
   if (parsed.alarm_budget)
     TRY(check_routes("alarm_budget", parsed.alarm_budget->routes, parsed.routes));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
@@ -155,7 +156,10 @@ Result<std::string> Project::name() {
   return TRY(parse({.yaml = yaml})).head.name;
 }
 
-Result<void> Project::open() { return bind_features(); }
+Result<void> Project::open() {
+  rooms_.governance.set_policies(TRY(governance::parse_tags(TRY(stored_yaml()))));
+  return bind_features();
+}
 
 Result<std::set<std::string>> Project::without_data(const features::Definitions& definitions) {
   std::set<std::string> datasets;
@@ -268,8 +272,8 @@ std::vector<std::string> Project::replaced(const Parsed& parsed) {
   const auto last = name();
   if (!last || last->empty() || *last == parsed.head.name) return {};
   return {fmt::format(
-      "this takes the place of project {}: its schedules, features, routes, maintenance windows "
-      "and alarm budget end unless they stand here too",
+      "this takes the place of project {}: its schedules, features, routes, maintenance windows, "
+      "tags and alarm budget end unless they stand here too",
       *last)};
 }
 
@@ -292,6 +296,7 @@ JsonObject Project::told(const Parsed& parsed, JsonArray changes,
 Result<JsonObject> Project::plan(const Declared& declared) {
   const Parsed parsed = TRY(parse_new(declared));
   JsonArray changes;
+  add_changes(changes, governance::plan(rooms_.governance.policies(), parsed.tags));
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
   const auto before = TRY(features::parse_definitions(TRY(stored_yaml())));
   add_changes(changes, features::plan(before, parsed.features), parsed.endpoints);
@@ -346,6 +351,9 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   }));
   parsed.head.rehearses ? clock_.rehearse_from(now) : clock_.follow_wall();
   JsonArray changes;
+  // Before the data that they are about.
+  add_changes(changes, governance::plan(rooms_.governance.policies(), parsed.tags));
+  rooms_.governance.set_policies(parsed.tags);
   add_changes(changes,
               TRY(rooms_.datasets.apply(parsed.datasets, declared.folder, declared.actor)));
   TRY(bind_features());

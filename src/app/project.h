@@ -15,6 +15,7 @@
 #include "features/feature_store.h"
 #include "features/plan.h"
 #include "features/skew_meter.h"
+#include "governance/governance.h"
 #include "incidents/incidents.h"
 #include "monitor/detectors/detections.h"
 #include "monitor/monitor.h"
@@ -48,6 +49,7 @@ class Project final : public api::own::ProjectControl {
     monitor::Detections& detections;
     streams::Streams& streams;
     webhooks::Webhooks& webhooks;
+    governance::Governance& governance;
   };
   // On the wall clock the skew meter and the profiles look at what came that long ago.
   struct Delays {

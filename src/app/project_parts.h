@@ -29,6 +29,7 @@ struct Project::Parsed {
   std::vector<webhooks::Route> routes;
   std::vector<monitor::MaintenanceWindow> maintenance;
   std::optional<monitor::AlarmBudget> alarm_budget;
+  std::vector<governance::TagPolicy> tags;
 
   // "endpoints/NAME", of all that stays when a file no longer has it.
   std::set<std::string> parts() const;

@@ -21,6 +21,7 @@
 #include "api/own/fault_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
+#include "api/own/governance_routes.h"
 #include "api/own/import_routes.h"
 #include "api/own/incident_routes.h"
 #include "api/own/input_routes.h"
@@ -52,6 +53,7 @@
 #include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/endpoint_inputs.h"
+#include "app/governed_data.h"
 #include "app/invocation_files.h"
 #include "app/kubeflow_connections.h"
 #include "app/lineage_connections.h"
@@ -183,13 +185,18 @@ webhooks::LineageReceiver lineage_receiver(const Settings& settings) {
 }
 
 datasets::Outside datasets_outside(const Settings& settings, const std::filesystem::path& data,
-                                   const base::Clock& clock) {
+                                   const base::Clock& clock,
+                                   const governance::Governance& governance) {
   return {.environment = environment,
           .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
           .query_seconds_max = static_cast<int>(settings.postgres_query_seconds),
           .bytes_max = settings.dataset_bytes_max,
           .own_folder = data,
-          .condition = row_answers};
+          .condition = row_answers,
+          .erased = [&governance](const types::Frame& frame,
+                                  const datasets::DatasetDefinition& definition) {
+            return governance.erased_rows(frame, tags_of(definition), definition.time_column());
+          }};
 }
 
 // A server that has just been killed may still hold the lead for a moment.
@@ -352,8 +359,9 @@ struct Application::Rooms::Impl {
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
+        governance(f.db, clock, f.random),
         datasets(f.db, f.blobs, clock, f.data / "uploads",
-                 datasets_outside(f.settings, f.data, f.clock)),
+                 datasets_outside(f.settings, f.data, f.clock, governance)),
         remotes(f.remote_files, f.random, f.data / "uploads"),
         data_versions(f.db, f.clock, f.data / "versions"),
         data_retention(data_versions, f.metrics,
@@ -433,6 +441,7 @@ struct Application::Rooms::Impl {
                  }}),
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
+        governed(f.access, governance, datasets, features, releases, log, clock),
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         servers(f.db),
@@ -539,6 +548,7 @@ struct Application::Rooms::Impl {
   tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 
+  governance::Governance governance;
   datasets::Datasets datasets;
   datasets::Remotes remotes;
   versions::Hub data_versions;
@@ -577,6 +587,7 @@ struct Application::Rooms::Impl {
   ServingPlane plane;
   MonitoredVariants facts;
   releases::Releases releases;
+  GovernedData governed;
   releases::Gates gates;
   AliasFollower follower;
   pipelines::ServerTable servers;
@@ -625,6 +636,7 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
           tracking::migrations(),
           registry::migrations(),
           datasets::migrations(),
+          governance::migrations(),
           features::migrations(),
           pipelines::migrations(),
           releases::migrations(),
@@ -658,6 +670,7 @@ Result<void> Application::Rooms::open() {
   TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
+  TRY(i.governance.open());
   i.monitor =
       TRY(monitor::Monitor::open(i.foundation.db, i.clock,
                                  {i.logged, i.training, i.actions, i.served_features,
@@ -676,7 +689,7 @@ Result<void> Application::Rooms::open() {
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.schedules, i.registry,
                      i.releases, i.endpoints, *i.monitor, i.profiles, i.incidents, *i.detections,
-                     i.streams, i.webhooks},
+                     i.streams, i.webhooks, i.governance},
       Project::Delays{base::Duration::seconds(i.foundation.settings.skew_delay_seconds),
                       base::Duration::seconds(i.foundation.settings.profile_delay_seconds)});
   if (i.leads) {
@@ -869,7 +882,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::reclaim_routes(i.reclaimer, i.python));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
-      i.datasets,
+      i.datasets, i.governed,
       {.ingested = [&project = *i.project](const std::string&) { return project.bind_features(); },
        .manages =
            [access = i.foundation.access](const http::Request& request) {
@@ -877,12 +890,13 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
                     access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
            },
        .pushed = [&features = i.features, bytes_max = i.foundation.settings.dataset_bytes_max](
-                     const std::string& name) { return features.pushed_rows(name, bytes_max); }},
+                     const std::string& name) { return features.pushed_rows(name, bytes_max); },
+       .scratch = i.foundation.data / "uploads"},
       i.foundation.settings.dataset_diff_bytes_max));
-  router.add_all(api::own::feature_routes(i.features, i.skew));
+  router.add_all(api::own::feature_routes(i.features, i.skew, i.governed));
   const Settings& settings = i.foundation.settings;
   router.add_all(api::own::training_set_routes(
-      i.training_sets, i.foundation.random,
+      i.training_sets, i.governed, i.foundation.random,
       {.scratch = i.foundation.data / "uploads",
        .limits = {.rows = settings.posted_rows_max,
                   .bytes = settings.posted_bytes_max,
@@ -903,9 +917,11 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.set_fallback("/apis/", api::kubeflow::no_route);
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(
-      api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
+      api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.governed, i.endpoints,
+                                rehearses));
+  router.add_all(api::own::governance_routes(i.governed));
   i.trained_inputs.connect(*i.monitor);
-  router.add_all(api::own::input_routes(i.releases, i.endpoints, i.trained_inputs));
+  router.add_all(api::own::input_routes(i.releases, i.endpoints, i.trained_inputs, i.governed));
   if (i.foundation.settings.price_core_hour > 0) {
     i.foundation.metrics.gauge("slipway_price_per_core_hour", "The setting price-core-hour.",
                                [price = i.foundation.settings.price_core_hour] { return price; },
@@ -1061,6 +1077,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });
+  i.governed.start(base::Duration::seconds(i.foundation.settings.reclaim_interval_seconds));
+  on_stop("what is kept no longer", [&i] { i.governed.stop(); });
   i.data_retention.start();
   on_stop("data retention", [&i] { i.data_retention.stop(); });
   i.old_outputs.start();

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/erase_commands.h"
 #include "cli/online_commands.h"
 #include "cli/rules_command.h"
 #include "cli/verb.h"
@@ -93,6 +94,7 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   data->require_subcommand(1);
   add_version_commands(*data, context, exit_code);
   add_rules_command(*data, context, exit_code);
+  add_erase_commands(*data, context, exit_code);
 
   auto options = std::make_shared<Ingest>();
   CLI::App* add =

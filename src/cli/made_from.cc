@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::string_view kDatasetPart = "input/dataset:", kDataset = "dataset:";
 
+// A version's, or one that it had before rows of it were erased.
+bool was_digest(const Json& version, const std::string& digest) {
+  const JsonArray& before = member_at(version, "digests_before").as_array();
+  return text_at(version, "digest") == digest ||
+         std::ranges::find(before, Json(digest)) != before.end();
+}
+
 Result<DatasetUsed> find_dataset(Client& client, const std::string& name,
                                  const std::string& digest) {
   DatasetUsed used{.digest = digest};
@@ -21,7 +28,7 @@ Result<DatasetUsed> find_dataset(Client& client, const std::string& name,
   if (!known && known.error().code == Code::kNotFound) return used;
   if (!known) return known.error();
   for (const Json& version : member_at(*known, "versions").as_array()) {
-    if (text_at(version, "digest") == digest)
+    if (was_digest(version, digest))
       used.version = member_at(version, "version").to_number<std::int64_t>();
   }
   return used;

@@ -59,6 +59,13 @@ Result<std::int64_t> find_dataset_version(Client& client, const std::string& dat
   for (const Json& version : member_at(known, "versions").as_array()) {
     if (text_at(version, "digest") == digest)
       return member_at(version, "version").to_number<std::int64_t>();
+    const JsonArray& before = member_at(version, "digests_before").as_array();
+    if (std::ranges::find(before, Json(digest)) != before.end())
+      return base::error(Code::kFailedPrecondition,
+                         "rows of dataset {} version {} were erased since: it had the digest {}, "
+                         "and has {} now",
+                         dataset, cell(member_at(version, "version")), digest,
+                         text_at(version, "digest"));
   }
   return base::error(Code::kNotFound, "no version of dataset {} has the digest {}; it is {} now",
                      dataset, digest, text_at(known, "latest.digest"));

@@ -27,6 +27,10 @@ struct Outside {
       32ll << 30;                    // that files, objects or an answer, and their values, may have
   std::filesystem::path own_folder;  // the server's: no dataset is there; empty: none
   RowCondition condition;            // what the expressions of rules mean
+  // Positions, ascending, of rows that may not be taken in: of people who were erased. Unset: none.
+  std::function<std::vector<std::size_t>(const types::Frame& frame,
+                                         const DatasetDefinition& definition)>
+      erased;
 };
 
 struct DatasetRows {

@@ -39,29 +39,8 @@ CREATE TABLE dataset_snapshots(
   PRIMARY KEY(workspace, dataset, version));
 )sql";
 
-constexpr std::string_view kSnapshotColumns =
-    "dataset, version, digest, row_count, quarantined, quarantine_digest, document, source, "
-    "source_digest, arrival_time";
-
-Result<Snapshot> read_snapshot(const store::Row& row) {
-  Snapshot snapshot{.dataset = row.string(0),
-                    .version = row.int64(1),
-                    .digest = row.string(2),
-                    .rows = row.int64(3),
-                    .quarantined = row.int64(4),
-                    .quarantine_digest = row.string(5),
-                    .source = row.string(7),
-                    .source_digest = row.string(8),
-                    .arrival_time = row.time(9)};
-  const JsonObject document = TRY(base::parse_json_object(row.text(6)));
-  snapshot.schema = TRY(Schema::from_json(document.at("schema").as_array()));
-  snapshot.profile = document.at("profile").as_array();
-  snapshot.violations = document.at("violations").as_object();
-  snapshot.notes = document.at("notes").as_array();
-  if (const Json* checks = document.if_contains("checks"))  // versions of before have none
-    snapshot.checks = checks->as_array();
-  return snapshot;
-}
+constexpr std::string_view kRemoved =
+    "ALTER TABLE dataset_snapshots ADD COLUMN rows_removed_at INTEGER";
 
 Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
                 const Validation& validation) {
@@ -81,6 +60,17 @@ Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
   aside.columns().push_back(std::move(reason));
   aside.columns().push_back(std::move(number));
   return aside;
+}
+
+// Rows of people who were erased don't come back with their file.
+void leave_out(DatasetRows& rows, const std::vector<std::size_t>& gone) {
+  if (gone.empty()) return;
+  std::vector<std::size_t> stay = types::all_but(gone, rows.frame.rows());
+  rows.frame = rows.frame.take(stay);
+  rows.place = [place = std::move(rows.place), stay = std::move(stay)](std::size_t row) {
+    return place(stay[row]);
+  };
+  rows.notes.push_back(fmt::format("{} rows of people who were erased are left out", gone.size()));
 }
 
 bool is_about_before(const std::vector<CheckOutcome>& outcomes) {
@@ -140,23 +130,7 @@ Result<void> append_new(Frame& frame, const Frame& more, std::vector<std::string
 
 }  // namespace
 
-store::RoomMigrations migrations() { return {"datasets", {{1, kFirst}}}; }
-
-JsonObject Snapshot::to_json() const {
-  return {{"dataset", dataset},
-          {"version", version},
-          {"digest", digest},
-          {"schema", schema.to_json()},
-          {"rows", rows},
-          {"quarantined", quarantined},
-          {"violations", violations},
-          {"notes", notes},
-          {"checks", checks},
-          {"profile", profile},
-          {"source", source},
-          {"source_digest", source_digest},
-          {"arrival_time", types::to_rfc3339(arrival_time)}};
-}
+store::RoomMigrations migrations() { return {"datasets", {{1, kFirst}, {2, kRemoved}}}; }
 
 Result<void> Datasets::check(const std::vector<DatasetDefinition>& definitions) {
   for (const DatasetDefinition& definition : definitions) {
@@ -276,6 +250,17 @@ Result<std::vector<Datasets::Place>> Datasets::places() {
     if (!place.address.empty() || !place.table.empty()) places.push_back(std::move(place));
   }
   return places;
+}
+
+Result<std::filesystem::path> Datasets::file(const Snapshot& snapshot, const std::string& digest) {
+  if (snapshot.rows_removed_at) {
+    return base::error(Code::kFailedPrecondition,
+                       "the rows of this version were removed at {}, as the dataset's `keep` says: "
+                       "dataset={} version={}",
+                       types::to_rfc3339(*snapshot.rows_removed_at), snapshot.dataset,
+                       snapshot.version);
+  }
+  return blobs_.local_file(digest);
 }
 
 Result<std::string> Datasets::put(const Frame& frame) {
@@ -415,6 +400,7 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
                                     const std::string& actor) {
   const std::string& name = definition.name;
   Frame& frame = rows.frame;
+  if (outside_.erased) leave_out(rows, outside_.erased(frame, definition));
   const bool follows = before && columns != Columns::kAnew;
   auto checked =
       validate(frame, definition, follows ? &before->schema : nullptr, outside_.condition);
@@ -492,11 +478,7 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   for (const auto& [rule, count] : validation.counts()) fresh.violations[rule] = count;
   for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
-  const std::string document = base::to_text(JsonObject{{"schema", fresh.schema.to_json()},
-                                                        {"profile", fresh.profile},
-                                                        {"violations", fresh.violations},
-                                                        {"notes", fresh.notes},
-                                                        {"checks", fresh.checks}});
+  const std::string document = fresh.document();
   // The blobs are durable; only now the row that points to them.
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
@@ -519,26 +501,6 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   return IngestReport{.snapshot = std::move(fresh), .is_new = true};
 }
 
-Result<Datasets::Reclaimed> Datasets::reclaim(Reclaim how) {
-  base::MutexLock lock(ingest_mutex_);  // a blob that waits for its version is no orphan
-  std::set<std::string> used;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT digest, quarantine_digest FROM dataset_snapshots", {},
-                        [&](const store::Row& row) {
-                          used.insert(row.string(0));
-                          used.insert(row.string(1));
-                        });
-  }));
-  Reclaimed reclaimed;
-  for (const store::BlobInfo& blob : TRY(blobs_.list())) {
-    if (used.contains(blob.digest)) continue;
-    if (how == Reclaim::kRemove) TRY(blobs_.remove(blob.digest));
-    ++reclaimed.blobs;
-    reclaimed.bytes += blob.bytes;
-  }
-  return reclaimed;
-}
-
 Result<std::vector<Snapshot>> Datasets::snapshots(const std::string& name) {
   TRY(definition(name));
   Result<std::vector<Snapshot>> found = std::vector<Snapshot>();
@@ -547,7 +509,7 @@ Result<std::vector<Snapshot>> Datasets::snapshots(const std::string& name) {
                                     "version DESC",
                                     kSnapshotColumns),
                         {name}, [&](const store::Row& row) {
-                          Result<Snapshot> one = read_snapshot(row);
+                          Result<Snapshot> one = Snapshot::read(row);
                           if (!found) return;
                           if (one) {
                             found->push_back(std::move(*one));
@@ -565,7 +527,7 @@ Result<Snapshot> Datasets::snapshot(const std::string& name, std::optional<std::
         fmt::format("SELECT {} FROM dataset_snapshots WHERE dataset = ? AND version = COALESCE(?, "
                     "(SELECT MAX(version) FROM dataset_snapshots WHERE dataset = ?))",
                     kSnapshotColumns),
-        {name, version, name}, read_snapshot);
+        {name, version, name}, Snapshot::read);
   }));
   if (!found) {
     return base::error(Code::kNotFound, "nothing was ingested{}: dataset={} (slipway data ingest)",
@@ -600,15 +562,14 @@ Result<std::optional<base::Timestamp>> Datasets::newest_row(const std::string& n
 }
 
 Result<Frame> Datasets::rows(const Snapshot& snapshot, const std::vector<std::string>& columns) {
-  return store::read_parquet(TRY(blobs_.local_file(snapshot.digest)), columns);
+  return store::read_parquet(TRY(file(snapshot)), columns);
 }
 
 Result<void> Datasets::scan(const Snapshot& snapshot, const std::vector<std::string>& columns,
                             const std::optional<store::ParquetRange>& range,
                             const store::ParquetVisit& visit) {
   constexpr std::int64_t kRowsPerPiece = 64 * 1024;
-  return store::scan_parquet(TRY(blobs_.local_file(snapshot.digest)), columns, kRowsPerPiece, range,
-                             visit);
+  return store::scan_parquet(TRY(file(snapshot)), columns, kRowsPerPiece, range, visit);
 }
 
 Result<TableDiff> Datasets::diff(const std::string& name, std::optional<std::int64_t> from,
@@ -638,7 +599,7 @@ Result<TableDiff> Datasets::diff(const std::string& name, std::optional<std::int
 
 Result<Frame> Datasets::quarantine(const Snapshot& snapshot) {
   if (snapshot.quarantine_digest.empty()) return Frame();
-  return store::read_parquet(TRY(blobs_.local_file(snapshot.quarantine_digest)));
+  return store::read_parquet(TRY(file(snapshot, snapshot.quarantine_digest)));
 }
 
 }  // namespace slipway::datasets

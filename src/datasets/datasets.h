@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "datasets/dataset_rows.h"
 #include "datasets/definition.h"
+#include "datasets/snapshot.h"
 #include "datasets/validation.h"
 #include "store/blob_store.h"
 #include "store/db.h"
@@ -34,26 +35,6 @@ struct DefinitionChange {
   std::string kind = "dataset";
   std::string name;
   std::string change;  // created | updated | unchanged
-};
-
-// One version of a dataset: immutable.
-struct Snapshot {
-  std::string dataset;
-  std::int64_t version = 0;  // counts from 1 per dataset
-  std::string digest;        // SHA-256 of the rows as Parquet: its content address
-  Schema schema;
-  std::int64_t rows = 0;
-  JsonArray profile;
-  std::int64_t quarantined = 0;   // rows put aside
-  std::string quarantine_digest;  // empty: none
-  JsonObject violations;          // "column rule" -> count
-  JsonArray notes;
-  JsonArray checks;           // CheckOutcome::to_json() of each that was made
-  std::string source;         // the file it came from
-  std::string source_digest;  // of that file's bytes
-  base::Timestamp arrival_time;
-
-  JsonObject to_json() const;
 };
 
 struct IngestReport {
@@ -126,9 +107,9 @@ class Datasets {
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
   // The newest, or one version. kNotFound.
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
-  // The Parquet file of a version. It stays as long as the version does.
+  // The Parquet file of a version. kFailedPrecondition: its rows were removed.
   Result<std::filesystem::path> file(const Snapshot& snapshot) {
-    return blobs_.local_file(snapshot.digest);
+    return file(snapshot, snapshot.digest);
   }
   // Rows of a version: these columns, or all when there are none.
   Result<types::Frame> rows(const Snapshot& snapshot, const std::vector<std::string>& columns = {});
@@ -143,6 +124,24 @@ class Datasets {
   enum class DiffKey { kDeclared, kGiven };
   Result<TableDiff> diff(const std::string& name, std::optional<std::int64_t> from,
                          std::optional<std::int64_t> to, DiffKey key, TableDiffOptions options);
+  // Takes rows out of all versions and of what was put aside, for good: those that `is_gone` names
+  // by their positions, ascending, of a frame with some of `columns`. A version keeps its number
+  // and gets another digest and profile. The files of before stay until reclaim(). Done again after
+  // a crash it goes on. Returns what was found; kOnlyCount changes nothing.
+  struct ErasedRows {
+    std::int64_t version = 0, rows = 0, quarantined = 0;
+    std::string digest_before, digest;
+  };
+  using AreGone = std::function<std::vector<std::size_t>(const types::Frame& frame)>;
+  enum class Erase { kRemove, kOnlyCount };
+  Result<std::vector<ErasedRows>> erase(const std::string& name,
+                                        const std::vector<std::string>& columns,
+                                        const AreGone& is_gone, Erase how,
+                                        const std::string& actor);
+  // Lets go of the rows of versions that came before `before`, but the newest; reclaim() removes
+  // them. Their records stay. Returns how many versions.
+  Result<std::int64_t> let_go(const std::string& name, base::Timestamp before,
+                              const std::string& actor);
   // Removes blobs that no version has: an ingest that ended before its version was written has left
   // them. Nobody else may keep blobs in the store.
   struct Reclaimed {
@@ -178,9 +177,20 @@ class Datasets {
     JsonObject violations{};  // "column rule" -> count
     std::string reason{};     // empty: as the error says
   };
+  // A version's rows, or those put aside, without the ones that are gone: their file's new digest.
+  // Nothing: there are none.
+  struct Without {
+    std::int64_t gone = 0;
+    std::string digest;
+    types::Frame frame;
+  };
+  Result<std::optional<Without>> without(const std::string& digest,
+                                         const std::vector<std::string>& columns,
+                                         const AreGone& is_gone, Erase how) REQUIRES(ingest_mutex_);
   // Tells of it, if the data is to blame, and gives it back.
   Error refuse(const std::string& name, const Refusal& refusal, Error why,
                const std::string& actor);
+  Result<std::filesystem::path> file(const Snapshot& snapshot, const std::string& digest);
   Result<std::string> put(const types::Frame& frame) REQUIRES(ingest_mutex_);
   Result<std::optional<Snapshot>> newest(const std::string& name);
 

@@ -614,5 +614,89 @@ TEST(Profile, CountsAndQuantiles) {
   EXPECT_EQ(columns[2].as_object().at("top").as_array()[0].as_object().at("rows"), Json(3));
 }
 
+Datasets::AreGone whose_origin_is(const std::string& origin) {
+  return [origin](const Frame& frame) {
+    std::vector<std::size_t> rows;
+    const Column& column = *frame.find("origin");
+    for (std::size_t row = 0; row < column.size(); ++row) {
+      if (column.strings[row] == origin) rows.push_back(row);
+    }
+    return rows;
+  };
+}
+
+TEST_F(DatasetsTest, ErasedRowsAreInNoVersionAndInNoFile) {
+  write(weather({3, 5}, {"EWR", "JFK"}));
+  const auto first = MUST(datasets_.ingest("weather", "", "ann")).snapshot;
+  write(weather({3, 5, 900, 7}, {"EWR", "JFK"}));  // the third breaks a rule
+  const auto second = MUST(datasets_.ingest("weather", "", "ann")).snapshot;
+  write(weather({3, 5, 6}, {"JFK"}));
+  const auto third = MUST(datasets_.ingest("weather", "", "ann")).snapshot;
+
+  const auto counted = MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"),
+                                            Datasets::Erase::kOnlyCount, "ann"));
+  ASSERT_EQ(counted.size(), 2U);
+  EXPECT_EQ(counted[0].version, 2);
+  EXPECT_EQ(counted[0].rows, 1);
+  EXPECT_EQ(counted[0].quarantined, 1);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather", 1)).digest, first.digest);
+
+  MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"), Datasets::Erase::kRemove,
+                       "ann"));
+  const auto now = MUST(datasets_.snapshot("weather", 2));
+  EXPECT_EQ(now.rows, second.rows - 1);
+  EXPECT_EQ(now.quarantined, 0);
+  EXPECT_EQ(now.digests_before, std::vector{second.digest});
+  EXPECT_EQ(base::to_text(now.profile).find("EWR"), std::string::npos);
+  EXPECT_EQ(MUST(datasets_.quarantine(now)).rows(), 0U);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather")).digest, third.digest);
+  // The two files of rows, and what was put aside before and after (nothing).
+  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).blobs, 4);
+  for (const std::int64_t version : {1, 2, 3}) {
+    const Frame rows = MUST(datasets_.rows(MUST(datasets_.snapshot("weather", version))));
+    EXPECT_TRUE(whose_origin_is("EWR")(rows).empty());
+    EXPECT_GT(rows.rows(), 0U);
+  }
+  // Again there is nothing to do.
+  EXPECT_TRUE(MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"),
+                                   Datasets::Erase::kRemove, "ann"))
+                  .empty());
+}
+
+TEST_F(DatasetsTest, ErasedRowsDontComeBackWithTheirFile) {
+  Datasets careful(*db_, *blobs_, clock_, folder_.path() / "scratch",
+                   {.erased = [](const Frame& frame, const DatasetDefinition& definition) {
+                     EXPECT_EQ(definition.name, "weather");
+                     return whose_origin_is("EWR")(frame);
+                   }});
+  write(weather({3, 5, 900, 950}, {"EWR", "JFK"}));
+  const auto taken = MUST(careful.ingest("weather", "", "ann")).snapshot;
+  EXPECT_EQ(taken.rows, 1);
+  EXPECT_EQ(taken.quarantined, 1);
+  EXPECT_NE(base::to_text(taken.notes).find("2 rows of people who were erased"), std::string::npos);
+  // A message tells of the row of the file.
+  apply("key: [id]", "key: [id]\n    on_violation: reject");
+  const auto refused = careful.ingest("weather", "", "ann");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("row=3"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(DatasetsTest, OldVersionsLetGoOfTheirRowsButTheNewestDoesNot) {
+  write(weather({3, 5}, {"EWR", "JFK"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  write(weather({3, 5, 7}, {"EWR", "JFK"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  EXPECT_EQ(MUST(datasets_.let_go("weather", {5}, "policy")), 0);
+  EXPECT_EQ(MUST(datasets_.let_go("weather", {6}, "policy")), 1);
+  EXPECT_EQ(MUST(datasets_.let_go("weather", {6}, "policy")), 0);
+  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).blobs, 1);
+  const auto old = MUST(datasets_.snapshot("weather", 1));
+  EXPECT_EQ(old.rows_removed_at, base::Timestamp{5});
+  const auto rows = datasets_.rows(old);
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(MUST(datasets_.rows(MUST(datasets_.snapshot("weather")))).rows(), 3U);
+}
+
 }  // namespace
 }  // namespace slipway::datasets

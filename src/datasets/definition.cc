@@ -96,6 +96,10 @@ Result<DatasetDefinition> read_dataset(const std::string& name, const YamlNode& 
     if (dataset.checks.age_max && dataset.time_column().empty())
       return checks->error("age_max is about an event_time or arrival_time, and none is declared");
   }
+  if (const auto keep = map.find("keep")) {
+    dataset.keep = TRY(keep->duration());
+    if (dataset.keep->micros <= 0) return keep->error("keep must be a time such as 365d");
+  }
   if (const auto word = map.find("on_violation"))
     dataset.on_violation = TRY(types::read_on_violation(*word));
   TRY(map.finish());
@@ -153,6 +157,7 @@ JsonObject DatasetDefinition::to_json() const {
   if (!conditions.empty()) object["rules"] = std::move(conditions);
   object["on_violation"] = types::on_violation_name(on_violation);
   if (!(checks == VersionChecks())) object["checks"] = checks.to_json();
+  if (keep) object["keep"] = types::to_text(*keep);
   return object;
 }
 

@@ -45,6 +45,7 @@ struct DatasetDefinition {
   std::vector<RowRule> rules;
   types::OnViolation on_violation = types::OnViolation::kQuarantine;
   VersionChecks checks;
+  std::optional<types::Duration> keep;  // how long versions have rows, but the newest; unset: ever
 
   // What says when a row was true, as well as it is known.
   const std::string& time_column() const { return event_time.empty() ? arrival_time : event_time; }

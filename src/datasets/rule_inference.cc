@@ -36,6 +36,10 @@ DatasetDefinition infer_rules(const types::Frame& frame, const DatasetDefinition
   checks.unique.clear();
   for (const Column& column : frame.columns()) {
     types::ColumnRule rule = types::infer_rule(column, options);
+    if (const auto known =
+            std::ranges::find(declared.columns, column.name, &types::ColumnRule::name);
+        known != declared.columns.end())
+      rule.tags = known->tags;
     const bool has_identity = is_unique(column);
     if (has_identity) {
       rule.in.clear();

@@ -225,6 +225,16 @@ class FeatureStore {
   };
   Result<PushedRows> pushed_rows(const std::string& dataset, std::int64_t bytes_max) const;
 
+  // Takes rows that were pushed to the sources of a dataset away for good: those whose cells, by
+  // column as far as they are there, `is_gone` says so of. Returns how many; kOnlyCount changes
+  // nothing. Online reads have them until renew_online().
+  using IsGone = std::function<bool(const JsonObject& cells)>;
+  enum class Erase { kRemove, kOnlyCount };
+  Result<std::int64_t> erase_pushed(const std::string& dataset, const IsGone& is_gone, Erase how);
+  // Loads all rows again, into new tables, as of the last materialization; the old ones go. What
+  // was erased of datasets and of pushed rows is then in no table. Slow. kUnavailable.
+  Result<void> renew_online();
+
   // Until when rows of the datasets are loaded; nothing was yet: none.
   Result<std::optional<types::Timestamp>> materialized() const;
   types::Timestamp now() const { return clock_.now(); }

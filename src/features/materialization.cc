@@ -513,6 +513,20 @@ Result<void> FeatureStore::tend() {
   return {};
 }
 
+Result<void> FeatureStore::renew_online() {
+  const base::MutexLock replacing(replace_mutex_);
+  // A number that was taken away may be given again, so what the store knows of numbers is told
+  // anew, as after it was away.
+  catalog_.close();
+  const Materialized present = TRY(materializations());
+  const std::shared_ptr<State> fresh = TRY(bind(*definitions()));
+  TRY(replace(
+      fresh,
+      {.before = present, .after = present, .until = present.until, .makes_new_tables = true},
+      [](std::int64_t) { return Result<void>(); }));
+  return {};
+}
+
 MaterializationProgress FeatureStore::progress() const {
   const base::MutexLock lock(mutex_);
   return progress_;

@@ -142,6 +142,11 @@ Result<EndpointDefinition> read_endpoint(const std::string& name, const YamlNode
                              definition.log_policy);
       }
     }
+    if (const auto keep = members.find("keep")) {
+      definition.log_keep = TRY(keep->duration());
+      if (*definition.log_keep < base::Duration::days(1))
+        return keep->error("keep must be a day or longer, such as 90d");
+    }
     TRY(members.finish());
   }
   if (const auto async = map.find("async")) definition.async = TRY(read_async(*async));
@@ -194,7 +199,9 @@ JsonObject EndpointDefinition::to_json() const {
   object["output"] = output;
   object["shadow"] = std::move(shadows);
   object["release"] = releases::to_json(release);
-  object["log"] = {{"policy", log_policy}};
+  JsonObject log{{"policy", log_policy}};
+  if (log_keep) log["keep"] = types::to_text(*log_keep);
+  object["log"] = std::move(log);
   running.append_to(object);
   if (async) {
     JsonObject declared{{"output", async->output}, {"failure", async->failure}};

@@ -82,6 +82,7 @@ struct EndpointDefinition {
   ReleasePolicy release;
   Running running;
   std::string log_policy = "best_effort";  // best_effort | durable
+  std::optional<base::Duration> log_keep;  // how long requests are in the log; nothing: for ever
   std::optional<AsyncInference> async;     // nothing: such requests are refused
 
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_endpoint reads it back

@@ -61,6 +61,18 @@ void append_frame(Frame& frame, const Frame& more) {
   }
 }
 
+Result<void> remove_part(const std::filesystem::path& part) {
+  std::error_code ec;
+  std::filesystem::remove(part, ec);
+  if (ec) return base::error(Code::kInternal, "a part can't be removed: {}", ec.message());
+  return store::sync_folder(part.parent_path());
+}
+
+// As the request calls it.
+std::string asked_name(const std::string& column) {
+  return column.starts_with(kRequestPrefix) ? column.substr(kRequestPrefix.size()) : column;
+}
+
 std::vector<std::filesystem::path> parts_of(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> parts;
   std::error_code ignored;
@@ -224,6 +236,10 @@ Result<void> RequestLog::write_tails() {
 
 Result<void> RequestLog::flush() {
   base::MutexLock lock(flush_mutex_);
+  return write_buffered();
+}
+
+Result<void> RequestLog::write_buffered() {
   std::size_t taken = 0;
   for (Buffer& buffer : buffers_) {
     std::vector<Chunk> chunks;
@@ -352,6 +368,73 @@ Result<JsonObject> RequestLog::find(const std::string& endpoint, const std::stri
   }
   return base::error(Code::kNotFound, "no such request in the log: endpoint={} request={}",
                      endpoint, request_id);
+}
+
+// What comes next goes into parts of its own.
+void RequestLog::forget_tails(const std::string& endpoint) {
+  std::erase_if(tails_, [&](const auto& tail) { return tail.first.first == endpoint; });
+}
+
+Result<std::int64_t> RequestLog::erase(const std::string& endpoint,
+                                       const std::vector<std::string>& columns,
+                                       const AreGone& is_gone, Erase how) {
+  base::MutexLock lock(flush_mutex_);
+  TRY(write_buffered());
+  if (how == Erase::kRemove) forget_tails(endpoint);
+  std::int64_t erased = 0;
+  std::error_code ignored;
+  for (const auto& day : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
+    for (const auto& part : parts_of(day.path())) {
+      std::vector<std::string> there;
+      for (const auto& [name, type] : TRY(store::parquet_info(part)).columns) {
+        if (std::ranges::find(columns, asked_name(name)) != columns.end()) there.push_back(name);
+      }
+      if (there.empty()) continue;
+      Frame looked_at = TRY(store::read_parquet(part, there));
+      for (Column& column : looked_at.columns()) column.name = asked_name(column.name);
+      const std::vector<std::size_t> gone = is_gone(looked_at);
+      if (gone.empty()) continue;
+      erased += static_cast<std::int64_t>(gone.size());
+      if (how == Erase::kOnlyCount) continue;
+      const Frame frame = TRY(store::read_parquet(part));
+      const std::vector<std::size_t> others = types::all_but(gone, frame.rows());
+      if (others.empty()) {
+        TRY(remove_part(part));
+      } else {
+        TRY(store::write_parquet(frame.take(others), part));
+      }
+    }
+  }
+  return erased;
+}
+
+Result<std::vector<std::string>> RequestLog::endpoints() {
+  TRY(flush());
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.folder, ignored))
+    found.push_back(entry.path().filename().string());
+  return found;
+}
+
+Result<std::int64_t> RequestLog::remove_days(const std::string& endpoint, base::Timestamp before) {
+  base::MutexLock lock(flush_mutex_);
+  TRY(write_buffered());
+  std::int64_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& day : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
+    const std::string name = day.path().filename().string();
+    if (!name.starts_with("date=") || name.substr(5) >= date_of(before)) continue;
+    std::erase_if(tails_, [&](const auto& tail) {
+      return tail.first == std::pair(endpoint, name.substr(5));
+    });
+    for (const auto& part : parts_of(day.path())) {
+      bytes += static_cast<std::int64_t>(std::filesystem::file_size(part, ignored));
+      TRY(remove_part(part));
+    }
+    std::filesystem::remove(day.path(), ignored);
+  }
+  return bytes;
 }
 
 std::int64_t RequestLog::bytes_on_disk() const {

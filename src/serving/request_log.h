@@ -68,6 +68,18 @@ class RequestLog {
   // Features, the request's kept columns, and per variant its prediction, latency and error.
   // kNotFound.
   Result<JsonObject> find(const std::string& endpoint, const std::string& request_id);
+  // Takes rows out of the log for good: those that `is_gone` names by their positions, ascending,
+  // of a frame with the given columns that a part has (features, and the request's without their
+  // prefix). Returns how many; kOnlyCount changes nothing. Nothing is written meanwhile. Broken
+  // off, each part is whole, with its rows or without them.
+  using AreGone = std::function<std::vector<std::size_t>(const types::Frame& frame)>;
+  enum class Erase { kRemove, kOnlyCount };
+  Result<std::int64_t> erase(const std::string& endpoint, const std::vector<std::string>& columns,
+                             const AreGone& is_gone, Erase how);
+  // Endpoints that have rows.
+  Result<std::vector<std::string>> endpoints();
+  // Takes away days of event time that ended before `before`. Returns the bytes.
+  Result<std::int64_t> remove_days(const std::string& endpoint, base::Timestamp before);
   std::int64_t bytes_on_disk() const;
 
  private:
@@ -92,6 +104,8 @@ class RequestLog {
   static Result<void> write_tail(Tail& tail);
   Result<void> write_tails() REQUIRES(flush_mutex_);
   void add_to_tail(Chunk chunk) REQUIRES(flush_mutex_);
+  Result<void> write_buffered() REQUIRES(flush_mutex_);
+  void forget_tails(const std::string& endpoint) REQUIRES(flush_mutex_);
   void start_file(Tail& tail, const Chunk& chunk) REQUIRES(flush_mutex_);
   void run();
 

@@ -198,5 +198,46 @@ TEST_F(RequestLogTest, WritesBehindByItself) {
   log->stop();
 }
 
+TEST_F(RequestLogTest, ErasedRowsAreInNoPart) {
+  auto log = open();
+  const auto fast = [](const types::Frame& frame) {
+    std::vector<std::size_t> rows;
+    const types::Column& speed = *frame.find("speed");
+    for (std::size_t row = 0; row < speed.size(); ++row) {
+      if (speed.doubles[row] >= 7) rows.push_back(row);
+    }
+    return rows;
+  };
+  for (int i = 0; i < 10; ++i)
+    append(*log, schema_, {row_at("r" + std::to_string(i), {kStart.micros + i * kDay / 4}, i)});
+  using Erase = RequestLog::Erase;
+  EXPECT_EQ(MUST(log->erase("flights", {"speed", "no such"}, fast, Erase::kOnlyCount)), 3);
+  EXPECT_EQ(MUST(log->erase("flights", {"speed"}, fast, Erase::kRemove)), 3);
+  EXPECT_EQ(MUST(log->erase("flights", {"speed"}, fast, Erase::kRemove)), 0);
+  EXPECT_EQ(MUST(log->erase("flights", {"no such"}, fast, Erase::kRemove)), 0);
+  append(*log, schema_, {row_at("later", {kStart.micros + 2 * kDay}, 1)});
+  for (int pass = 0; pass < 2; ++pass) {
+    const auto left = MUST(log->read("flights", kStart, {kStart.micros + 9 * kDay}, {"request_id"}));
+    EXPECT_EQ(left.rows(), 8U);
+    EXPECT_FALSE(log->find("flights", "r8"));
+    EXPECT_TRUE(log->find("flights", "later"));
+    log.reset();
+    log = open();
+  }
+}
+
+TEST_F(RequestLogTest, OldDaysGo) {
+  auto log = open();
+  for (int day = 0; day < 4; ++day)
+    append(*log, schema_, {row_at("r" + std::to_string(day), {kStart.micros + day * kDay}, day)});
+  EXPECT_GT(MUST(log->remove_days("flights", {kStart.micros + 2 * kDay + kDay / 2})), 0);
+  EXPECT_EQ(MUST(log->remove_days("flights", {kStart.micros + 2 * kDay + kDay / 2})), 0);
+  append(*log, schema_, {row_at("again", kStart, 1)});
+  EXPECT_FALSE(log->find("flights", "r1"));
+  EXPECT_TRUE(log->find("flights", "r2"));
+  EXPECT_TRUE(log->find("flights", "again"));
+  EXPECT_EQ(MUST(log->endpoints()), std::vector<std::string>{"flights"});
+}
+
 }  // namespace
 }  // namespace slipway::serving

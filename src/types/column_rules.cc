@@ -94,6 +94,9 @@ Result<ColumnRule> read_column_rule(const std::string& name, YamlMap& map) {
   }
   if (const auto pattern = map.find("pattern")) rule.pattern = TRY(read_pattern(*pattern));
   if (const auto required = map.find("required")) rule.required = TRY(required->boolean());
+  if (const auto tags = map.find("tags")) {
+    for (const YamlNode& tag : TRY(tags->list())) rule.tags.push_back(TRY(tag.text()));
+  }
   return rule;
 }
 
@@ -101,13 +104,15 @@ void ColumnRule::append_to(JsonObject& members) const {
   if (type) members["type"] = type_name(*type);
   if (min) members["min"] = *min;
   if (max) members["max"] = *max;
-  if (!in.empty()) {
+  const auto texts = [](const std::vector<std::string>& items) {
     JsonArray list;
-    for (const std::string& item : in) list.push_back(Json(item));
-    members["in"] = std::move(list);
-  }
+    for (const std::string& item : items) list.push_back(Json(item));
+    return list;
+  };
+  if (!in.empty()) members["in"] = texts(in);
   if (pattern) members["pattern"] = *pattern;
   if (required) members["required"] = true;
+  if (!tags.empty()) members["tags"] = texts(tags);
 }
 
 ColumnCheck::ColumnCheck(const ColumnRule& rule)

@@ -31,6 +31,8 @@ struct ColumnRule {
   // A regular expression of RE2 that is found in each text; "^...$" is all of it.
   std::optional<std::string> pattern;
   static constexpr std::size_t kPatternBytesMax = 1000;
+  // What the values are, such as "pii": no rule, but who may see them goes by it (governance).
+  std::vector<std::string> tags;
 
   // What its members only make sense of; a rule may be neither.
   bool is_of_texts() const;

@@ -198,4 +198,18 @@ Frame Frame::take(const std::vector<std::size_t>& indexes) const {
   return out;
 }
 
+std::vector<std::size_t> all_but(const std::vector<std::size_t>& positions, std::size_t count) {
+  std::vector<std::size_t> others;
+  others.reserve(count - positions.size());
+  auto next = positions.begin();
+  for (std::size_t row = 0; row < count; ++row) {
+    if (next != positions.end() && *next == row) {
+      ++next;
+    } else {
+      others.push_back(row);
+    }
+  }
+  return others;
+}
+
 }  // namespace slipway::types

@@ -93,4 +93,7 @@ class Frame {
   std::vector<Column> columns_;
 };
 
+// Positions below `count` that are not among `positions`, which ascend.
+std::vector<std::size_t> all_but(const std::vector<std::size_t>& positions, std::size_t count);
+
 }  // namespace slipway::types

@@ -83,7 +83,8 @@ datasets:
     key: [id]
     event_time: at
     arrival_time: known_at
-    columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"], pattern: "^[a-z0-9 ]+$"}, n: {type: int64}, b: {type: bool}}
+    columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"], pattern: "^[a-z0-9 ]+$"}, n: {type: int64, tags: [pii, patient]}, b: {type: bool}}
+    keep: 365d
     rules: {positive: "x > 0 or b"}
     on_violation: reject
     checks: {rows: {min: 1, max: 1000, change_max: 0.5}, quarantined_max: 0.1, missing_max: {x: 0.2}, unique: [x, [s, n]], age_max: 26h, drift_max: {s: 0.2}, on_failed: flag}
@@ -146,7 +147,7 @@ endpoints:
     shadow: {frozen: models:/m/1}
     release: {delay: 6h, steps: [10, 50, 100], hold: 24h, check: 6h,
               guard: {error_rate: 0.01, latency_ms_p99: 50, calibration_bias: 0.1, quality: {metric: log_loss, worse_by: 0.01}, min_requests: 20, min_labels: 30}}
-    log: {policy: durable}
+    log: {policy: durable, keep: 90d}
     batching: {max_rows: 64, max_wait_ms: 5, max_queue_rows: 10000, priority_levels: 10, default_priority_level: 5}
     async: {output: "s3://bucket/prefix", failure: "s3://bucket/failed", in_flight: 4}
     python: {workers: 2, memory_bytes_max: 4294967296, call_timeout_ms: 30000}
@@ -196,15 +197,18 @@ streams:
     format: json
     start: earliest
     batching: {max_rows: 500, max_wait_ms: 20}
+tags:
+  pii: {mask: hash, readable_by: [stewards]}
+  patient: {mask: none}
 """
 
 
 def every_key() -> sw.Project:
-    rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", rules={"positive": "x > 0 or b"},
+    rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", keep="365d", rules={"positive": "x > 0 or b"},
         checks=sw.Checks(rows=sw.RowCount(min=1, max=1000, change_max=0.5), quarantined_max=0.1, missing_max={"x": 0.2}, unique=["x", ["s", "n"]],
                          age_max=dt.timedelta(hours=26), drift_max={"s": 0.2}, on_failed="flag"), columns={
         "x": sw.Column(type="double", min=-1.5, max=10, required=True), "s": sw.Column(type="string", one_of=["a b", "no", "10"], pattern="^[a-z0-9 ]+$"),
-        "n": sw.Column(type="int64"), "b": sw.Column(type="bool")})
+        "n": sw.Column(type="int64", tags=["pii", "patient"]), "b": sw.Column(type="bool")})
     source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
     always = sw.Source("always", rows)
     corrected = sw.Source("corrected", rows, event_time="at", arrival_time="known_at", deduplication_key=["n", "s"])
@@ -235,7 +239,7 @@ def every_key() -> sw.Project:
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
             error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),
-        log=sw.RequestLog(policy="durable"),
+        log=sw.RequestLog(policy="durable", keep="90d"),
         batching=sw.Batching(max_rows=64, max_wait_ms=5, max_queue_rows=10000, priority_levels=10, default_priority_level=5),
         asynchronous=sw.Async(output="s3://bucket/prefix", failure="s3://bucket/failed", in_flight=4),
         python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000),
@@ -268,6 +272,7 @@ def every_key() -> sw.Project:
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
                 sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
+    project.add(sw.Tag(name="pii", mask="hash", readable_by=["stewards"]), sw.Tag(name="patient", mask="none"))
     project.add(sw.Maintenance(name="nights", match=["endpoint=late", "severity!=critical"], days=["saturday", "sunday"], days_of_month=[1, -1], start_at="02:00",
                                length=dt.timedelta(hours=4), time_zone="Europe/Berlin", why="load"),
                 sw.Maintenance(name="move", match="alert=a", start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"))

@@ -541,6 +541,7 @@ export interface components {
             release: components["schemas"]["ReleasePolicy"];
             log: {
                 policy: string;
+                keep?: string;
             };
         } & {
             [key: string]: unknown;
@@ -656,6 +657,7 @@ export interface components {
             in?: string[];
             pattern?: string;
             required?: boolean;
+            tags?: string[];
             on_violation?: components["schemas"]["OnViolation"];
         };
         InputViolation: {
@@ -1158,6 +1160,7 @@ export interface components {
             in?: string[];
             pattern?: string;
             required?: boolean;
+            tags?: string[];
         };
         DatasetDefinition: {
             path?: string;
@@ -1179,6 +1182,7 @@ export interface components {
             checks?: {
                 [key: string]: unknown;
             };
+            keep?: string;
         } & {
             [key: string]: unknown;
         };
@@ -1205,14 +1209,17 @@ export interface components {
             }[];
             source: string;
             source_digest: string;
+            digests_before: string[];
             /** Format: date-time */
             arrival_time: string;
+            rows_removed_at: string | null;
         };
         ColumnProfile: {
             name: string;
             type: string;
             rows: number;
             missing: number;
+            masked?: boolean;
             distinct?: number | null;
             min?: number | string;
             p05?: number;
@@ -1249,8 +1256,10 @@ export interface components {
             }[];
             source: string;
             source_digest: string;
+            digests_before: string[];
             /** Format: date-time */
             arrival_time: string;
+            rows_removed_at: string | null;
             profile: components["schemas"]["ColumnProfile"][];
         };
         Dataset: {

@@ -1,4 +1,4 @@
-import { Stack, Text, Title } from "@mantine/core";
+import { Badge, Group, Stack, Text, Title } from "@mantine/core";
 import type { ColumnProfile, DatasetDefinition, DatasetVersion } from "../api";
 import { Numbers } from "../components/numbers";
 import { PlainTable } from "../components/plain_table";
@@ -6,9 +6,24 @@ import { Fact, Facts } from "../components/words";
 import { number, percent, plural, readable } from "../lib/format";
 import { brokenWords, rulesWords } from "../lib/input_rules";
 
-const commonOf = ({ top = [], distinct, rows, missing }: ColumnProfile) => (distinct === rows - missing && top.length > 0 ? "all different" : top.slice(0, 3).map(({ value, rows }) => `${value} (${number(rows)})`).join(", "));
-const rangeOf = ({ min, p05, p50, p95, max }: ColumnProfile) =>
-  min === undefined || min === null ? "" : p50 === undefined ? `${readable(number(min))} … ${readable(number(max))}` : `${number(min)} · ${number(p05)} · ${number(p50)} · ${number(p95)} · ${number(max)}`;
+// What isn't for who looks: its values have a mask.
+const kMasked = "masked";
+const commonOf = ({ masked, top = [], distinct, rows, missing }: ColumnProfile) => (masked ? kMasked : distinct === rows - missing && top.length > 0 ? "all different" : top.slice(0, 3).map(({ value, rows }) => `${value} (${number(rows)})`).join(", "));
+const rangeOf = ({ masked, min, p05, p50, p95, max }: ColumnProfile) =>
+  masked ? kMasked : min === undefined || min === null ? "" : p50 === undefined ? `${readable(number(min))} … ${readable(number(max))}` : `${number(min)} · ${number(p05)} · ${number(p50)} · ${number(p95)} · ${number(max)}`;
+
+function Tagged({ name, tags }: { name: string; tags: string[] }) {
+  return (
+    <Group gap={6} wrap="nowrap">
+      {name}
+      {tags.map((tag) => (
+        <Badge key={tag} size="sm" variant="default" tt="none">
+          {tag}
+        </Badge>
+      ))}
+    </Group>
+  );
+}
 
 interface ProfileProps {
   name: string;
@@ -49,7 +64,7 @@ export function Profile({ name, definition, version, columns, violations, call }
           rows={columns}
           keyOf={(each) => each.name}
           columns={[
-            { title: "Column", cell: (each) => each.name, value: ["column", (each) => each.name] },
+            { title: "Column", cell: (each) => <Tagged name={each.name} tags={definition.columns?.[each.name]?.tags ?? []} />, value: ["column", (each) => each.name] },
             { title: "Type", cell: ({ type }) => type, value: ["type", ({ type }) => type] },
             { title: "Missing", cell: ({ missing, rows }) => (missing === 0 ? "none" : percent(missing / rows)), kind: "figures", isRight: true, hint: ({ missing }) => number(missing), value: ["missing", ({ missing }) => missing] },
             { title: "Distinct", cell: ({ distinct }) => (distinct === null ? "over 100,000" : number(distinct)), kind: "figures", isRight: true, value: ["distinct", ({ distinct }) => (distinct === null ? Infinity : distinct)] },

@@ -21,7 +21,9 @@ std::vector<NamedSchema> datasets() {
                                                 {"holds", flag()}}))},
                         {"source", text()},
                         {"source_digest", text()},
-                        {"arrival_time", time()}};
+                        {"digests_before", list(text())},
+                        {"arrival_time", time()},
+                        {"rows_removed_at", maybe(time())}};
   const Json bound = either({number(), text()});
   return {
       {"Cell", either({number(), text(), flag(), JsonObject{{"type", "null"}}})},
@@ -36,12 +38,14 @@ std::vector<NamedSchema> datasets() {
             {"columns?", map(ref("ColumnRule"))},
             {"rules?", map(text())},
             {"on_violation", text()},
-            {"checks?", open_object({})}})},
+            {"checks?", open_object({})},
+            {"keep?", text()}})},
       {"DatasetVersion", object(version)},
       {"ColumnProfile", object({{"name", text()},
                                 {"type", text()},
                                 {"rows", integer()},
                                 {"missing", integer()},
+                                {"masked?", flag()},
                                 {"distinct?", maybe(integer())},
                                 {"min?", bound},
                                 {"p05?", number()},

@@ -1,10 +1,13 @@
 #include "api/own/dataset_routes.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "api/own/loop_wire.h"
 #include "datasets/diff/table_diff.h"
 #include "datasets/rule_inference.h"
+#include "store/file_system.h"
+#include "store/parquet.h"
 
 namespace slipway::api::own {
 namespace {
@@ -13,6 +16,26 @@ using datasets::Datasets;
 using http::Method;
 using http::Request;
 using http::Response;
+
+using governance::Masks;
+
+// Without what tells of single values.
+JsonArray hidden(const JsonArray& profile, const Masks& masks) {
+  JsonArray shown;
+  for (const Json& column : profile) {
+    const JsonObject& all = column.as_object();
+    if (!masks.contains(std::string_view(all.at("name").as_string()))) {
+      shown.push_back(column);
+      continue;
+    }
+    JsonObject some{{"masked", true}};
+    for (const char* member : {"name", "type", "rows", "missing", "distinct"}) {
+      if (const Json* value = all.if_contains(member)) some[member] = *value;
+    }
+    shown.push_back(std::move(some));
+  }
+  return shown;
+}
 
 JsonObject brief(const datasets::Snapshot& snapshot) {
   JsonObject object = snapshot.to_json();
@@ -31,26 +54,52 @@ Result<Response> list(Datasets& datasets) {
   return reply({{"datasets", std::move(found)}});
 }
 
-Result<Response> one(Datasets& datasets, const Request& request) {
+Result<Response> one(Datasets& datasets, Masking& masking, const Request& request) {
   const auto definition = TRY(datasets.definition(request.param("name")));
+  const Masks masks = masking.of_dataset(request, definition);
   JsonArray versions;
   JsonObject object{{"name", definition.name}, {"definition", definition.shown()}};
   object["latest"] = nullptr;
   for (const auto& snapshot : TRY(datasets.snapshots(definition.name))) {
-    if (versions.empty()) object["latest"] = snapshot.to_json();
+    if (versions.empty()) {
+      JsonObject latest = snapshot.to_json();
+      latest["profile"] = hidden(snapshot.profile, masks);
+      object["latest"] = std::move(latest);
+    }
     versions.push_back(brief(snapshot));
   }
   object["versions"] = std::move(versions);
   return reply(object);
 }
 
+// A file of a version's rows that is there as long as the reply.
+Result<http::FileBody> masked_file(Datasets& datasets, const datasets::Snapshot& snapshot,
+                                   const Masks& masks, std::string_view key,
+                                   const std::filesystem::path& scratch) {
+  static std::atomic<std::uint64_t> files{0};
+  types::Frame frame = TRY(datasets.rows(snapshot));
+  governance::apply_masks(frame, masks, key);
+  TRY(store::make_folders(scratch));
+  const std::filesystem::path file = scratch / fmt::format("masked-{}.parquet", ++files);
+  const std::shared_ptr<const void> owner(nullptr, [file](const void*) {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+  });
+  TRY(store::write_parquet(frame, file));
+  return http::FileBody{.file = file, .owner = owner};
+}
+
 // The newest version's, or the one that `version` names.
-Result<Response> rows(Datasets& datasets, const Request& request) {
-  TRY(datasets.definition(request.param("name")));
+Result<Response> rows(Datasets& datasets, Masking& masking, const std::filesystem::path& scratch,
+                      const Request& request) {
+  const auto definition = TRY(datasets.definition(request.param("name")));
   const auto snapshot =
       TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
   Response response{.content_type = "application/vnd.apache.parquet"};
-  http::FileBody file{.file = TRY(datasets.file(snapshot))};
+  const Masks masks = masking.of_dataset(request, definition);
+  http::FileBody file = masks.empty()
+                            ? http::FileBody{.file = TRY(datasets.file(snapshot))}
+                            : TRY(masked_file(datasets, snapshot, masks, masking.key(), scratch));
   std::error_code ec;
   file.bytes = std::filesystem::file_size(file.file, ec);
   if (ec) return base::error(Code::kInternal, "a version's file can't be read: {}", ec.message());
@@ -59,11 +108,23 @@ Result<Response> rows(Datasets& datasets, const Request& request) {
   return response;
 }
 
-Result<Response> quarantine(Datasets& datasets, const Request& request) {
-  TRY(datasets.definition(request.param("name")));
+// "email pattern: a@x" without the value; of several rules the first.
+std::string reason_without_values(std::string_view reason) {
+  return fmt::format("{} (values are masked)", reason.substr(0, reason.find(':')));
+}
+
+Result<Response> quarantine(Datasets& datasets, Masking& masking, const Request& request) {
+  const auto definition = TRY(datasets.definition(request.param("name")));
   const auto snapshot =
       TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
-  const types::Frame frame = TRY(datasets.quarantine(snapshot));
+  types::Frame frame = TRY(datasets.quarantine(snapshot));
+  if (const Masks masks = masking.of_dataset(request, definition); !masks.empty()) {
+    governance::apply_masks(frame, masks, masking.key());
+    for (types::Column& column : frame.columns()) {
+      if (column.name != "_reason") continue;
+      for (std::string& reason : column.strings) reason = reason_without_values(reason);
+    }
+  }
   const std::size_t limit = TRY(query_limit(request, 100, 10'000));
   JsonArray rows;
   for (std::size_t row = 0; row < std::min(frame.rows(), limit); ++row) {
@@ -88,11 +149,13 @@ Result<Response> quarantine(Datasets& datasets, const Request& request) {
 }
 
 // Of the newest version's rows.
-Result<Response> infer(Datasets& datasets, const Request& request) {
+Result<Response> infer(Datasets& datasets, Masking& masking, const Request& request) {
   const types::InferenceOptions options = TRY(query_inference(request));
   const auto definition = TRY(datasets.definition(request.param("name")));
   const auto snapshot = TRY(datasets.snapshot(definition.name));
-  const types::Frame frame = TRY(datasets.rows(snapshot));
+  types::Frame frame = TRY(datasets.rows(snapshot));
+  // What is masked says nothing of its values in rules, either.
+  governance::apply_masks(frame, masking.of_dataset(request, definition), masking.key());
   const auto inferred = datasets::infer_rules(frame, definition, options);
   return reply({{"dataset", definition.name},
                 {"version", snapshot.version},
@@ -112,7 +175,32 @@ std::vector<std::string> columns_of(std::string_view text) {
   return columns;
 }
 
-Result<Response> diff(Datasets& datasets, std::int64_t bytes_max, const Request& request) {
+void hide(datasets::TableDiff& diff, const Masks& masks, std::string_view key) {
+  if (masks.empty()) return;
+  for (auto* examples : {&diff.added_examples, &diff.removed_examples, &diff.duplicate_examples}) {
+    for (JsonObject& row : *examples) governance::apply_masks(row, masks, key);
+  }
+  for (datasets::RowChange& change : diff.changed_examples) {
+    governance::apply_masks(change.key, masks, key);
+    for (datasets::CellChange& cell : change.cells) {
+      const auto mask = masks.find(cell.column);
+      if (mask == masks.end()) continue;
+      cell.before = governance::masked(cell.before, mask->second, key);
+      cell.after = governance::masked(cell.after, mask->second, key);
+    }
+  }
+  for (datasets::ColumnDifference& column : diff.columns) {
+    if (!masks.contains(column.name)) continue;
+    for (auto* summary : {&column.before, &column.after}) {
+      if (!*summary) continue;
+      for (const char* member : {"min", "max", "mean", "stddev", "p05", "p50", "p95", "top"})
+        (*summary)->erase(member);
+    }
+  }
+}
+
+Result<Response> diff(Datasets& datasets, Masking& masking, std::int64_t bytes_max,
+                      const Request& request) {
   constexpr std::int64_t kExamplesMax = 1'000;
   datasets::TableDiffOptions options{.memory_max = bytes_max};
   const auto key = request.query("key");
@@ -124,9 +212,11 @@ Result<Response> diff(Datasets& datasets, std::int64_t bytes_max, const Request&
     }
     options.examples_max = static_cast<std::size_t>(*examples);
   }
-  const datasets::TableDiff found = TRY(datasets.diff(
+  datasets::TableDiff found = TRY(datasets.diff(
       request.param("name"), TRY(query_integer(request, "from")), TRY(query_integer(request, "to")),
       key ? Datasets::DiffKey::kGiven : Datasets::DiffKey::kDeclared, options));
+  const auto definition = TRY(datasets.definition(request.param("name")));
+  hide(found, masking.of_dataset(request, definition), masking.key());
   return reply(found.to_json());
 }
 
@@ -170,8 +260,8 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
 
 }  // namespace
 
-std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks hooks,
-                                        std::int64_t diff_bytes_max) {
+std::vector<http::Route> dataset_routes(Datasets& datasets, Masking& masking,
+                                        DatasetRouteHooks hooks, std::int64_t diff_bytes_max) {
   const std::string base = "/slipway/v1/datasets";
   auto turn = std::make_shared<std::mutex>();  // one comparison at a time
   return {
@@ -183,7 +273,8 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
       {.method = Method::kGet,
        .pattern = base + "/{name}",
        .summary = "One dataset: what is declared, versions, and the newest one's profile.",
-       .handler = answering([&datasets](const Request& r) { return one(datasets, r); }),
+       .handler =
+           answering([&datasets, &masking](const Request& r) { return one(datasets, masking, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/ingest",
@@ -195,7 +286,9 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
       {.method = Method::kGet,
        .pattern = base + "/{name}/rows",
        .summary = "The rows of the newest version, or of version, as a Parquet file.",
-       .handler = answering([&datasets](const Request& r) { return rows(datasets, r); }),
+       .handler = answering([&datasets, &masking, scratch = hooks.scratch](const Request& r) {
+         return rows(datasets, masking, scratch, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/rows",
@@ -217,27 +310,29 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
       {.method = Method::kGet,
        .pattern = base + "/{name}/quarantine",
        .summary = "Rows that were put aside, each with its reason.",
-       .handler = answering([&datasets](const Request& r) { return quarantine(datasets, r); }),
+       .handler = answering(
+           [&datasets, &masking](const Request& r) { return quarantine(datasets, masking, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/rules/inferred",
        .summary = "Rules of columns and checks that hold for the newest version: ranges widened by "
                   "?margin=, texts of at most ?categories_max= values.",
-       .handler = answering([&datasets](const Request& r) { return infer(datasets, r); }),
+       .handler = answering(
+           [&datasets, &masking](const Request& r) { return infer(datasets, masking, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/diff",
        .summary =
            "What is different between two versions, from and to, or the two newest: columns, "
            "rows by key, changed cells with examples, distributions.",
-       .handler =
-           answering([&datasets, diff_bytes_max, turn](const Request& r) -> Result<Response> {
+       .handler = answering(
+           [&datasets, &masking, diff_bytes_max, turn](const Request& r) -> Result<Response> {
              const std::unique_lock mine(*turn, std::try_to_lock);
              if (!mine.owns_lock()) {
                return base::error(Code::kResourceExhausted,
                                   "other versions are being compared; try again when it is done");
              }
-             return diff(datasets, diff_bytes_max, r);
+             return diff(datasets, masking, diff_bytes_max, r);
            }),
        .tag = "slipway"},
       {.method = Method::kPost,

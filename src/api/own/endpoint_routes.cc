@@ -138,8 +138,16 @@ Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool 
                 {"corrected", receipt.corrected}});
 }
 
+// Of a logged request, as who asks may see it.
+void hide(JsonObject& logged, const governance::Masks& masks, const Masking& masking) {
+  for (const char* part : {"features", "request"}) {
+    if (Json* columns = logged.if_contains(part))
+      governance::apply_masks(columns->as_object(), masks, masking.key());
+  }
+}
+
 Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
-                             const Request& request) {
+                             Masking& masking, const Request& request) {
   const std::string& endpoint = request.param("name");
   const std::string& id = request.param("id");
   TRY(releases.require(endpoint));
@@ -153,7 +161,9 @@ Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, Requ
         label.event_time ? Json(types::to_rfc3339(*label.event_time)) : Json(nullptr);
     labels.push_back(std::move(object));
   }
-  return reply({{"request", TRY(requests.request(endpoint, id))}, {"labels", std::move(labels)}});
+  JsonObject logged = TRY(requests.request(endpoint, id));
+  hide(logged, TRY(masking.of_names(request)), masking);
+  return reply({{"request", std::move(logged)}, {"labels", std::move(labels)}});
 }
 
 Json in_ms(const std::optional<double>& latency_us) {
@@ -238,7 +248,7 @@ Result<std::map<Place, JsonObject>> asked_in(RequestLookup& requests, const std:
 }
 
 Result<Response> asked(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
-                       const Request& request) {
+                       Masking& masking, const Request& request) {
   const std::string& endpoint = request.param("name");
   TRY(releases.require(endpoint));
   const auto from = TRY(query_time(request, "from")), until = TRY(query_time(request, "until"));
@@ -249,6 +259,7 @@ Result<Response> asked(Releases& releases, monitor::Monitor& monitor, RequestLoo
                        kAskedMax.micros / base::Duration::days(1).micros);
   }
   const std::size_t limit = TRY(query_limit(request, 1000, 10'000));
+  const governance::Masks masks = TRY(masking.of_names(request));
   std::optional<Place> after;
   if (const auto text = request.query("after")) after = TRY(read_place(*text));
   // A day at a time, so that no more than one is in memory.
@@ -266,6 +277,7 @@ Result<Response> asked(Releases& releases, monitor::Monitor& monitor, RequestLoo
         break;
       }
       ids.push_back(at->first.second);
+      hide(at->second, masks, masking);
       rows.emplace_back(std::move(at->second));
     }
     begin = end;
@@ -338,7 +350,8 @@ Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const
 }  // namespace
 
 std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& monitor,
-                                         RequestLookup& requests, serving::Endpoints& endpoints,
+                                         RequestLookup& requests, Masking& masking,
+                                         serving::Endpoints& endpoints,
                                          std::function<bool()> rehearses) {
   const std::string base = "/slipway/v1/endpoints";
   return {
@@ -437,15 +450,15 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
        .pattern = base + "/{name}/requests",
        .summary = "What was asked from `from` until `until`, with inputs and labels, in the order "
                   "of event time; page by after and limit.",
-       .handler = answering([&releases, &monitor, &requests](const Request& r) {
-         return asked(releases, monitor, requests, r);
+       .handler = answering([&releases, &monitor, &requests, &masking](const Request& r) {
+         return asked(releases, monitor, requests, masking, r);
        }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/requests/{id}",
        .summary = "One logged request with its features, predictions and labels.",
-       .handler = answering([&releases, &monitor, &requests](const Request& r) {
-         return one_request(releases, monitor, requests, r);
+       .handler = answering([&releases, &monitor, &requests, &masking](const Request& r) {
+         return one_request(releases, monitor, requests, masking, r);
        }),
        .tag = "slipway"},
   };

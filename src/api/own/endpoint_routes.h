@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/own/governance_routes.h"
 #include "base/json.h"
 #include "monitor/monitor.h"
 #include "releases/releases.h"
@@ -31,7 +32,8 @@ class RequestLookup {
 
 // All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.
 std::vector<http::Route> endpoint_routes(releases::Releases& releases, monitor::Monitor& monitor,
-                                         RequestLookup& requests, serving::Endpoints& endpoints,
+                                         RequestLookup& requests, Masking& masking,
+                                         serving::Endpoints& endpoints,
                                          std::function<bool()> rehearses);
 
 }  // namespace slipway::api::own

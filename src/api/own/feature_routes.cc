@@ -247,7 +247,8 @@ Result<Response> service_versions(const FeatureStore& store, const std::string& 
 
 }  // namespace
 
-std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew) {
+std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew,
+                                        Masking& masking) {
   const std::string base = "/slipway/v1/features";
   return {
       {.method = Method::kGet,
@@ -313,7 +314,13 @@ std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter
        .pattern = base + "/explain",
        .summary = "A served request: its values, recomputed, and the rows they come from; of one "
                   "endpoint or feature with endpoint, feature.",
-       .handler = answering([&skew](const Request& r) -> Result<Response> {
+       .handler = answering([&skew, &masking](const Request& r) -> Result<Response> {
+         // Rows of sources, and what was computed from them.
+         if (!TRY(masking.of_names(r)).empty()) {
+           return base::error(Code::kPermissionDenied,
+                              "an explanation shows rows as they are, and columns are masked for "
+                              "you (`tags:` of slipway.yaml names the roles that may read them)");
+         }
          const auto id = r.query("request");
          if (!id || id->empty())
            return base::error(Code::kInvalidArgument, "request is missing: the id of a request");

@@ -10,7 +10,8 @@ using http::Request;
 using http::Response;
 using releases::Releases;
 
-Result<Response> show(Releases& releases, serving::Endpoints& endpoints, const Request& request) {
+Result<Response> show(Releases& releases, serving::Endpoints& endpoints, Masking& masking,
+                      const Request& request) {
   const std::string& name = request.param("name");
   const releases::EndpointStatus status = TRY(releases.status(name));
   JsonObject object =
@@ -23,13 +24,14 @@ Result<Response> show(Releases& releases, serving::Endpoints& endpoints, const R
   object["rows"] = {{"rejected", counts.rejected},
                     {"quarantined", counts.quarantined},
                     {"flagged", counts.flagged}};
+  const governance::Masks masks = TRY(masking.of_names(request));
   JsonArray violations;
   for (const serving::ViolationCount& of : counts.violations) {
     JsonArray last;
     for (auto example = of.last.rbegin(); example != of.last.rend(); ++example) {
       last.push_back({{"request_id", example->request_id},
                       {"time", types::to_rfc3339(example->event_time)},
-                      {"value", example->value}});
+                      {"value", masks.contains(of.column) ? "(masked)" : example->value}});
     }
     violations.push_back({{"column", of.column},
                           {"rule", of.rule},
@@ -42,7 +44,7 @@ Result<Response> show(Releases& releases, serving::Endpoints& endpoints, const R
 }
 
 Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, TrainedInputs& trained,
-                       const Request& request) {
+                       Masking& masking, const Request& request) {
   const std::string& name = request.param("name");
   TRY(releases.require(name));
   const types::InferenceOptions options = TRY(query_inference(request));
@@ -51,8 +53,9 @@ Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, Traine
   for (const serving::InputSpec& input : *inputs) {
     if (input.is_column()) columns.push_back(input.name);
   }
-  const TrainedInputs::Rows rows =
+  TrainedInputs::Rows rows =
       TRY(trained.rows(name, std::string(request.query("dataset").value_or("")), columns));
+  governance::apply_masks(rows.frame, TRY(masking.of_names(request)), masking.key());
   types::InputRules rules;
   JsonArray not_found;
   for (const serving::InputSpec& input : *inputs) {
@@ -74,7 +77,7 @@ Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, Traine
 }  // namespace
 
 std::vector<http::Route> input_routes(Releases& releases, serving::Endpoints& endpoints,
-                                      TrainedInputs& trained) {
+                                      TrainedInputs& trained, Masking& masking) {
   const std::string base = "/slipway/v1/endpoints/{name}/inputs";
   return {
       {.method = Method::kGet,
@@ -82,16 +85,17 @@ std::vector<http::Route> input_routes(Releases& releases, serving::Endpoints& en
        .summary =
            "The rules of an endpoint's inputs, and what broke them since the server started: "
            "counts by column and rule, with the last values.",
-       .handler = answering(
-           [&releases, &endpoints](const Request& r) { return show(releases, endpoints, r); }),
+       .handler = answering([&releases, &endpoints, &masking](const Request& r) {
+         return show(releases, endpoints, masking, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/inferred",
        .summary =
            "Rules that all rows hold that the endpoint's model was trained on, or those of "
            "?dataset=: ranges widened by ?margin=, texts of at most ?categories_max= values.",
-       .handler = answering([&releases, &endpoints, &trained](const Request& r) {
-         return infer(releases, endpoints, trained, r);
+       .handler = answering([&releases, &endpoints, &trained, &masking](const Request& r) {
+         return infer(releases, endpoints, trained, masking, r);
        }),
        .tag = "slipway"},
   };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/own/governance_routes.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
 #include "types/frame.h"
@@ -29,6 +30,6 @@ class TrainedInputs {
 
 // All must outlive the routes.
 std::vector<http::Route> input_routes(releases::Releases& releases, serving::Endpoints& endpoints,
-                                      TrainedInputs& trained);
+                                      TrainedInputs& trained, Masking& masking);
 
 }  // namespace slipway::api::own

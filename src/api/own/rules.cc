@@ -31,6 +31,10 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/gc/datasets", About::kAdministrator},
     {kPost, "/slipway/v1/gc/python-environments", About::kAdministrator},
 
+    {kGet, "/slipway/v1/tags", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/erasures", About::kProject, Permission::kManage},
+    {kPost, "/slipway/v1/erasures", About::kProject, Permission::kManage},
+
     {kPost, "/slipway/v1/plan", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/apply", About::kProject, Permission::kManage},
     {kGet, "/slipway/v1/clock", About::kProject, Permission::kRead},

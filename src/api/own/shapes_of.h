@@ -53,8 +53,9 @@ inline Json phase_word() { return word({"empty", "proposed", "canary", "steady"}
 
 // What datasets and endpoints say of a column.
 inline Members column_rule() {
-  return {{"type?", text()},     {"min?", number()},   {"max?", number()},
-          {"in?", list(text())}, {"pattern?", text()}, {"required?", flag()}};
+  return {{"type?", text()},      {"min?", number()},   {"max?", number()},
+          {"in?", list(text())},  {"pattern?", text()}, {"required?", flag()},
+          {"tags?", list(text())}};
 }
 
 }  // namespace slipway::api::own

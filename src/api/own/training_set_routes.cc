@@ -54,7 +54,7 @@ Result<Response> answer(TrainingSets& sets, const features::HistoryRequest& want
   return response;
 }
 
-Result<Response> of_dataset(TrainingSets& sets, const Request& request) {
+Result<Response> of_dataset(TrainingSets& sets, Masking& masking, const Request& request) {
   const JsonObject body = TRY(read_body(request));
   features::HistoryRequest wanted;
   wanted.service = TRY(base::get_string(body, "service"));
@@ -66,6 +66,7 @@ Result<Response> of_dataset(TrainingSets& sets, const Request& request) {
   const auto as_of = TRY(read_time(body, "as_of"));
   if (!as_of) return base::error(Code::kInvalidArgument, "as_of is missing: what is known when?");
   wanted.as_of = *as_of;
+  TRY(masking.check_training_set(request, wanted.service, wanted.entities, wanted.label));
   const auto format = TRY(format_of(request, TRY(base::find_string(body, "format")).value_or("")));
   return answer(sets, wanted, format, TRY(base::find_string(body, "mark")).value_or(""));
 }
@@ -120,7 +121,8 @@ Result<Response> progress(const TrainingSets& sets) {
 
 }  // namespace
 
-std::vector<http::Route> training_set_routes(TrainingSets& sets, base::Random& random,
+std::vector<http::Route> training_set_routes(TrainingSets& sets, Masking& masking,
+                                             base::Random& random,
                                              const PostedRowsOptions& options) {
   const std::string base = "/slipway/v1/features/history";
   return {
@@ -128,13 +130,16 @@ std::vector<http::Route> training_set_routes(TrainingSets& sets, base::Random& r
        .pattern = base,
        .summary = "A training set as Parquet or an Arrow stream: a point-in-time join over a "
                   "dataset's rows. Asked for again after a restart it goes on where it ended.",
-       .handler = answering([&sets](const Request& r) { return of_dataset(sets, r); }),
+       .handler =
+           answering([&sets, &masking](const Request& r) { return of_dataset(sets, masking, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/rows",
        .summary = "The same for entity rows in the body, as Parquet or an Arrow stream: their "
                   "columns, then the features of service.",
-       .handler = answering([&sets, &random, options](const Request& r) {
+       .handler = answering([&sets, &masking, &random,
+                             options](const Request& r) -> Result<Response> {
+         TRY(masking.check_training_set(r, std::string(r.query("service").value_or("")), "", ""));
          return of_posted(sets, random, options, r);
        }),
        .body = http::Route::Body::kFile,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/own/governance_routes.h"
 #include "base/random.h"
 #include "features/training_sets.h"
 #include "store/arrow_stream.h"
@@ -17,8 +18,9 @@ struct PostedRowsOptions {
   store::ArrowStreamLimits limits;
 };
 
-// `sets` and `random` must outlive the routes.
-std::vector<http::Route> training_set_routes(features::TrainingSets& sets, base::Random& random,
+// `sets`, `masking` and `random` must outlive the routes.
+std::vector<http::Route> training_set_routes(features::TrainingSets& sets, Masking& masking,
+                                             base::Random& random,
                                              const PostedRowsOptions& options);
 
 }  // namespace slipway::api::own

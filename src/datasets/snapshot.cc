@@ -1,0 +1,70 @@
+#include "datasets/snapshot.h"
+
+#include "types/timestamp.h"
+
+namespace slipway::datasets {
+namespace {
+
+JsonArray texts(const std::vector<std::string>& items) {
+  JsonArray list;
+  for (const std::string& item : items) list.push_back(Json(item));
+  return list;
+}
+
+}  // namespace
+
+JsonObject Snapshot::to_json() const {
+  return {{"dataset", dataset},
+          {"version", version},
+          {"digest", digest},
+          {"schema", schema.to_json()},
+          {"rows", rows},
+          {"quarantined", quarantined},
+          {"violations", violations},
+          {"notes", notes},
+          {"checks", checks},
+          {"digests_before", texts(digests_before)},
+          {"profile", profile},
+          {"source", source},
+          {"source_digest", source_digest},
+          {"arrival_time", types::to_rfc3339(arrival_time)},
+          {"rows_removed_at",
+           rows_removed_at ? Json(types::to_rfc3339(*rows_removed_at)) : Json(nullptr)}};
+}
+
+Result<Snapshot> Snapshot::read(const store::Row& row) {
+  Snapshot snapshot{.dataset = row.string(0),
+                    .version = row.int64(1),
+                    .digest = row.string(2),
+                    .rows = row.int64(3),
+                    .quarantined = row.int64(4),
+                    .quarantine_digest = row.string(5),
+                    .source = row.string(7),
+                    .source_digest = row.string(8),
+                    .arrival_time = row.time(9)};
+  if (!row.is_null(10)) snapshot.rows_removed_at = row.time(10);
+  const JsonObject document = TRY(base::parse_json_object(row.text(6)));
+  snapshot.schema = TRY(Schema::from_json(document.at("schema").as_array()));
+  snapshot.profile = document.at("profile").as_array();
+  snapshot.violations = document.at("violations").as_object();
+  snapshot.notes = document.at("notes").as_array();
+  if (const Json* checks = document.if_contains("checks"))  // versions of before have none
+    snapshot.checks = checks->as_array();
+  if (const Json* digests = document.if_contains("digests_before")) {
+    for (const Json& digest : digests->as_array())
+      snapshot.digests_before.emplace_back(std::string_view(digest.as_string()));
+  }
+  return snapshot;
+}
+
+std::string Snapshot::document() const {
+  JsonObject document{{"schema", schema.to_json()},
+                      {"profile", profile},
+                      {"violations", violations},
+                      {"notes", notes},
+                      {"checks", checks}};
+  if (!digests_before.empty()) document["digests_before"] = texts(digests_before);
+  return base::to_text(document);
+}
+
+}  // namespace slipway::datasets

@@ -1,0 +1,47 @@
+// What is known of one version of a dataset, and how it is kept.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "datasets/validation.h"
+#include "store/db.h"
+
+namespace slipway::datasets {
+
+// One version of a dataset: immutable, but that rows may be erased for good (Datasets::erase).
+struct Snapshot {
+  std::string dataset;
+  std::int64_t version = 0;  // counts from 1 per dataset
+  std::string digest;        // SHA-256 of the rows as Parquet: its content address
+  Schema schema;
+  std::int64_t rows = 0;
+  JsonArray profile;
+  std::int64_t quarantined = 0;   // rows put aside
+  std::string quarantine_digest;  // empty: none
+  JsonObject violations;          // "column rule" -> count
+  JsonArray notes;
+  JsonArray checks;  // CheckOutcome::to_json() of each that was made
+  std::vector<std::string>
+      digests_before;         // what it had before rows of it were erased, oldest first
+  std::string source;         // the file it came from
+  std::string source_digest;  // of that file's bytes
+  base::Timestamp arrival_time;
+  std::optional<base::Timestamp> rows_removed_at;  // its rows and those put aside are gone since
+
+  JsonObject to_json() const;
+  std::string document() const;  // what its row in the database keeps as JSON
+  // Of a row with kSnapshotColumns.
+  static Result<Snapshot> read(const store::Row& row);
+};
+
+inline constexpr std::string_view kSnapshotColumns =
+    "dataset, version, digest, row_count, quarantined, quarantine_digest, document, source, "
+    "source_digest, arrival_time, rows_removed_at";
+
+}  // namespace slipway::datasets

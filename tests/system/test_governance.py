@@ -1,0 +1,339 @@
+"""Columns with tags are masked by role, somebody's rows are erased everywhere, and nothing is kept longer than declared."""
+import datetime as dt
+import io
+import json
+import os
+import pathlib
+import subprocess
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import requests
+import xgboost
+from conftest import BINARY, eventually
+from mlflow.models import infer_signature
+from test_access import ADA, ADMIN, BOB, guarded, logged_in  # noqa: F401  (a fixture)
+
+NAMES = ["ann", "bob", "cyd", "dan"]
+YAML = """
+project: clinic
+datasets:
+  visits:
+    path: visits.parquet
+    key: [visit]
+    event_time: at
+    arrival_time: at
+    columns:
+      patient: {tags: [pii, patient]}
+      email: {tags: [pii], pattern: "@"}
+      age: {tags: [pii], max: 120}
+  plain: {path: visits.parquet, key: [visit]}
+features:
+  sources: {visits: {dataset: visits, event_time: at, arrival_time: at}}
+  views:
+    latest: {source: visits, keys: [patient], columns: {age: age, cost: cost}}
+    spent: {source: visits, keys: [patient], windows: [24h], aggregates: {cost: sum(cost)}}
+  services:
+    triage: {event_time: at, request: {patient: string, at: timestamp}, features: [latest, spent]}
+    harmless: {event_time: at, request: {patient: string, at: timestamp}, features: [spent]}
+"""
+ENDPOINT = """
+endpoints:
+  triage: {model: "models:/triage/1", features: harmless, output: risk}
+"""
+TAGS = """tags:
+  pii: {mask: hash, readable_by: [stewards]}
+"""
+
+
+def visits(rows=40, **changed) -> pa.Table:
+    names = [NAMES[i % 4] for i in range(rows)]
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+    return pa.table({"visit": list(range(rows)), "patient": names, "email": [changed.get("email", f"{name}@example.org") for name in names],
+                     "age": [30.0 + 5 * (i % 4) for i in range(rows)], "cost": [float(i) for i in range(rows)],
+                     "at": [start + dt.timedelta(minutes=i) for i in range(rows)]})
+
+
+def call(server, method, place, user=None, /, **body):
+    return requests.request(method, f"{server.url}/slipway/v1/{place}", auth=user, timeout=60, **({"json": body} if body else {}))
+
+
+def ok(reply):
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def cli(server, *words, user=None, stdin=None, code=0):
+    url = server.url.replace("//", f"//{user[0]}:{user[1].replace(' ', '%20')}@") if user else server.url
+    done = subprocess.run([BINARY, "--url", url, *words], capture_output=True, text=True, input=stdin, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def give_role(server, name, user):
+    def mlflow_api(path, **body):
+        return ok(requests.post(f"{server.url}/api/3.0/mlflow/{path}", json=body, auth=ADMIN, timeout=20))
+
+    role = mlflow_api("roles/create", name=name, workspace="default")["role"]["id"]
+    mlflow_api("roles/assign", role_id=role, username=user)
+
+
+def declare(server, folder, yaml, user=None):
+    return ok(call(server, "POST", "apply", user, yaml=yaml, dir=str(folder)))
+
+
+def register(server, user=None):
+    random = np.random.default_rng(1)
+    rows = pd.DataFrame({"spent__cost_24h": random.normal(size=200)})
+    booster = xgboost.train({"objective": "binary:logistic", "seed": 1}, xgboost.DMatrix(rows, (rows.spent__cost_24h > 0).astype(int)), 3)
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    with mlflow.start_run():
+        mlflow.xgboost.log_model(booster, name="model", registered_model_name="triage", model_format="json",
+                                 signature=infer_signature(rows, booster.predict(xgboost.DMatrix(rows))))
+
+
+def predict(server, patient, request_id, user=None):
+    return ok(requests.post(f"{server.url}/v2/models/triage/infer", auth=user, timeout=20, json={
+        "id": request_id, "inputs": [{"name": "patient", "datatype": "BYTES", "shape": [1], "data": [patient]},
+                                     {"name": "at", "datatype": "BYTES", "shape": [1], "data": ["2026-01-02T00:00:00Z"]}]}))
+
+
+@pytest.fixture
+def clinic(guarded, tmp_path):  # noqa: F811
+    """Ada is a steward, Bob isn't."""
+    give_role(guarded, "stewards", ADA[0])
+    pq.write_table(visits(), tmp_path / "visits.parquet")
+    declare(guarded, tmp_path, YAML + TAGS, ADMIN)
+    for dataset in ("visits", "plain"):
+        ok(call(guarded, "POST", f"datasets/{dataset}/ingest", ADMIN, path=""))
+    guarded.folder = tmp_path
+    return guarded
+
+
+def rows_of(server, user, dataset="visits", **query):
+    reply = requests.get(f"{server.url}/slipway/v1/datasets/{dataset}/rows", params=query, auth=user, timeout=60)
+    assert reply.status_code == 200, reply.text
+    return pq.read_table(io.BytesIO(reply.content))
+
+
+def test_a_column_is_masked_by_role_wherever_its_rows_are_read(clinic):
+    whole = visits()
+    for user in (ADMIN, ADA):
+        assert rows_of(clinic, user).to_pydict() == whole.to_pydict()
+    masked = rows_of(clinic, BOB)
+    assert masked.schema.names == whole.schema.names
+    assert masked["age"].null_count == 40 and masked["cost"].to_pylist() == whole["cost"].to_pylist()
+    emails = masked["email"].to_pylist()
+    assert len(set(emails)) == 4 and all(len(text) == 16 and "@" not in text for text in emails)
+    assert emails[0] == emails[4]  # pseudonyms can be joined
+    assert rows_of(clinic, BOB, "plain").to_pydict() == whole.to_pydict()  # the tags are the dataset's
+
+    seen, hidden = (ok(call(clinic, "GET", "datasets/visits", user))["latest"]["profile"] for user in (ADA, BOB))
+    assert seen[2]["top"][0]["value"].endswith("@example.org") and seen[3]["max"] == 45
+    assert "example.org" not in json.dumps(hidden) and hidden[3] == {"name": "age", "type": "double", "rows": 40, "missing": 0, "distinct": 4, "masked": True}
+    assert hidden[4] == seen[4]
+    inferred = ok(call(clinic, "GET", "datasets/visits/rules/inferred", BOB))["yaml"]
+    assert "example.org" not in inferred and "cost: {" in inferred
+
+    # A version that differs, and rows that are put aside.
+    pq.write_table(visits(email="no address"), clinic.folder / "visits.parquet")
+    ok(call(clinic, "POST", "datasets/visits/ingest", ADMIN, path=""))
+    pq.write_table(visits(email="new@example.net"), clinic.folder / "visits.parquet")
+    ok(call(clinic, "POST", "datasets/visits/ingest", ADMIN, path=""))
+    aside = {user: ok(call(clinic, "GET", "datasets/visits/quarantine?version=2", user)) for user in (ADA, BOB)}
+    assert aside[ADA]["quarantined"] == 40 and "no address" in aside[ADA]["rows"][0]["_reason"]
+    assert "no address" not in json.dumps(aside[BOB]) and aside[BOB]["rows"][0]["_reason"] == "email pattern (values are masked)"
+    assert aside[BOB]["rows"][7]["cost"] == 7
+    diffs = {user: ok(call(clinic, "GET", "datasets/visits/diff?from=1&to=3", user)) for user in (ADA, BOB)}
+    assert "new@example.net" in json.dumps(diffs[ADA]) and "example" not in json.dumps(diffs[BOB]["columns"]) + json.dumps(diffs[BOB]["examples"])
+    assert diffs[BOB]["rows"] == diffs[ADA]["rows"] and diffs[BOB]["rows"]["changed"] == 40
+
+
+def test_a_training_set_with_masked_values_is_refused(clinic):
+    wanted = {"service": "triage", "entities": "visits", "as_of": "2026-02-01T00:00:00Z"}
+    refused = call(clinic, "POST", "features/history", BOB, **wanted)
+    assert refused.status_code == 403 and "dataset=visits column=patient" in refused.text and "pii" in refused.text
+    rows = io.BytesIO()
+    pq.write_table(pa.table({"patient": ["ann"], "at": [dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)]}), rows)
+
+    def posted(service, user):
+        return requests.post(f"{clinic.url}/slipway/v1/features/history/rows?service={service}", data=rows.getvalue(), auth=user, timeout=60,
+                             headers={"Content-Type": "application/vnd.apache.parquet"})
+
+    refused = posted("triage", BOB)
+    assert refused.status_code == 403 and "column=age" in refused.text
+    assert posted("harmless", BOB).status_code == 200  # costs have no tag
+    assert posted("triage", ADA).status_code == 200
+    assert call(clinic, "POST", "features/history", ADA, **wanted).status_code == 200
+
+
+def test_pii_is_hidden_also_where_nobody_says_so(guarded, tmp_path):  # noqa: F811
+    pq.write_table(visits(), tmp_path / "visits.parquet")
+    declare(guarded, tmp_path, YAML, ADMIN)
+    ok(call(guarded, "POST", "datasets/visits/ingest", ADMIN, path=""))
+    assert rows_of(guarded, ADA)["email"].null_count == 40
+    tags = {tag["tag"]: tag for tag in ok(call(guarded, "GET", "tags", ADA))["tags"]}
+    assert tags["pii"]["mask"] == "hide" and tags["patient"]["mask"] == "none"
+    assert {"dataset": "visits", "column": "email"} in tags["pii"]["columns"]
+    assert "visits.email" in cli(guarded, "data", "tags", user=ADA)
+
+
+def test_requests_are_masked(clinic):
+    with logged_in(ADMIN):
+        register(clinic)
+    declare(clinic, clinic.folder, YAML + ENDPOINT + TAGS, ADMIN)
+    predict(clinic, "ann", "r1", ADMIN)
+    of = {user: ok(call(clinic, "GET", "endpoints/triage/requests/r1", user))["request"] for user in (ADA, BOB)}
+    assert of[ADA]["request"]["patient"] == "ann"
+    assert len(of[BOB]["request"]["patient"]) == 16 and of[BOB]["features"] == of[ADA]["features"]
+    now = dt.datetime.now(dt.timezone.utc)
+    span = "&".join(f"{name}={now + dt.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for name, days in (("from", -1), ("until", 1)))
+    listed = ok(call(clinic, "GET", f"endpoints/triage/requests?{span}", BOB))["requests"]
+    assert [row["request"]["patient"] for row in listed] == [of[BOB]["request"]["patient"]]
+
+
+def files_with(folder: pathlib.Path, text: str) -> list[str]:
+    """Parquet columns and bytes of files: where somebody still is."""
+    found = []
+    for file in folder.rglob("*"):
+        if not file.is_file():
+            continue
+        content = file.read_bytes()
+        if content[:4] == b"PAR1":
+            table = pq.read_table(file)
+            content = json.dumps(table.to_pydict(), default=str).encode()
+        if text.encode() in content:
+            found.append(str(file.relative_to(folder)))
+    return found
+
+
+@pytest.fixture
+def served(start_server, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    pq.write_table(visits(40), folder / "visits.parquet")
+    server = start_server("data")
+    declare(server, folder, YAML)
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    register(server)
+    declare(server, folder, YAML + ENDPOINT)
+    pq.write_table(visits(44), folder / "visits.parquet")
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    ok(call(server, "POST", "features/materialize", as_of="2026-01-02T00:00:00Z"))
+    ok(call(server, "POST", "features/push", source="visits", rows=[
+        {"visit": 900 + i, "patient": NAMES[i], "email": f"{NAMES[i]}@pushed.org", "age": 40, "cost": 1000, "at": "2026-01-01T05:00:00Z"} for i in range(4)]))
+    for number, name in enumerate(NAMES):
+        predict(server, name, f"r{number}")
+    server.folder = folder
+    return server
+
+
+def looked_up(server, patient):
+    reply = ok(call(server, "POST", "features/online", service="triage", rows=[{"patient": patient, "at": "2026-01-02T00:00:00Z"}]))
+    return reply["rows"][0] if "rows" in reply else reply
+
+
+def test_somebody_is_erased_everywhere_and_stays_away(served):
+    digests = {version["version"]: version["digest"] for version in ok(call(served, "GET", "datasets/visits"))["versions"]}
+    told = cli(served, "data", "erase", "patient", "bob")
+    assert "would be erased" in told and "models:/" not in told
+    counted = json.loads(cli(served, "--json", "data", "erase", "patient", "bob"))
+    places = {(place["kind"], place.get("version")): place["rows"] for place in counted["places"]}
+    assert places == {("dataset", 1): 10, ("dataset", 2): 11, ("pushed rows", None): 1, ("request log", None): 1} and counted["rows"] == 23
+    assert ok(call(served, "GET", "erasures"))["erasures"] == []
+    before = {name: looked_up(served, name) for name in NAMES}
+
+    done = json.loads(cli(served, "--json", "data", "erase", "patient", "-", "--yes", stdin="bob\n"))
+    assert done["rows"] == 23 and done["done_at"] and "bob" not in json.dumps(done)
+    after = {name: looked_up(served, name) for name in NAMES}
+    assert {name: after[name] for name in NAMES if name != "bob"} == {name: before[name] for name in NAMES if name != "bob"}
+    assert after["bob"] != before["bob"] and after["bob"] == looked_up(served, "nobody")
+    for version, digest in digests.items():
+        assert "bob" not in rows_of(served, None, version=version)["patient"].to_pylist()
+        known = ok(call(served, "GET", "datasets/visits"))["versions"][2 - version]
+        assert known["digests_before"] == [digest] and "rows were erased" in known["notes"][-1]
+    assert call(served, "GET", "endpoints/triage/requests/r1").status_code == 404
+    assert call(served, "GET", "endpoints/triage/requests/r2").status_code == 200
+
+    # It doesn't come back with its file, unless as somebody new.
+    report = ok(call(served, "POST", "datasets/visits/ingest", path=""))
+    assert report["snapshot"]["rows"] == 33 and report["new"] is False
+    later = visits(44).to_pandas()
+    later.loc[1, "at"] = pd.Timestamp("2099-01-01", tz="UTC")
+    pq.write_table(pa.Table.from_pandas(later, preserve_index=False), served.folder / "visits.parquet")
+    report = ok(call(served, "POST", "datasets/visits/ingest", path=""))
+    assert report["snapshot"]["rows"] == 34 and "10 rows of people who were erased" in json.dumps(report["snapshot"]["notes"])
+    assert ok(call(served, "POST", "erasures", tag="patient", value="bob"))["rows"] == 1
+
+    served.stop()
+    assert files_with(served.data_dir / "requests", "bob") == [] and files_with(served.data_dir / "blobs", "bob") == []
+    assert files_with(served.data_dir / "requests", "ann") != []
+    served.start()
+    assert len(ok(call(served, "GET", "erasures"))["erasures"]) == 2
+    assert looked_up(served, "bob") == looked_up(served, "nobody")
+
+
+def test_an_erasure_that_a_kill_ended_is_listed_and_done_again(served):
+    rows = 200_000
+    names = [NAMES[i % 4] for i in range(rows)]
+    big = visits(4).to_pandas().iloc[[0] * rows].assign(visit=range(rows), patient=names)
+    pq.write_table(pa.Table.from_pandas(big, preserve_index=False), served.folder / "visits.parquet")
+    for _ in range(3):
+        big["cost"] += 1
+        pq.write_table(pa.Table.from_pandas(big, preserve_index=False), served.folder / "visits.parquet")
+        ok(call(served, "POST", "datasets/visits/ingest", path=""))
+    asking = subprocess.Popen([BINARY, "--url", served.url, "data", "erase", "patient", "cyd", "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: ok(call(served, "GET", "erasures"))["erasures"], seconds=60)
+    served.kill()
+    asking.wait(timeout=120)
+    served.start()
+    first = ok(call(served, "GET", "erasures"))["erasures"]
+    assert len(first) == 1
+    again = ok(call(served, "POST", "erasures", tag="patient", value="cyd"))
+    assert again["done_at"]
+    for version in range(1, 6):
+        assert "cyd" not in rows_of(served, None, version=version)["patient"].to_pylist()
+    served.stop()
+    assert files_with(served.data_dir / "blobs", "cyd") == [] and files_with(served.data_dir / "requests", "cyd") == []
+
+
+def test_what_is_asked_wrongly_is_told(served):
+    assert call(served, "POST", "erasures", tag="doctor", value="1").status_code == 404
+    assert call(served, "POST", "erasures", tag="patient", value="").status_code == 400
+    assert call(served, "POST", "erasures", tag="patient").status_code == 400
+    assert "no column has this tag" in subprocess.run([BINARY, "--url", served.url, "data", "erase", "doctor", "1"], capture_output=True, text=True, timeout=60).stderr
+    plan = call(served, "POST", "plan", yaml=YAML + ENDPOINT + "tags: {pii: {mask: blur}}\n", dir=str(served.folder))
+    assert plan.status_code == 400 and "hide, hash or none" in plan.text and "line" in plan.text
+
+
+def test_who_may_erase(clinic):
+    assert call(clinic, "POST", "erasures", BOB, tag="patient", value="ann").status_code == 403
+    assert call(clinic, "GET", "erasures", BOB).status_code == 403
+    assert ok(call(clinic, "POST", "erasures", ADMIN, tag="patient", value="ann"))["actor"] == "admin"
+
+
+def test_nothing_is_kept_longer_than_declared(start_server, tmp_path):
+    pq.write_table(visits(8), tmp_path / "visits.parquet")
+    server = start_server("data", "--reclaim-interval-seconds", "1")
+    yaml = YAML.replace("project: clinic", "project: clinic\nclock: rehearsal\nstart: 2026-01-02T00:00:00Z").replace("    key: [visit]\n    event_time", "    keep: 3d\n    key: [visit]\n    event_time")
+    endpoint = ENDPOINT.replace("output: risk}", "output: risk, log: {policy: best_effort, keep: 5d}}")
+    declare(server, tmp_path, yaml)
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    register(server)
+    declare(server, tmp_path, yaml + endpoint)
+    pq.write_table(visits(12), tmp_path / "visits.parquet")
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    predict(server, "ann", "old")
+    ok(call(server, "POST", "clock", advance_to="2026-01-09T00:00:00Z"))
+    old = lambda: call(server, "GET", "datasets/visits/rows?version=1")
+    eventually(lambda: old().status_code != 200, seconds=30)
+    assert "keep" in old().text
+    assert rows_of(server, None, version=2).num_rows == 12
+    eventually(lambda: call(server, "GET", "endpoints/triage/requests/old").status_code == 404, seconds=30)
+    record = ok(call(server, "GET", "datasets/visits"))["versions"][1]
+    assert record["version"] == 1 and record["rows"] == 8 and record["rows_removed_at"]
