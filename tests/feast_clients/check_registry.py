@@ -90,17 +90,17 @@ def test_calls_that_are_no_service(url):
     with grpc.insecure_channel(os.environ["SLIPWAY_GRPC"]) as channel:
         call = channel.unary_unary("/feast.registry.RegistryServer/GetEntity", request_serializer=None, response_deserializer=None)
         with pytest.raises(grpc.RpcError) as refused:
-            call(b"\xff\xff", timeout=10)
+            call(b"\xff\xff", timeout=60)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         with pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary("/nobody/Calls", request_serializer=None, response_deserializer=None)(b"", timeout=10)
+            channel.unary_unary("/nobody/Calls", request_serializer=None, response_deserializer=None)(b"", timeout=60)
         assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
         stream = channel.stream_unary("/feast.registry.RegistryServer/Proto", request_serializer=None, response_deserializer=None)
         with pytest.raises(grpc.RpcError) as refused:
-            stream(iter(()), timeout=10)
+            stream(iter(()), timeout=60)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         for _ in range(50):
-            channel.unary_unary("/feast.registry.RegistryServer/Proto", request_serializer=None, response_deserializer=None)(b"", timeout=10)
+            channel.unary_unary("/feast.registry.RegistryServer/Proto", request_serializer=None, response_deserializer=None)(b"", timeout=60)
     host, port = os.environ["SLIPWAY_GRPC"].split(":")
     with socket.create_connection((host, int(port))) as peer:
         peer.sendall(b"no http at all\r\n\r\n")

@@ -73,7 +73,7 @@ def test_the_sdk_materializes_here(store):
 
 def test_windowed_views_over_http(url):
     body = {"features": ["busy:rows_24h", "busy:rate_24h"], "entities": {"driver": [1002, 1003, 9]}}
-    reply = requests.post(f"{url}/get-online-features", json=body, timeout=10).json()
+    reply = requests.post(f"{url}/get-online-features", json=body, timeout=60).json()
     columns = dict(zip(reply["metadata"]["feature_names"], reply["results"]))
     hour_ago = (shop.NOW - shop.HOUR).isoformat().replace("+00:00", "Z")
     never = "1970-01-01T00:00:00Z"
@@ -82,4 +82,4 @@ def test_windowed_views_over_http(url):
 
 
 def test_health(url):
-    assert requests.get(f"{url}/health", timeout=10).status_code == 200
+    assert requests.get(f"{url}/health", timeout=60).status_code == 200

@@ -243,7 +243,7 @@ def test_online_answers_are_those_of_feast_serve(report, applied):
     finally:
         process.terminate()
         process.wait(timeout=30)
-    views = requests.get(f"{URL}/slipway/v1/features", timeout=10).json()
+    views = requests.get(f"{URL}/slipway/v1/features", timeout=60).json()
     about = {v["name"]: v for v in views["views"]}["stats"]
     assert (about["owner"], about["description"], about["tags"]) == ("ada", "What drivers did", {"team": "rides"})
     assert {s["name"]: s["owner"] for s in views["services"]}["ride"] == "bob"

@@ -191,16 +191,16 @@ def test_streams_in_signed_pieces(s3, bucket, endpoint):
 def test_signed_urls(s3, bucket, endpoint):
     old = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})  # boto3's default for this region
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(old, timeout=10)
+        urllib.request.urlopen(old, timeout=60)
     assert b"signature_version='s3v4'" in refused.value.read().replace(b"&apos;", b"'")
     s3 = boto3.client("s3", endpoint_url=endpoint, config=Config(signature_version="s3v4"))
     url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "a b/ü"}, ExpiresIn=60)
-    urllib.request.urlopen(urllib.request.Request(url, b"by url", method="PUT"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(url, b"by url", method="PUT"), timeout=60).close()
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "a b/ü", "ResponseContentType": "text/x"}, ExpiresIn=60)
-    with urllib.request.urlopen(url, timeout=10) as got:
+    with urllib.request.urlopen(url, timeout=60) as got:
         assert got.read() == b"by url" and got.headers["Content-Type"] == "text/x"
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(url.replace("X-Amz-Expires=60", "X-Amz-Expires=61"), timeout=10)
+        urllib.request.urlopen(url.replace("X-Amz-Expires=60", "X-Amz-Expires=61"), timeout=60)
     assert refused.value.code == 403 and b"SignatureDoesNotMatch" in refused.value.read()
 
 
@@ -215,5 +215,5 @@ def test_who_asks(s3, bucket, endpoint, monkeypatch):
             client.put_object(Bucket=bucket, Key="k", Body=b"x" * 3_000_000)
         assert code_of(refused) == (code, 403)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{endpoint}/{bucket}", timeout=10)
+        urllib.request.urlopen(f"{endpoint}/{bucket}", timeout=60)
     assert refused.value.code == 403 and b"<Code>AccessDenied</Code>" in refused.value.read()

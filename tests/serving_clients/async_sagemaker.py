@@ -65,7 +65,7 @@ def test_an_input_in_s3(client, s3, served):
     assert reply["FailureLocation"].startswith(f"s3://{served['bucket']}/failures/") and reply["FailureLocation"].endswith("-error.out")
     assert answer(s3, reply) == [2.0, 5.0]
     for row, x in enumerate([1, 2.5]):
-        logged = requests.get(f"{served['url']}/slipway/v1/endpoints/sum/requests/mine-1%2F{row}", timeout=10)
+        logged = requests.get(f"{served['url']}/slipway/v1/endpoints/sum/requests/mine-1%2F{row}", timeout=60)
         assert logged.status_code == 200 and logged.json()["request"]["features"]["x"] == x, logged.text
 
 

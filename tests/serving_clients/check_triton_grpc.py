@@ -62,7 +62,7 @@ def test_stream(client, kinds):
     client.async_stream_infer("kinds", matrix(kinds), request_id="s1")
     client.async_stream_infer("nobody", matrix(kinds), request_id="s2")
     client.async_stream_infer("kinds", matrix(kinds), request_id="s3")
-    first, failed, last = (answers.get(timeout=10) for _ in range(3))
+    first, failed, last = (answers.get(timeout=60) for _ in range(3))
     client.stop_stream()
     assert first[1] is None and first[0].get_response().id == "s1"
     assert "no such endpoint" in str(failed[1])

@@ -35,7 +35,7 @@ def test_named_instances(client, sale):
 
 def test_raw_predict(url, kinds):
     """As Endpoint.raw_predict of the SDK sends it: a plain body (its address is https only; the generated REST client wraps bodies and drops answers)."""
-    reply = requests.post(f"{url}/v1/{PARENT}kinds:rawPredict", json={"instances": kinds["rows"]}, timeout=10)
+    reply = requests.post(f"{url}/v1/{PARENT}kinds:rawPredict", json={"instances": kinds["rows"]}, timeout=60)
     assert reply.json()["predictions"][0] == pytest.approx(kinds["predict"][0], abs=1e-6)
     assert reply.headers["X-Vertex-AI-Model-Version-Id"] == "1" and reply.headers["X-Vertex-AI-Deployed-Model-Id"]
 

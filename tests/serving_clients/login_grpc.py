@@ -43,5 +43,5 @@ def test_stream(served):
     given = triton.InferInput("x", [1], "FP32")
     given.set_data_from_numpy(np.zeros(1, np.float32))
     client.async_stream_infer("nobody", [given])
-    assert "UNAUTHENTICATED" in str(errors.get(timeout=10).status())
+    assert "UNAUTHENTICATED" in str(errors.get(timeout=60).status())
     client.stop_stream()

@@ -54,15 +54,15 @@ def test_cost_and_advice_come_from_what_was_measured(served):
     start = time.monotonic()
     for i in range(300):
         body = {"instances": [{"pages": i % 30, "hour": i % 24}, {"pages": 1, "hour": 2}]}
-        assert session.post(f"{served.url}/v1/models/sale:predict", json=body, timeout=10).status_code == 200
+        assert session.post(f"{served.url}/v1/models/sale:predict", json=body, timeout=60).status_code == 200
         time.sleep(0.002)
     rate = 299 / (time.monotonic() - start)
-    cost = requests.get(f"{served.url}/slipway/v1/endpoints/sale/cost", timeout=10).json()["versions"][0]
+    cost = requests.get(f"{served.url}/slipway/v1/endpoints/sale/cost", timeout=60).json()["versions"][0]
     assert cost["version"] == 1 and cost["predictions"] == 600
     assert 0 < cost["cpu_seconds_per_1000"] < 1
     assert cost["cost_per_1000"] == pytest.approx(cost["cpu_seconds_per_1000"] / 3600 * 0.0416)
     assert "EUR" in served.cli("endpoints", "show", "sale").stdout
-    metrics = requests.get(f"{served.url}/metrics", timeout=10).text
+    metrics = requests.get(f"{served.url}/metrics", timeout=60).text
     line = next(x for x in metrics.splitlines() if x.startswith("slipway_model_cpu_seconds_per_1000_predictions{"))
     assert float(line.split()[-1]) == pytest.approx(cost["cpu_seconds_per_1000"], rel=1e-4)
     assert 'slipway_price_per_core_hour{currency="EUR"} 0.0416' in metrics
@@ -79,14 +79,14 @@ def test_cost_and_advice_come_from_what_was_measured(served):
     assert advise(served, "--latency-ms", "86400000")["options"][0]["mode"] == "batch"
     many = advise(served, "--latency-ms", "50", "--rate", "1e7")["options"]
     assert next(o["replicas"] for o in many if o["mode"] == "real-time" and o["max_rows"] == 1) > 1
-    bad = requests.get(f"{served.url}/slipway/v1/endpoints/sale/advice", params={"latency_ms": "soon"}, timeout=10)
+    bad = requests.get(f"{served.url}/slipway/v1/endpoints/sale/advice", params={"latency_ms": "soon"}, timeout=60)
     assert bad.status_code == 400 and "latency_ms must be a number" in bad.text
 
 
 def test_the_page_says_the_same(served, open_page):
     page = open_page(served.url + "/ui/cost")
-    (cost,) = requests.get(f"{served.url}/slipway/v1/costs", timeout=10).json()["versions"]
-    assert cost == {"endpoint": "sale"} | requests.get(f"{served.url}/slipway/v1/endpoints/sale/cost", timeout=10).json()["versions"][0]
+    (cost,) = requests.get(f"{served.url}/slipway/v1/costs", timeout=60).json()["versions"]
+    assert cost == {"endpoint": "sale"} | requests.get(f"{served.url}/slipway/v1/endpoints/sale/cost", timeout=60).json()["versions"][0]
     row = page.get_by_role("table", name="Cost of models").locator("tbody tr")
     expect(row).to_have_count(1)
     with page.expect_download() as download:
@@ -123,8 +123,8 @@ def test_a_week_of_a_watched_model_has_a_cost(tmp_path, open_page):
         server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
         server.cli("run", "train")
         server.cli("replay", "sale", *small_project.replay_flags(tmp_path, "2024-02-13T00:00:00Z"))
-        (model,) = requests.get(server.url + "/slipway/v1/overview", timeout=10).json()["models"]
-        costs = requests.get(server.url + "/slipway/v1/costs", timeout=10).json()["versions"]
+        (model,) = requests.get(server.url + "/slipway/v1/overview", timeout=60).json()["models"]
+        costs = requests.get(server.url + "/slipway/v1/costs", timeout=60).json()["versions"]
         cost = next(one for one in costs if one["version"] == model["version"])
         week = 7 * model["traffic_per_day"][-1] / 1000 * cost["cost_per_1000"]
         assert week > 0.01

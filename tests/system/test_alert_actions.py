@@ -43,7 +43,7 @@ def shop(tmp_path, request):
         server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
         server.cli("run", "train")
         server.cli("run", "train", "--param", "bad=1", check=False)  # the gate refuses it: it is registered all the same
-        versions = requests.get(server.url + "/api/2.0/mlflow/model-versions/search", timeout=5).json()["model_versions"]
+        versions = requests.get(server.url + "/api/2.0/mlflow/model-versions/search", timeout=60).json()["model_versions"]
         assert sorted(int(v["version"]) for v in versions) == [1, 2]
         yield server, folder
     finally:
@@ -55,7 +55,7 @@ def replay(server: Server, folder: pathlib.Path, until: str):
 
 
 def get(server: Server, path: str):
-    reply = requests.get(server.url + "/slipway/v1/" + path, timeout=10)
+    reply = requests.get(server.url + "/slipway/v1/" + path, timeout=60)
     reply.raise_for_status()
     return reply.json()
 

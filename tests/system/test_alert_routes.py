@@ -47,7 +47,7 @@ class Alertmanager:
         self.process.wait()
 
     def firing(self) -> list[str]:
-        return sorted(a["labels"]["alertname"] for a in requests.get(self.url + "/api/v2/alerts", timeout=5).json() if a["labels"]["endpoint"] == "sale")
+        return sorted(a["labels"]["alertname"] for a in requests.get(self.url + "/api/v2/alerts", timeout=60).json() if a["labels"]["endpoint"] == "sale")
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def test_alerts_arrive(tmp_path):
             assert slack.url not in json.dumps(listed)
             for route in ("hook", "chat", "pager", "mail"):
                 assert server.cli("routes", "test", route).returncode == 0
-            sender, readers, mail = post.mails.get(timeout=5)
+            sender, readers, mail = post.mails.get(timeout=60)
             assert (sender, readers, mail["Subject"]) == ("slipway@example.org", ["ops@example.org", "dev@example.org"], "[info] example: example opened")
             done = server.cli("routes", "test", "bare", check=False)
             assert done.returncode == 1 and "TLS" in done.stdout and insecure.mails.empty(), "without TLS nothing is sent unless slipway.yaml says so"
@@ -231,7 +231,7 @@ def test_an_action_that_fails_is_told(tmp_path):
         assert server.cli("pipelines", "show", action["run_id"], check=False).returncode == 0
         texts = [json.loads(slack.got.get(timeout=30)[1])["text"] for _ in range(2)]
         assert "has an action that failed: retrain" in texts[1] and action["run_id"] in texts[1]
-        said = requests.get(server.url + "/metrics", timeout=10).text
+        said = requests.get(server.url + "/metrics", timeout=60).text
         assert 'slipway_alert_open{alert="log_loss",endpoint="sale",monitor="sale-health",severity="critical",silenced="false"} 1' in said
     finally:
         server.stop()

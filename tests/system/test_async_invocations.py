@@ -78,7 +78,7 @@ def begin(tmp_path, s3, *flags) -> Server:
 
 
 def metric(server, name: str) -> float:
-    (line,) = [line for line in requests.get(f"{server.url}/metrics", timeout=10).text.splitlines() if line.startswith(name)]
+    (line,) = [line for line in requests.get(f"{server.url}/metrics", timeout=60).text.splitlines() if line.startswith(name)]
     return float(line.rsplit(" ", 1)[1])
 
 
@@ -125,8 +125,8 @@ def test_a_kill_in_the_middle_of_the_queue_loses_nothing(tmp_path, s3, store, re
         # Nothing is left to do at the next start.
         assert server.stop(signal.SIGTERM) == 0
         server.start()
-        assert "slipway_async_waiting" not in requests.get(f"{server.url}/metrics", timeout=10).text
-        row = requests.get(f"{server.url}/slipway/v1/endpoints/narrow/requests/q-59", timeout=10).json()["request"]
+        assert "slipway_async_waiting" not in requests.get(f"{server.url}/metrics", timeout=60).text
+        row = requests.get(f"{server.url}/slipway/v1/endpoints/narrow/requests/q-59", timeout=60).json()["request"]
         assert row["features"]["x"] == 59
     finally:
         server.stop()

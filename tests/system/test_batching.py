@@ -68,7 +68,7 @@ def ask(server, name, numbers, timeout=30, **headers):
 
 
 def calls(server, name):
-    (stats,) = requests.get(f"{server.url}/v2/models/{name}/stats", timeout=10).json()["model_stats"]
+    (stats,) = requests.get(f"{server.url}/v2/models/{name}/stats", timeout=60).json()["model_stats"]
     return stats
 
 
@@ -101,11 +101,11 @@ def test_our_header_and_every_envelope(server):
         for path, (body, message) in routes.items():
             busy = pool.submit(ask, server, "short", [1000])
             time.sleep(0.12)
-            late = requests.post(server.url + path, json=body, headers={"Slipway-Timeout-Ms": "50"}, timeout=10)
+            late = requests.post(server.url + path, json=body, headers={"Slipway-Timeout-Ms": "50"}, timeout=60)
             assert late.status_code == 504 and "time was over" in message(late.json()), (path, late.text)
             waits = pool.submit(ask, server, "short", [1, 2])
             time.sleep(0.08)
-            full = requests.post(server.url + path, json=body, timeout=10)
+            full = requests.post(server.url + path, json=body, timeout=60)
             assert full.status_code == 429 and full.headers["Retry-After"] and "too many rows wait" in message(full.json()), (path, full.text)
             assert busy.result().status_code == waits.result().status_code == 200
 
@@ -118,7 +118,7 @@ def test_an_endpoint_has_its_own_workers_and_limits(server):
     assert time.monotonic() - start < 0.9, "two processes answer at the same time"
     late = ask(server, "wide", [999])
     assert late.status_code == 504 and "900 ms" in late.json()["message"]
-    shown = requests.get(f"{server.url}/slipway/v1/endpoints/wide", timeout=10).json()
+    shown = requests.get(f"{server.url}/slipway/v1/endpoints/wide", timeout=60).json()
     assert shown["definition"]["python"] == {"workers": 2, "call_timeout_ms": 900}
     assert shown["revision"]["batching"] == {"max_rows": 8, "max_wait_ms": 20.0}
 

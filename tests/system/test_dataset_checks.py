@@ -79,7 +79,7 @@ def test_a_version_that_fails_a_check_is_none(trips):
     shown = trips.cli("data", "show", "trips").stdout.splitlines()
     assert len(shown) == 3 and "5 hold" in shown[1] and "5 hold" in shown[2], shown
     # So that whoever looks why nothing new came reads it.
-    events = requests.get(f"{trips.url}/slipway/v1/events?limit=100", timeout=10).json()["events"]
+    events = requests.get(f"{trips.url}/slipway/v1/events?limit=100", timeout=60).json()["events"]
     assert [event["subject"] for event in events if event["kind"] == "dataset.refused"] == ["datasets/trips"] * 4
 
 
@@ -87,13 +87,13 @@ def test_a_dataset_that_nobody_loads_is_an_alert(trips):
     trips.cli("data", "ingest", "trips")
     for day in range(5, 9):
         requests.post(f"{trips.url}/slipway/v1/clock", json={"advance_to": f"2024-03-0{day}T01:00:00Z"}, timeout=60).raise_for_status()
-    alert = requests.get(f"{trips.url}/slipway/v1/alerts", timeout=10).json()["alerts"]
+    alert = requests.get(f"{trips.url}/slipway/v1/alerts", timeout=60).json()["alerts"]
     assert [(one["alert"], one["value"], one["state"]) for one in alert] == [("stale", 58, "open")]
     assert "age_max of departed: 107 hours is more than 36 hours" in refusal(trips)
     trips.write([(trip, departed.replace("03-03", "03-07"), arrived.replace("03-03", "03-07"), *rest) for trip, departed, arrived, *rest in TRIPS])
     trips.cli("data", "ingest", "trips")
     requests.post(f"{trips.url}/slipway/v1/clock", json={"advance_to": "2024-03-09T01:00:00Z"}, timeout=60).raise_for_status()
-    assert [one["state"] for one in requests.get(f"{trips.url}/slipway/v1/alerts", timeout=10).json()["alerts"]] == ["resolved"]
+    assert [one["state"] for one in requests.get(f"{trips.url}/slipway/v1/alerts", timeout=60).json()["alerts"]] == ["resolved"]
 
 
 def test_the_page_shows_how_each_check_came_out(trips, open_page):
@@ -107,7 +107,7 @@ def test_the_page_shows_how_each_check_came_out(trips, open_page):
     versions = page.get_by_role("table", name="Versions").get_by_role("row")
     assert "1 of 7 failed" in versions.nth(1).inner_text() and "5 hold" in versions.nth(2).inner_text()
     said = [[cell.strip() for cell in row.inner_text().split("\t")] for row in page.get_by_role("table", name="Checks").get_by_role("row").all()[1:]]
-    checks = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=10).json()["latest"]["checks"]
+    checks = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=60).json()["latest"]["checks"]
     assert [row[1] for row in said] == [check["columns"] or "all rows" for check in checks]
     assert [row[-1] for row in said] == ["holds" if check["holds"] else "failed" for check in checks]
     assert said[-1] == ["Drift from the version before", "by", "0.75", "0.6", "failed"]

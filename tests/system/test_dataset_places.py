@@ -73,7 +73,7 @@ def take(server, tmp_path):
         view = sw.View("latest", source, [sw.Entity("ride", "int64")], columns={"driver": "driver", "km": "km", "ok": "ok"})
         client.apply(sw.Project("places", folder=tmp_path).add(sw.Service("ride", [view], event_time="at")))
         take.snapshot = client.ingest(name)
-        take.document = requests.get(f"{server.url}/slipway/v1/datasets/{name}", timeout=10).json()["latest"]
+        take.document = requests.get(f"{server.url}/slipway/v1/datasets/{name}", timeout=60).json()["latest"]
         table = client.training_set("ride", name).sort_by("at")
         assert table.column("at").to_pylist() == AT[:table.num_rows]
         return table.select([name for name in table.column_names if name.startswith("latest__")]).rename_columns(["driver", "km", "ok"]).to_pylist()
@@ -152,8 +152,8 @@ def test_a_password_is_not_declared(server, warehouse, tmp_path):
         with pytest.raises(sw.InvalidArgument, match="dataset=told") as refused:
             declare(project)
         assert "not-asked-for" not in str(refused.value)
-    assert requests.get(f"{server.url}/slipway/v1/datasets/told", timeout=10).status_code == 404
-    replies = [requests.get(server.url + path, timeout=10).text for path in ("/slipway/v1/datasets", "/slipway/v1/events?limit=1000")]
+    assert requests.get(f"{server.url}/slipway/v1/datasets/told", timeout=60).status_code == 404
+    replies = [requests.get(server.url + path, timeout=60).text for path in ("/slipway/v1/datasets", "/slipway/v1/events?limit=1000")]
     assert all(text and "not-asked-for" not in text for text in replies)
 
 
@@ -161,7 +161,7 @@ def test_postgresqls_types(server, tmp_path):
     client = sw.Client(server.url)
     client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("odd", postgres=sw.Postgres(url="${WAREHOUSE}", table="shop.odd"))))
     client.ingest("odd")
-    latest = requests.get(f"{server.url}/slipway/v1/datasets/odd", timeout=10).json()["latest"]
+    latest = requests.get(f"{server.url}/slipway/v1/datasets/odd", timeout=60).json()["latest"]
     assert {c["name"]: c["type"] for c in latest["schema"]} == {"i2": "int64", "f4": "double", "n": "double", "u": "string", "d": "timestamp",
                                                                 "t": "timestamp", "j": "string", "c": "string", "x": "string"}
     profile = {c["name"]: c for c in latest["profile"]}
@@ -213,10 +213,10 @@ def test_csv_is_sent_and_broken_bytes_are_the_senders(server, tmp_path):
     client = sw.Client(server.url)
     client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("sent", path="nowhere.csv")))
     place = f"{server.url}/slipway/v1/datasets/sent/rows"
-    taken = requests.post(place, csv_text(ROWS), timeout=10)
+    taken = requests.post(place, csv_text(ROWS), timeout=60)
     assert taken.status_code == 200 and taken.json()["snapshot"]["rows"] == 4, taken.text
     for broken, says in ((b"PAR1....", "parquet"), (b"ride,driver\n1\n", "line=2"), (b"\0\xff", "")):
-        refused = requests.post(place, broken, timeout=10)
+        refused = requests.post(place, broken, timeout=60)
         assert refused.status_code == 400 and says in refused.text.lower() and str(server.data_dir) not in refused.text, refused.text
 
 

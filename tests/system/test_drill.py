@@ -46,14 +46,14 @@ def production(tmp_path_factory):
 
 def state(server) -> list:
     paths = ["clock", "endpoints/sale", "endpoints/sale/revisions", "alerts", "events?limit=1000", "features"]
-    read = [requests.get(f"{server.url}/slipway/v1/{path}", timeout=10).json() for path in paths]
+    read = [requests.get(f"{server.url}/slipway/v1/{path}", timeout=60).json() for path in paths]
     events = next(part for part in read if "events" in part)
     events["events"] = [event for event in events["events"] if event["kind"] != "drill.kept"]
     return read
 
 
 def kept(server, path="") -> dict:
-    reply = requests.get(f"{server.url}/slipway/v1/endpoints/sale/drills{path}", timeout=10)
+    reply = requests.get(f"{server.url}/slipway/v1/endpoints/sale/drills{path}", timeout=60)
     assert reply.ok, reply.text
     return reply.json()
 
@@ -165,16 +165,16 @@ def test_a_retraining_that_hangs_or_comes_twice_is_noticed_by_what_is_declared(p
 
 def test_only_a_server_that_lets_itself_be_broken_is(start_server):
     well, breakable = start_server("well"), start_server("breakable", "--breakable")
-    assert requests.put(f"{well.url}/slipway/v1/faults", json={"late_ms": 5}, timeout=10).status_code == 404
+    assert requests.put(f"{well.url}/slipway/v1/faults", json={"late_ms": 5}, timeout=60).status_code == 404
     url = f"{breakable.url}/slipway/v1/faults"
     whole = {"online_store_gone": False, "online_store_answers": True, "late_ms": 0, "failing_share": 0.0}
-    assert requests.get(url, timeout=10).json() == whole
-    assert requests.put(url, json={"late_ms": 5, "failing_share": 0.5}, timeout=10).json() == {**whole, "late_ms": 5, "failing_share": 0.5}
-    assert requests.put(url, json={}, timeout=10).json() == whole
+    assert requests.get(url, timeout=60).json() == whole
+    assert requests.put(url, json={"late_ms": 5, "failing_share": 0.5}, timeout=60).json() == {**whole, "late_ms": 5, "failing_share": 0.5}
+    assert requests.put(url, json={}, timeout=60).json() == whole
     for wrong, said in (({"late_ms": -1}, "late_ms"), ({"failing_share": 2}, "failing_share"), ({"online_store_gone": "yes"}, "online_store_gone")):
-        reply = requests.put(url, json=wrong, timeout=10)
+        reply = requests.put(url, json=wrong, timeout=60)
         assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
-    assert requests.get(url, timeout=10).json() == whole
+    assert requests.get(url, timeout=60).json() == whole
 
 
 def test_a_model_that_loads_and_is_wrong_is_noticed_by_its_answers(played):
@@ -268,7 +268,7 @@ def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, o
 
 def test_a_drill_after_it_makes_a_trend(production, played, open_page):
     number = kept(production)["drills"][0]["id"]
-    description = requests.get(f"{production.url}/slipway/v1/openapi.json", timeout=10).json()
+    description = requests.get(f"{production.url}/slipway/v1/openapi.json", timeout=60).json()
     check(description, "KeptDrill", kept(production, f"/{number}"))
     words = [*production.drill, "--faults", "nulls:pages,labels"]
     done = production.cli(*words, "--no-keep")
@@ -292,10 +292,10 @@ def test_a_drill_after_it_makes_a_trend(production, played, open_page):
 def test_what_is_no_report_is_refused(production, played):
     report = kept(production, "/1")["report"]
     for changed, said in ({**report, "grade": "Z"}, "report: grade must be A to E"), ({**report, "faults": [{}]}, "faults[0]"), (None, "report must be what"):
-        reply = requests.post(f"{production.url}/slipway/v1/endpoints/sale/drills", json={"report": changed}, timeout=10)
+        reply = requests.post(f"{production.url}/slipway/v1/endpoints/sale/drills", json={"report": changed}, timeout=60)
         assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
-    assert requests.post(f"{production.url}/slipway/v1/endpoints/nobody/drills", json={"report": report}, timeout=10).status_code == 404
-    assert requests.get(f"{production.url}/slipway/v1/endpoints/sale/drills/999", timeout=10).status_code == 404
+    assert requests.post(f"{production.url}/slipway/v1/endpoints/nobody/drills", json={"report": report}, timeout=60).status_code == 404
+    assert requests.get(f"{production.url}/slipway/v1/endpoints/sale/drills/999", timeout=60).status_code == 404
 
 
 INPUTS = """
@@ -487,11 +487,11 @@ def test_the_request_log_is_played_as_the_file_that_it_came_from(asked):
 def test_the_log_that_is_played_is_read_page_by_page(asked):
     url = f"{asked.url}/slipway/v1/endpoints/sale/requests"
     times = {"from": "2024-01-30T12:00:00Z", "until": "2024-02-02T00:00:00Z"}
-    whole = requests.get(url, params=times, timeout=10).json()
+    whole = requests.get(url, params=times, timeout=60).json()
     assert len(whole["requests"]) == 360 and whole["next"] is None
     pages, after = [], {}
     while after is not None:
-        page = requests.get(url, params={**times, **after, "limit": 77}, timeout=10).json()
+        page = requests.get(url, params={**times, **after, "limit": 77}, timeout=60).json()
         pages += page["requests"]
         after = {"after": page["next"]} if page["next"] else None
     assert pages == whole["requests"]
@@ -501,7 +501,7 @@ def test_the_log_that_is_played_is_read_page_by_page(asked):
         assert (one["features"]["pages"], one["features"]["shop"], one["label"]["value"]) == (visit.pages, visit.shop, visit.sold)
         assert (pd.Timestamp(one["event_time"]), pd.Timestamp(one["label"]["arrival_time"])) == (visit["at"], visit.known_at)
     for wrong, said in (({}, "from and until"), ({**times, "until": times["from"]}, "from and until"), ({**times, "until": "2026-01-01T00:00:00Z"}, "366 days"), ({**times, "after": "v1"}, "after must be")):
-        reply = requests.get(url, params=wrong, timeout=10)
+        reply = requests.get(url, params=wrong, timeout=60)
         assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
 
 
@@ -532,7 +532,7 @@ def test_an_endpoint_that_nobody_asked_is_drilled_on_generated_traffic(tmp_path_
             assert verdict["by"] == "alert log_loss" and 86400 <= verdict["delay_seconds"] <= 30 * 3600 and 40 < verdict["harmed"] < 240, verdict
         assert server.cli("--json", *words, "visits", "--no-keep").stdout == first
         assert server.cli("--json", *words, "visits", "--no-keep", "--seed", "2").stdout != first
-        description = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=10).json()
+        description = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=60).json()
         check(description, "KeptDrill", kept(server, "/1"))
         assert "Nobody asked this, the traffic is generated: 4031 rows of visits, version 1" in server.cli(*words, "visits", "--no-keep", "--faults", "labels").stdout
         done = server.cli(*words, "nothing", check=False)

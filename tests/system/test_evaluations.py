@@ -75,11 +75,11 @@ def test_wrong_records_change_nothing_and_are_named(served):
     dataset = client.create_dataset("faq", experiment_id="0")
     url = f"{served.url}/api/3.0/mlflow/datasets/{dataset.dataset_id}/records"
     for records, says in (("nonsense", "must be JSON"), ("{}", "must be a JSON list"), (json.dumps([ask_about("a"), {"inputs": 3}]), "records[1].inputs")):
-        reply = requests.post(url, json={"records": records}, timeout=10)
+        reply = requests.post(url, json={"records": records}, timeout=60)
         assert reply.status_code == 400 and says in reply.json()["message"], reply.text
-    assert requests.post(url, json={}, timeout=10).json()["message"].startswith("Missing value for required parameter 'records'")
+    assert requests.post(url, json={}, timeout=60).json()["message"].startswith("Missing value for required parameter 'records'")
     assert client.get_dataset(dataset.dataset_id).records == []
-    bare = requests.post(url, json={"records": '[{"inputs": {"q": 1}, "expectations": {"score": NaN}}]'}, timeout=10)
+    bare = requests.post(url, json={"records": '[{"inputs": {"q": 1}, "expectations": {"score": NaN}}]'}, timeout=60)
     assert bare.json() == {"inserted_count": 1, "updated_count": 0}
 
 
@@ -117,7 +117,7 @@ def test_an_experiment_that_is_reclaimed_leaves_its_datasets(served):
     served.cli("gc", "--experiment-ids", gone)
     found = client.get_dataset(dataset.dataset_id)
     assert found.experiment_ids == [stays] and len(found.records) == 1
-    assert requests.get(served.url + "/api/3.0/mlflow/scorers/list", timeout=10).json() == {}
+    assert requests.get(served.url + "/api/3.0/mlflow/scorers/list", timeout=60).json() == {}
 
 
 def test_datasets_and_scorers_follow_the_permissions_of_their_experiments(guarded):  # noqa: F811
@@ -146,14 +146,14 @@ def test_datasets_and_scorers_follow_the_permissions_of_their_experiments(guarde
             client.add_dataset_to_experiments(dataset.dataset_id, [own])
     with logged_in(ADA):
         grant = {"username": "bob", "experiment_id": experiment, "permission": "NO_PERMISSIONS"}
-        assert requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", json=grant, auth=ADA, timeout=10).status_code == 200
+        assert requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", json=grant, auth=ADA, timeout=60).status_code == 200
     with logged_in(BOB):
         for read in (lambda: client.get_dataset(dataset.dataset_id), lambda: client.search_datasets([experiment]),
                      lambda: store.get_scorer(experiment, "tone"), lambda: store.list_scorers(experiment)):
             with pytest.raises(MlflowException, match="Permission denied"):
                 read()
         store.register_scorer(own, "mine", "{}")
-        listed = requests.get(guarded.url + "/api/3.0/mlflow/scorers/list", auth=BOB, timeout=10).json()["scorers"]
+        listed = requests.get(guarded.url + "/api/3.0/mlflow/scorers/list", auth=BOB, timeout=60).json()["scorers"]
         assert [s["scorer_name"] for s in listed] == ["mine"]
 
 
@@ -206,7 +206,7 @@ def test_nobody_takes_the_name_of_a_users_own_queue(guarded):  # noqa: F811
         experiment = mlflow.set_experiment("hers").experiment_id
 
     def ask(who, verb, **body):
-        return requests.post(url + verb, auth=who, timeout=10, json=body)
+        return requests.post(url + verb, auth=who, timeout=60, json=body)
 
     def create(who, name):
         return ask(who, "create", experiment_id=experiment, name=name, queue_type="CUSTOM")
@@ -229,27 +229,27 @@ def test_a_queue_is_seen_by_its_reviewers_and_changed_by_its_owner(guarded):  # 
 
     def status(user, method, path, **body):
         sent = {"params": body} if method == "GET" else {"json": body}
-        return requests.request(method, url + path, auth=user, timeout=10, **sent).status_code
+        return requests.request(method, url + path, auth=user, timeout=60, **sent).status_code
 
     def grant(permission):
-        found = requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", auth=ADA, timeout=10,
+        found = requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", auth=ADA, timeout=60,
                               json={"username": "bob", "experiment_id": experiment, "permission": permission})
         assert found.status_code == 200, found.text
 
-    made = requests.post(url + "review-queues/create", auth=ADA, timeout=10, json={
+    made = requests.post(url + "review-queues/create", auth=ADA, timeout=60, json={
         "experiment_id": experiment, "name": "q", "queue_type": "CUSTOM", "created_by": "somebody"}).json()["review_queue"]
     assert made["created_by"] == "ada", "who has logged in, whatever the client says"
     queue = made["queue_id"]
     assert status(ADA, "POST", "review-queues/items/add", queue_id=queue, item_ids=[span.trace_id]) == 200
     assert status(BOB, "GET", "review-queues/get", queue_id=queue) == 403, "he may read the experiment, but is not asked"
-    assert requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=10).json()["review_queues"] == []
+    assert requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=60).json()["review_queues"] == []
     assert status(ADA, "POST", "review-queues/update", queue_id=queue, update_users=True, users=["bob"]) == 200
     assert status(BOB, "GET", "review-queues/get", queue_id=queue) == 200
-    assert len(requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=10).json()["review_queues"]) == 1
+    assert len(requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=60).json()["review_queues"]) == 1
     complete = {"queue_id": queue, "item_id": span.trace_id, "status": "COMPLETE", "completed_by": "ada"}
     assert status(BOB, "POST", "review-queues/items/set-status", **complete) == 403, "reading is not enough to review"
     grant("EDIT")
-    item = requests.post(url + "review-queues/items/set-status", json=complete, auth=BOB, timeout=10).json()["item"]
+    item = requests.post(url + "review-queues/items/set-status", json=complete, auth=BOB, timeout=60).json()["item"]
     assert item["completed_by"] == "bob"
     assert status(ADA, "POST", "review-queues/items/set-status", **complete) == 403, "who manages is not a reviewer for that"
     for path in ("review-queues/update", "review-queues/delete"):
@@ -257,14 +257,14 @@ def test_a_queue_is_seen_by_its_reviewers_and_changed_by_its_owner(guarded):  # 
     assert status(BOB, "POST", "review-queues/items/remove", queue_id=queue, item_ids=[span.trace_id]) == 403
 
     # An editor who made a queue may change it, and not give it away.
-    his = requests.post(url + "review-queues/create", auth=BOB, timeout=10,
+    his = requests.post(url + "review-queues/create", auth=BOB, timeout=60,
                         json={"experiment_id": experiment, "name": "his", "queue_type": "CUSTOM"}).json()["review_queue"]["queue_id"]
     assert status(BOB, "POST", "review-queues/items/add", queue_id=his, item_ids=[span.trace_id]) == 200
     assert status(BOB, "POST", "review-queues/update", queue_id=his, name="still his") == 200
     assert status(BOB, "POST", "review-queues/update", queue_id=his, new_owner="ada") == 403
     assert status(BOB, "POST", "review-queues/items/remove", queue_id=his, item_ids=[span.trace_id]) == 200
     assert status(BOB, "POST", "review-queues/delete", queue_id=his) == 200
-    own = requests.post(url + "review-queues/get-or-create-user", auth=BOB, timeout=10,
+    own = requests.post(url + "review-queues/get-or-create-user", auth=BOB, timeout=60,
                         json={"experiment_id": experiment, "user": "bob"}).json()["review_queue"]["queue_id"]
     assert status(BOB, "GET", "review-queues/get", queue_id=own) == 200
     assert status(BOB, "POST", "review-queues/delete", queue_id=own) == 403, "only who manages the experiment"

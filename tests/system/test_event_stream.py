@@ -46,8 +46,8 @@ def test_nobody_hears_of_what_they_may_not_read(start_server, monkeypatch):
     admin, ada = ("admin", "a password for admins"), ("ada", "a password for ada")
     monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", admin[1])
     server = start_server("login", "--login", "--default-permission", "NO_PERMISSIONS")
-    post = lambda path, body: requests.post(server.url + path, json=body, auth=admin, timeout=10).raise_for_status()  # noqa: E731
-    assert requests.get(server.url + STREAM, timeout=10).status_code == 401
+    post = lambda path, body: requests.post(server.url + path, json=body, auth=admin, timeout=60).raise_for_status()  # noqa: E731
+    assert requests.get(server.url + STREAM, timeout=60).status_code == 401
     post("/api/2.0/mlflow/users/create", {"username": ada[0], "password": ada[1]})
     for name in ("secret", "hers"):
         post("/api/2.0/mlflow/registered-models/create", {"name": name})
@@ -63,13 +63,13 @@ def test_nobody_hears_of_what_they_may_not_read(start_server, monkeypatch):
     again = read_events(server, auth=ada, last=heard[1])
     assert next(again)[0] == "begin"
     # What she may read is asked for with each event.
-    permit = lambda permission: requests.patch(server.url + "/api/2.0/mlflow/registered-models/permissions/update", json={"username": ada[0], "name": "hers", "permission": permission}, auth=admin, timeout=10).raise_for_status()  # noqa: E731
+    permit = lambda permission: requests.patch(server.url + "/api/2.0/mlflow/registered-models/permissions/update", json={"username": ada[0], "name": "hers", "permission": permission}, auth=admin, timeout=60).raise_for_status()  # noqa: E731
     permit("NO_PERMISSIONS")
     for name in ("hers", "secret"):
         post("/api/2.0/mlflow/registered-models/set-tag", {"name": name, "key": "k", "value": "v"})
     assert changes(all_of_it, "models/secret")
     permit("READ")
-    requests.patch(server.url + "/api/2.0/mlflow/registered-models/update", json={"name": "hers", "description": "x"}, auth=admin, timeout=10).raise_for_status()
+    requests.patch(server.url + "/api/2.0/mlflow/registered-models/update", json={"name": "hers", "description": "x"}, auth=admin, timeout=60).raise_for_status()
     told = []
     while "model.updated" not in told:
         told += [change["kind"] for change in next(again)[2]["changes"]]
@@ -80,10 +80,10 @@ def test_no_more_streams_than_the_limit(start_server):
     server = start_server("few", "--stream-clients-max", "2")
     streams = [read_events(server) for _ in range(2)]
     assert all(next(one)[0] == "begin" for one in streams)
-    refused = requests.get(server.url + STREAM, timeout=10)
+    refused = requests.get(server.url + STREAM, timeout=60)
     assert refused.status_code == 429 and "listeners_max=2" in refused.json()["error"]["message"]
     streams.pop().close()
-    eventually(lambda: requests.get(server.url + STREAM, timeout=10, stream=True).status_code == 200)
+    eventually(lambda: requests.get(server.url + STREAM, timeout=60, stream=True).status_code == 200)
 
 
 def test_stopping_ends_every_stream(server):

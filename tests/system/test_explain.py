@@ -58,7 +58,7 @@ def shop(tmp_path_factory):
         mlflow.lightgbm.log_model(made.price, name="price", registered_model_name="price", pip_requirements=["lightgbm"])
         mlflow.onnx.log_model(onnx, name="linear", registered_model_name="linear", pip_requirements=["onnxruntime"])
     (folder / "slipway.yaml").write_text(YAML)
-    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "tests"}, auth=made.admin, timeout=10)
+    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "tests"}, auth=made.admin, timeout=60)
     made.token = token.json()["token"]
     os.environ["SLIPWAY_TOKEN"] = made.token
     server.cli("apply", str(folder / "slipway.yaml"))
@@ -120,9 +120,9 @@ def test_errors_are_those_of_predict(shop):
 
 def test_explaining_logs_no_request(shop):
     """Nobody was answered, so nothing is judged."""
-    before = requests.get(f"{shop.server.url}/metrics", auth=shop.admin, timeout=10).text
+    before = requests.get(f"{shop.server.url}/metrics", auth=shop.admin, timeout=60).text
     assert explain(shop, "sale", shop.rows.head(5)).status_code == 200
-    after = requests.get(f"{shop.server.url}/metrics", auth=shop.admin, timeout=10).text
+    after = requests.get(f"{shop.server.url}/metrics", auth=shop.admin, timeout=60).text
 
     def logged(text):
         return [line for line in text.splitlines() if "request_log" in line and not line.startswith("#") and "rows" in line]

@@ -58,22 +58,22 @@ def test_a_repository_is_imported_and_answers_as_before(tmp_path):
 def test_a_token_opens_both_ports(tmp_path):
     server = begin(tmp_path, "--login")
     server.cli("features", "materialize", "--as-of", shop.NOW.isoformat())
-    made = requests.post(f"{server.address}/slipway/v1/tokens", json={"name": "feast"}, auth=server.admin, timeout=10)
+    made = requests.post(f"{server.address}/slipway/v1/tokens", json={"name": "feast"}, auth=server.admin, timeout=60)
     run_clients("login_sdk", server, SLIPWAY_TOKEN=made.json()["token"])
 
 
 def test_with_login_a_reader_may_neither_look_up_nor_write(tmp_path):
     server = begin(tmp_path, "--login")
     password = "password-of-ada"
-    made = requests.post(f"{server.address}/api/2.0/mlflow/users/create", json={"username": "ada", "password": password}, auth=server.admin, timeout=10)
+    made = requests.post(f"{server.address}/api/2.0/mlflow/users/create", json={"username": "ada", "password": password}, auth=server.admin, timeout=60)
     assert made.status_code == 200, made.text
     bodies = {"get-online-features": {"features": ["stats:trips"], "entities": {"driver": [1001]}},
               "push": {"push_source_name": "drivers_push", "df": {}, "to": "online"},
               "write-to-online-store": {"feature_view_name": "stats", "df": {}},
               "materialize": {"start_ts": "2023-12-01", "end_ts": "2024-01-10"}, "materialize-incremental": {"end_ts": "2024-01-10"}}
     for path, body in bodies.items():
-        assert requests.post(f"{server.address}/{path}", json=body, timeout=10).status_code == 401
-        refused = requests.post(f"{server.address}/{path}", json=body, auth=("ada", password), timeout=10)
+        assert requests.post(f"{server.address}/{path}", json=body, timeout=60).status_code == 401
+        refused = requests.post(f"{server.address}/{path}", json=body, auth=("ada", password), timeout=60)
         assert refused.status_code == 403, (path, refused.text)
-        assert requests.post(f"{server.address}/{path}", json=body, auth=server.admin, timeout=10).status_code in (200, 422)
+        assert requests.post(f"{server.address}/{path}", json=body, auth=server.admin, timeout=60).status_code in (200, 422)
     server.stop()

@@ -72,7 +72,7 @@ def oid_of(content: bytes) -> str:
 
 
 def batch(url: str, operation: str, *files, **more) -> requests.Response:
-    return requests.post(f"{url}/objects/batch", headers={"Accept": JSON, "Content-Type": JSON}, timeout=10,
+    return requests.post(f"{url}/objects/batch", headers={"Accept": JSON, "Content-Type": JSON}, timeout=60,
                          json={"operation": operation, "transfers": ["basic"], "objects": list(files), **more})
 
 
@@ -128,7 +128,7 @@ def test_locks(start_server, tmp_path):
     server = start_server("login", "--login", "--default-permission", "EDIT")
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
     for name in ("ada", "bob"):
-        made = requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": name, "password": f"password-of-{name}"}, auth=admin, timeout=10)
+        made = requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": name, "password": f"password-of-{name}"}, auth=admin, timeout=60)
         assert made.status_code == 200, made.text
     ada = Repository.new(tmp_path, url_of(server, "locked"))
     ada.git("config", "lfs.url", url_of(server, "locked", "ada:password-of-ada"))
@@ -155,14 +155,14 @@ def test_locks(start_server, tmp_path):
     root.git("config", "lfs.url", url_of(server, "locked", f"{admin[0]}:{admin[1]}"))
     root.git("lfs", "unlock", "--force", "scene.bin")
     assert root.git("lfs", "locks").stdout == ""
-    events = requests.get(f"{server.url}/slipway/v1/events?subject=lfs/locked", auth=admin, timeout=10).json()["events"]
+    events = requests.get(f"{server.url}/slipway/v1/events?subject=lfs/locked", auth=admin, timeout=60).json()["events"]
     assert sorted((e["kind"], e["actor"]) for e in events) == sorted([("lfs.locked", "ada"), ("lfs.unlocked", "ada"), ("lfs.locked", "bob"), ("lfs.unlocked", "admin")])
 
 
 def test_login(start_server, tmp_path):
     server = start_server("login", "--login")
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
-    assert requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "reader", "password": "password-of-reader"}, auth=admin, timeout=10).status_code == 200
+    assert requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "reader", "password": "password-of-reader"}, auth=admin, timeout=60).status_code == 200
     work = Repository.new(tmp_path, url_of(server, "private"))
     work.commit(secret=b"content")
     refused = work.git("push", "origin", "main", check=False)
@@ -170,7 +170,7 @@ def test_login(start_server, tmp_path):
     work.git("config", "lfs.url", url_of(server, "private", "reader:password-of-reader"))
     refused = work.git("push", "origin", "main", check=False)
     assert refused.returncode != 0 and "pushing needs EDIT" in refused.stderr, refused.stderr
-    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "lfs"}, auth=admin, timeout=10).json()["token"]
+    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "lfs"}, auth=admin, timeout=60).json()["token"]
     work.git("config", "--unset", "lfs.url")
     work.git("config", f"http.{server.url}/.extraheader", f"Authorization: Bearer {token}")
     work.git("push", "-q", "origin", "main")
@@ -179,7 +179,7 @@ def test_login(start_server, tmp_path):
     clone.git("config", "lfs.url", url_of(server, "private", "reader:password-of-reader"))
     clone.git("lfs", "pull")
     assert (clone.folder / "secret.bin").read_bytes() == b"content"
-    assert requests.put(f"{server.url}/lfs/private/objects/{oid_of(b'x')}", data=b"x", auth=("reader", "password-of-reader"), timeout=10).status_code == 403
+    assert requests.put(f"{server.url}/lfs/private/objects/{oid_of(b'x')}", data=b"x", auth=("reader", "password-of-reader"), timeout=60).status_code == 403
 
 
 def test_what_was_never_pushed_is_told(server, tmp_path):
@@ -199,28 +199,28 @@ def test_the_protocol(server):
     assert asked.status_code == 200 and asked.headers["Content-Type"] == JSON
     first, second, third = asked.json()["objects"]
     assert set(first["actions"]) == {"upload", "verify"} and second["error"]["code"] == third["error"]["code"] == 422
-    wrong = requests.put(first["actions"]["upload"]["href"], data=b"other", timeout=10)
+    wrong = requests.put(first["actions"]["upload"]["href"], data=b"other", timeout=60)
     assert wrong.status_code == 422 and "not what its oid says" in wrong.json()["message"] and wrong.headers["Content-Type"] == JSON
     verify = first["actions"]["verify"]["href"]
-    assert requests.post(verify, json={"oid": oid, "size": 5}, timeout=10).status_code == 404, "nothing was kept"
-    assert requests.put(first["actions"]["upload"]["href"], data=content, timeout=10).status_code == 200
-    assert requests.post(verify, json={"oid": oid, "size": 5}, timeout=10).status_code == 200
-    assert requests.post(verify, json={"oid": oid, "size": 6}, timeout=10).status_code == 422
+    assert requests.post(verify, json={"oid": oid, "size": 5}, timeout=60).status_code == 404, "nothing was kept"
+    assert requests.put(first["actions"]["upload"]["href"], data=content, timeout=60).status_code == 200
+    assert requests.post(verify, json={"oid": oid, "size": 5}, timeout=60).status_code == 200
+    assert requests.post(verify, json={"oid": oid, "size": 6}, timeout=60).status_code == 422
     assert "actions" not in batch(url, "upload", {"oid": oid, "size": 5}).json()["objects"][0], "it is there"
     assert batch(url, "upload", {"oid": oid, "size": 6}).json()["objects"][0]["error"]["code"] == 422
     # A file of one repository is none of another.
     assert batch(url_of(server, "other"), "download", {"oid": oid, "size": 5}).json()["objects"][0]["error"]["code"] == 404
     href = batch(url, "download", {"oid": oid, "size": 5}).json()["objects"][0]["actions"]["download"]["href"]
-    assert requests.get(href, timeout=10).content == content
-    part = requests.get(href, headers={"Range": "bytes=1-3"}, timeout=10)
+    assert requests.get(href, timeout=60).content == content
+    part = requests.get(href, headers={"Range": "bytes=1-3"}, timeout=60)
     assert part.status_code == 206 and part.content == b"ell" and part.headers["Content-Range"] == "bytes 1-3/5"
-    assert requests.get(href, headers={"Range": "bytes=5-"}, timeout=10).status_code == 416
-    assert requests.head(href, timeout=10).headers["Content-Length"] == "5"
+    assert requests.get(href, headers={"Range": "bytes=5-"}, timeout=60).status_code == 416
+    assert requests.head(href, timeout=60).headers["Content-Length"] == "5"
     # An empty file, and a proxy that speaks TLS.
     empty = batch(url, "upload", {"oid": oid_of(b""), "size": 0}).json()["objects"][0]["actions"]["upload"]["href"]
-    assert requests.put(empty, data=b"", timeout=10).status_code == 200 and requests.get(empty, timeout=10).content == b""
+    assert requests.put(empty, data=b"", timeout=60).status_code == 200 and requests.get(empty, timeout=60).content == b""
     assert requests.post(f"{url}/objects/batch", json={"operation": "download", "objects": [{"oid": oid, "size": 5}]}, headers={"X-Forwarded-Proto": "https"},
-                         timeout=10).json()["objects"][0]["actions"]["download"]["href"].startswith("https://")
+                         timeout=60).json()["objects"][0]["actions"]["download"]["href"].startswith("https://")
 
 
 @pytest.mark.parametrize("path, body, status, words", [
@@ -235,7 +235,7 @@ def test_the_protocol(server):
     ("raw.git/info/lfs/objects/batch", {}, 404, "lfs.url"),
 ])
 def test_what_is_refused_says_why(server, path, body, status, words):
-    reply = requests.post(f"{server.url}/lfs/{path}", json=body, timeout=10)
+    reply = requests.post(f"{server.url}/lfs/{path}", json=body, timeout=60)
     assert reply.status_code == status and words in reply.json()["message"], reply.text
     assert reply.headers["Content-Type"] == JSON
 
@@ -243,12 +243,12 @@ def test_what_is_refused_says_why(server, path, body, status, words):
 def test_locks_come_in_pages(server):
     url = url_of(server, "pages")
     for i in range(5):
-        assert requests.post(f"{url}/locks", json={"path": f"{i}.bin", "ref": {"name": "refs/heads/main"}}, timeout=10).status_code == 201
-    first = requests.get(f"{url}/locks", params={"limit": 3}, timeout=10).json()
-    second = requests.get(f"{url}/locks", params={"limit": 3, "cursor": first["next_cursor"]}, timeout=10).json()
+        assert requests.post(f"{url}/locks", json={"path": f"{i}.bin", "ref": {"name": "refs/heads/main"}}, timeout=60).status_code == 201
+    first = requests.get(f"{url}/locks", params={"limit": 3}, timeout=60).json()
+    second = requests.get(f"{url}/locks", params={"limit": 3, "cursor": first["next_cursor"]}, timeout=60).json()
     assert [lock["path"] for lock in first["locks"] + second["locks"]] == [f"{i}.bin" for i in range(5)] and "next_cursor" not in second
-    assert [lock["path"] for lock in requests.get(f"{url}/locks", params={"path": "3.bin"}, timeout=10).json()["locks"]] == ["3.bin"]
-    verified = requests.post(f"{url}/locks/verify", json={"limit": 4}, timeout=10).json()
+    assert [lock["path"] for lock in requests.get(f"{url}/locks", params={"path": "3.bin"}, timeout=60).json()["locks"]] == ["3.bin"]
+    verified = requests.post(f"{url}/locks/verify", json={"limit": 4}, timeout=60).json()
     assert len(verified["ours"]) == 4 and verified["theirs"] == [] and verified["next_cursor"] == "3.bin"
 
 
@@ -258,7 +258,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(small_disk, start_server):  # no
         content = b"x" * (60 << 20)
         reply = requests.put(f"{url_of(server, 'full')}/objects/{oid_of(content)}", data=content, timeout=60)
         assert reply.status_code == 507 and "message" in reply.json()
-        small = requests.put(f"{url_of(server, 'full')}/objects/{oid_of(b'small')}", data=b"small", timeout=10)
+        small = requests.put(f"{url_of(server, 'full')}/objects/{oid_of(b'small')}", data=b"small", timeout=60)
         assert small.status_code == 200, small.text
     finally:
         server.stop()
@@ -270,7 +270,7 @@ def test_basic_login_in_raw(start_server):
     assert reply.status_code == 401 and reply.headers["WWW-Authenticate"].startswith("Basic")
     admin = "admin:" + (server.data_dir / "admin-password").read_text().strip()
     login = "Basic " + base64.b64encode(admin.encode()).decode()
-    reply = requests.post(f"{url_of(server, 'raw')}/objects/batch", headers={"Authorization": login}, timeout=10,
+    reply = requests.post(f"{url_of(server, 'raw')}/objects/batch", headers={"Authorization": login}, timeout=60,
                           json={"operation": "upload", "objects": [{"oid": oid_of(b"x"), "size": 1}]})
     upload = reply.json()["objects"][0]["actions"]["upload"]
-    assert requests.put(upload["href"], data=b"x", headers=upload["header"], timeout=10).status_code == 200
+    assert requests.put(upload["href"], data=b"x", headers=upload["header"], timeout=60).status_code == 200

@@ -18,7 +18,7 @@ def test_an_incident_from_its_opening_to_its_post_mortem(endpoint):
     post(server, "/slipway/v1/endpoints/berth/rollback", {"reason": "incident 1", "actor": "bob"})
     server.kill()
     server.start()
-    report = requests.get(f"{server.url}{API}/1", timeout=10).json()
+    report = requests.get(f"{server.url}{API}/1", timeout=60).json()
     words = [(e["words"], e["actor"]) for e in report["time_line"]]
     assert ("bob owns it", "ann") in words and ("version 2 is <odd>", "bob") in words
     assert [w for w, _ in words if "revision 3 (rollback): berth 1 answers; incident 1" in w]
@@ -26,7 +26,7 @@ def test_an_incident_from_its_opening_to_its_post_mortem(endpoint):
     assert "revision 2 (deploy): berth 2 answers; try 2" in report["suspects"][0]["words"], report["suspects"]
     assert report["durations"]["to_act_seconds"] > 0 and report["durations"]["to_recover_seconds"] is None
     assert post(server, f"{API}/1/state", {"state": "resolved", "reason": "back on 1", "actor": "bob"})["resolved"]
-    text = requests.get(f"{server.url}{API}/1/post-mortem", timeout=10)
+    text = requests.get(f"{server.url}{API}/1/post-mortem", timeout=60)
     assert text.headers["Content-Type"].startswith("text/markdown")
     assert text.text.startswith("# Incident 1: late ships \\| are called early") and "&lt;odd>" in text.text and "## What we change" in text.text
     listed = server.cli("incidents", "list", "--state", "resolved").stdout
@@ -44,7 +44,7 @@ def test_an_incident_from_its_opening_to_its_post_mortem(endpoint):
     ("/x/notes", {"text": "x"}, 404, "no such incident"),
     ("/9/state", {"state": "gone"}, 400, "known=open, mitigated, resolved")])
 def test_mistakes_are_told(endpoint, path, body, status, words):
-    reply = requests.post(endpoint.url + API + path, json=body, timeout=10)
+    reply = requests.post(endpoint.url + API + path, json=body, timeout=60)
     assert reply.status_code == status and words in reply.text, reply.text
 
 

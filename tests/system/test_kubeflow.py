@@ -53,19 +53,19 @@ def test_with_login_a_token_opens_and_readers_start_nothing(begin):
     server = begin("--login")
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
     address = server.url
-    assert requests.get(f"{address}/apis/v2beta1/healthz", timeout=10).status_code == 200
-    assert requests.get(f"{address}/apis/v2beta1/runs", timeout=10).status_code == 401
-    made = requests.post(f"{address}/api/2.0/mlflow/users/create", json={"username": "ada", "password": "password-of-ada"}, auth=admin, timeout=10)
+    assert requests.get(f"{address}/apis/v2beta1/healthz", timeout=60).status_code == 200
+    assert requests.get(f"{address}/apis/v2beta1/runs", timeout=60).status_code == 401
+    made = requests.post(f"{address}/api/2.0/mlflow/users/create", json={"username": "ada", "password": "password-of-ada"}, auth=admin, timeout=60)
     assert made.status_code == 200, made.text
-    refused = requests.post(f"{address}/apis/v2beta1/runs", json={"display_name": "x"}, auth=("ada", "password-of-ada"), timeout=10)
+    refused = requests.post(f"{address}/apis/v2beta1/runs", json={"display_name": "x"}, auth=("ada", "password-of-ada"), timeout=60)
     assert refused.status_code == 403
-    token = requests.post(f"{address}/slipway/v1/tokens", json={"name": "kfp"}, auth=admin, timeout=10).json()["token"]
+    token = requests.post(f"{address}/slipway/v1/tokens", json={"name": "kfp"}, auth=admin, timeout=60).json()["token"]
     run_clients("check_catalog", server, "-k", "experiments or uploaded", SLIPWAY_TOKEN=token)
 
 
 def test_what_is_not_here_is_said_in_kubeflows_words(begin):
     server = begin()
     for method, path, status in [("GET", "nothing", 404), ("GET", "runs/none", 404), ("PATCH", "pipelines/x", 501), ("POST", "runs", 400)]:
-        answer = requests.request(method, f"{server.url}/apis/v2beta1/{path}", json={}, timeout=10)
+        answer = requests.request(method, f"{server.url}/apis/v2beta1/{path}", json={}, timeout=60)
         assert answer.status_code == status, (path, answer.text)
         assert {"error", "code", "message", "details"} == set(answer.json()), answer.text

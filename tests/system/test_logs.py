@@ -53,7 +53,7 @@ def test_logs_are_followed_and_searched(tmp_path):
         assert server.cli("pipelines", "grep", "nobody said this", check=False).returncode == 4
         wrong = server.cli("pipelines", "grep", "(", check=False)
         assert wrong.returncode == 1 and "pattern" in wrong.stderr, wrong.stderr
-        assert requests.get(server.url + "/slipway/v1/pipeline-logs?pattern=a&runs=0", timeout=5).status_code == 400
+        assert requests.get(server.url + "/slipway/v1/pipeline-logs?pattern=a&runs=0", timeout=60).status_code == 400
 
         go.unlink()
         run = json.loads(server.cli("--json", "run", "talk", "--detach", "--no-cache").stdout)["id"]

@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
 
 
 def infer(server, body, **kwargs):
-    return requests.post(f"{server.url}/v2/models/sale/infer", **({"json": body} if not isinstance(body, (str, bytes)) else {"data": body}), timeout=10, **kwargs)
+    return requests.post(f"{server.url}/v2/models/sale/infer", **({"json": body} if not isinstance(body, (str, bytes)) else {"data": body}), timeout=60, **kwargs)
 
 
 def row(shop="north", pages=3.0, at="2024-01-29T01:00:00Z"):
@@ -100,11 +100,11 @@ def test_online_features_are_the_offline_ones(trained, tmp_path):
     ended = source[(source.known_at > small_project.START) & (source.known_at <= until)]
     pushed = [{**r, "at": r["at"].isoformat(), "known_at": r["known_at"].isoformat()} for r in ended.to_dict("records")]
     for _ in range(2):  # the same rows again change nothing
-        reply = requests.post(f"{trained.url}/slipway/v1/features/push", json={"source": "ended", "rows": pushed}, timeout=10)
+        reply = requests.post(f"{trained.url}/slipway/v1/features/push", json={"source": "ended", "rows": pushed}, timeout=60)
         assert reply.status_code == 200, reply.text
     assert reply.json()["added"] == 0
     sent = [{"shop": r.shop, "pages": r.pages, "at": r["at"].isoformat()} for _, r in rows.iterrows()]
-    reply = requests.post(f"{trained.url}/slipway/v1/features/online", json={"service": "sale", "rows": sent}, timeout=10).json()
+    reply = requests.post(f"{trained.url}/slipway/v1/features/online", json={"service": "sale", "rows": sent}, timeout=60).json()
     for online, (_, offline) in zip(reply["rows"], rows.iterrows()):
         for name, value in zip(reply["names"], online):
             assert value == offline[name], name  # to the bit
@@ -180,7 +180,7 @@ def test_a_bad_challenger_is_refused_with_its_own_exit_code(trained):
     assert json.loads(done.stdout)["state"] == "refused"
     gate = cli_json(trained, "models", "gates", "sale")["gates"][0]
     assert gate["verdict"] == "refuse" and gate["promoted_version"] is None
-    direct = requests.post(f"{trained.url}/api/2.0/mlflow/registered-models/alias", json={"name": "sale", "alias": "champion", "version": "2"}, timeout=10)
+    direct = requests.post(f"{trained.url}/api/2.0/mlflow/registered-models/alias", json={"name": "sale", "alias": "champion", "version": "2"}, timeout=60)
     assert direct.status_code == 403  # only the gate moves it
 
 
@@ -199,7 +199,7 @@ def test_predictions_are_xgboosts_own(trained):
     frame = pd.DataFrame({"shop_recent__sale_share_24h": [0.5, np.nan, 0.1], "shop_recent__visits_24h": [70.0, 1.0, 5.0], "pages": [3.0, 20.0, 11.0], "shop": shops})
     expected = booster.predict(xgboost.DMatrix(frame[booster.feature_names], enable_categorical=True))
     sent = {"dataframe_split": {"columns": list(frame.columns), "data": json.loads(frame.to_json(orient="values"))}}
-    reply = requests.post(f"{trained.url}/endpoints/sale/invocations", json=sent, timeout=10)
+    reply = requests.post(f"{trained.url}/endpoints/sale/invocations", json=sent, timeout=60)
     assert reply.status_code == 200, reply.text
     got = [p["sold"] if isinstance(p, dict) else p for p in reply.json()["predictions"]]
     assert got == pytest.approx(expected.tolist(), abs=1e-6)
@@ -213,7 +213,7 @@ def mlflow_model(server):
 
 def test_looked_up_features_give_the_same_prediction(trained):
     looked_up = infer(trained, row()).json()
-    online = requests.post(f"{trained.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "north", "pages": 3.0, "at": "2024-01-29T01:00:00Z"}]}, timeout=10).json()
+    online = requests.post(f"{trained.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "north", "pages": 3.0, "at": "2024-01-29T01:00:00Z"}]}, timeout=60).json()
     inputs = [{"name": n, "shape": [1], "datatype": "BYTES" if isinstance(v, str) else "FP64", "data": [v]} for n, v in zip(online["names"], online["rows"][0])]
     sent = infer(trained, {"inputs": inputs, "parameters": {"event_time": "2024-01-29T01:00:00Z"}}).json()
     assert looked_up["outputs"][0]["data"] == sent["outputs"][0]["data"]
@@ -248,10 +248,10 @@ def test_bad_requests_name_what_is_wrong(trained, body, status, words):
 
 
 def test_unknown_model_is_404_in_the_protocols_envelope(trained):
-    reply = requests.post(f"{trained.url}/v2/models/nobody/infer", json=row(), timeout=10)
+    reply = requests.post(f"{trained.url}/v2/models/nobody/infer", json=row(), timeout=60)
     assert reply.status_code == 404 and "nobody" in reply.json()["error"]
-    assert requests.get(f"{trained.url}/v2/models/sale/versions/1/ready", timeout=10).status_code == 200
-    assert requests.get(f"{trained.url}/v2/models/sale/versions/77/ready", timeout=10).status_code == 404
+    assert requests.get(f"{trained.url}/v2/models/sale/versions/1/ready", timeout=60).status_code == 200
+    assert requests.get(f"{trained.url}/v2/models/sale/versions/77/ready", timeout=60).status_code == 404
 
 
 def test_oversized_body_is_413_and_the_server_goes_on(trained):
@@ -286,8 +286,8 @@ def test_a_prediction_leads_back_to_data_and_code(trained):
 
 
 def test_page_and_health_are_there(trained):
-    assert requests.get(f"{trained.url}/ui/", timeout=10).text.startswith("<!doctype html>")
-    assert "slipway_" in requests.get(f"{trained.url}/metrics", timeout=10).text
+    assert requests.get(f"{trained.url}/ui/", timeout=60).text.startswith("<!doctype html>")
+    assert "slipway_" in requests.get(f"{trained.url}/metrics", timeout=60).text
 
 
 # ---- the loop
@@ -379,21 +379,21 @@ def test_a_full_disk_is_told_and_survived(tmp_path):
     server = None
     try:
         server = Server(folder / "data")
-        run = requests.post(f"{server.url}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, timeout=10).json()["run"]["info"]["run_id"]
+        run = requests.post(f"{server.url}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, timeout=60).json()["run"]["info"]["run_id"]
         kept, refused = 0, None
         for n in range(4000):
-            reply = requests.post(f"{server.url}/api/2.0/mlflow/runs/set-tag", json={"run_id": run, "key": f"k{n}", "value": "v" * 4000}, timeout=10)
+            reply = requests.post(f"{server.url}/api/2.0/mlflow/runs/set-tag", json={"run_id": run, "key": f"k{n}", "value": "v" * 4000}, timeout=60)
             if reply.status_code != 200:
                 refused = reply
                 break
             kept += 1
         assert refused is not None and refused.status_code == 507
         assert "full" in refused.text
-        assert requests.get(f"{server.url}/health", timeout=10).status_code == 200
+        assert requests.get(f"{server.url}/health", timeout=60).status_code == 200
         server.kill()
         subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
         server.start()
-        tags = requests.get(f"{server.url}/api/2.0/mlflow/runs/get", params={"run_id": run}, timeout=10).json()["run"]["data"]["tags"]
+        tags = requests.get(f"{server.url}/api/2.0/mlflow/runs/get", params={"run_id": run}, timeout=60).json()["run"]["data"]["tags"]
         assert len([t for t in tags if t["key"].startswith("k")]) == kept
         server.cli("events", "verify")
     finally:

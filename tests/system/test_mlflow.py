@@ -237,7 +237,7 @@ def test_acknowledged_writes_survive_a_kill(start_server, store_flags):
                 return
             point = {"run_id": run, "key": f"m{worker}", "value": i, "timestamp": 1000 + i, "step": i}
             try:
-                if session.post(server.url + "/api/2.0/mlflow/runs/log-metric", json=point, timeout=5).status_code == 200:
+                if session.post(server.url + "/api/2.0/mlflow/runs/log-metric", json=point, timeout=60).status_code == 200:
                     acknowledged.append((worker, i))
             except requests.RequestException:
                 return

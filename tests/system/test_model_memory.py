@@ -28,7 +28,7 @@ def ask(server, name):
 
 
 def metric(server, name, **labels):
-    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    text = requests.get(f"{server.url}/metrics", timeout=60).text
     inside = ",".join(f'{k}="{v}"' for k, v in sorted(labels.items()))
     found = re.search(rf"^{name}{re.escape('{' + inside + '}') if labels else ''} (\S+)$", text, re.MULTILINE)
     return float(found.group(1)) if found else None
@@ -59,7 +59,7 @@ def test_the_least_recently_used_leave_and_come_back(start_server, root):
     assert ask(server, "one").status_code == 200
     one = metric(server, "slipway_model_bytes", endpoint="one", version="1")
     assert one > 0 and metric(server, "slipway_models_bytes") == one
-    shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=10).json()
+    shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=60).json()
     assert shown["memory_bytes"] == one and shown["models"][0]["in_memory"] and shown["models"][0]["requests"] == 1
     headings, row = [line for line in server.cli("endpoints", "show", "one").stdout.splitlines() if "IN MEMORY" in line or " true " in line]
     assert row.split() == ["live", "1", "true", str(int(one)), "1", "1", "0"], headings + row
@@ -71,10 +71,10 @@ def test_the_least_recently_used_leave_and_come_back(start_server, root):
         assert ask(server, name).status_code == 200, "whoever left comes back"
         assert metric(server, "slipway_models_bytes") <= 2.5 * one
     assert metric(server, "slipway_models_evicted_total") >= 2
-    listed = {m["name"]: m for m in requests.post(f"{server.url}/v2/repository/index", timeout=10).json()}
+    listed = {m["name"]: m for m in requests.post(f"{server.url}/v2/repository/index", timeout=60).json()}
     assert {m["state"] for m in listed.values()} == {"READY"}
     assert listed["one"]["reason"] == "" and sum("not in memory" in m["reason"] for m in listed.values()) == 1
-    events = requests.get(f"{server.url}/slipway/v1/events?kind=model.evicted", timeout=10).json()["events"]
+    events = requests.get(f"{server.url}/slipway/v1/events?kind=model.evicted", timeout=60).json()["events"]
     assert events and "models-bytes-max" in json.dumps(events[0]["payload"])
     assert metric(server, "slipway_model_requests_total", endpoint="one", version="1") == 2
     assert metric(server, "slipway_model_rows_total", endpoint="one", version="1") == 2
@@ -85,15 +85,15 @@ def test_v2_unload_frees_memory_and_load_takes_it(start_server, root):
     server = start_server("unload", "--models-root", str(root))
     apply(server, root, {"one": "one.ubj"})
     assert ask(server, "one").status_code == 200
-    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=10).status_code == 200
+    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=60).status_code == 200
     assert metric(server, "slipway_models_bytes") == 0
-    (listed,) = requests.post(f"{server.url}/v2/repository/index", timeout=10).json()
+    (listed,) = requests.post(f"{server.url}/v2/repository/index", timeout=60).json()
     assert "not in memory" in listed["reason"]
-    assert requests.get(f"{server.url}/v2/models/one", timeout=10).json()["inputs"], "metadata loads it"
-    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=10).status_code == 200
-    assert requests.post(f"{server.url}/v2/repository/models/one/load", timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/v2/models/one", timeout=60).json()["inputs"], "metadata loads it"
+    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=60).status_code == 200
+    assert requests.post(f"{server.url}/v2/repository/models/one/load", timeout=60).status_code == 200
     assert metric(server, "slipway_models_bytes") > 0
-    assert requests.post(f"{server.url}/v2/repository/models/nobody/unload", timeout=10).status_code == 404
+    assert requests.post(f"{server.url}/v2/repository/models/nobody/unload", timeout=60).status_code == 404
 
 
 def test_models_by_every_address(start_server, root, tmp_path):
@@ -132,7 +132,7 @@ def test_a_model_in_a_bucket(start_server, root, tmp_path, monkeypatch):
         server = start_server("bucket")
         apply(server, root, {"one": f"s3://{s3.bucket}/shared/one"})
         assert ask(server, "one").status_code == 200
-        shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=10).json()
+        shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=60).json()
         assert shown["revision"]["variants"][0]["uri"] == f"s3://{s3.bucket}/shared/one"
     finally:
         s3.stop()
@@ -172,7 +172,7 @@ def test_a_broken_model_disturbs_nobody(start_server, root):
             refused = requests.post(f"{server.url}/slipway/v1/endpoints/two/deploy", json={"model": "cut.ubj", "reason": "test", "actor": "me"}, timeout=20)
             assert refused.status_code >= 400 and "the change was refused" in refused.text, refused.text
             assert ask(server, "two").status_code == 200
-            assert requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=10).status_code == 200
+            assert requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=60).status_code == 200
         done.set()
         for client in clients:
             client.result()
@@ -184,7 +184,7 @@ def test_a_file_that_breaks_while_nobody_looks(start_server, root):
     apply(server, root, {"one": "one.ubj", "two": "two.ubj"})
     good = (root / "two.ubj").read_bytes()
     (root / "two.ubj").write_bytes(good[:500])
-    requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=10)
+    requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=60)
     broken = ask(server, "two")
     assert broken.status_code == 503 and broken.headers["Retry-After"] and "not loaded" in broken.json()["error"]
     assert ask(server, "one").status_code == 200

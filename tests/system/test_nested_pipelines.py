@@ -53,14 +53,14 @@ def states(shown):
 
 
 def runs(server, pipeline):
-    return requests.get(f"{server.url}/slipway/v1/pipelines/{pipeline}/runs", timeout=10).json()["runs"]
+    return requests.get(f"{server.url}/slipway/v1/pipelines/{pipeline}/runs", timeout=60).json()["runs"]
 
 
 def test_what_fails_inside_is_told_and_tried_again_there(project):
     failed = project.cli("run", "outer", check=False)
     assert failed.returncode == 1
     assert "--- check wrote:\nnot ok" in failed.stderr
-    run = requests.get(f"{project.url}/slipway/v1/pipelines/outer/runs", timeout=10).json()["runs"][0]["id"]
+    run = requests.get(f"{project.url}/slipway/v1/pipelines/outer/runs", timeout=60).json()["runs"][0]["id"]
     outer = show(project, run)
     assert states(outer) == "failed: succeeded failed skipped"
     inner = show(project, outer["steps"][1]["nested_run"])

@@ -119,16 +119,16 @@ def full(shop):  # noqa: F811
     visits.drop(index=30).to_parquet(shop.file.parent / "visits.parquet", index=False)
     shop.cli("data", "ingest", "visits")
     post(f"{BASE}/endpoints/sale/drills", {"report": DRILL})
-    shop.drill = requests.get(f"{shop.url}{BASE}/endpoints/sale/drills", timeout=10).json()["drills"][0]["id"]
+    shop.drill = requests.get(f"{shop.url}{BASE}/endpoints/sale/drills", timeout=60).json()["drills"][0]["id"]
     post("/api/v1/lineage", TOLD)
-    shop.alert = requests.get(f"{shop.url}{BASE}/alerts", timeout=10).json()["alerts"][0]["id"]
+    shop.alert = requests.get(f"{shop.url}{BASE}/alerts", timeout=60).json()["alerts"][0]["id"]
     shop.second = json.loads(shop.cli("--json", "run", "asks", "--detach").stdout)["id"]
     return shop
 
 
 @pytest.fixture(scope="module")
 def description(shop):  # noqa: F811
-    return requests.get(f"{shop.url}{BASE}/openapi.json", timeout=10).json()
+    return requests.get(f"{shop.url}{BASE}/openapi.json", timeout=60).json()
 
 
 def test_no_described_route_goes_unasked(description):
@@ -156,14 +156,14 @@ def test_answers_to_who_has_logged_in(start_server, monkeypatch):
     monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", "a password for admins")
     server, asked = start_server("login", "--login"), requests.Session()
     asked.auth = ("admin", "a password for admins")
-    description = asked.get(f"{server.url}{BASE}/openapi.json", timeout=10).json()
-    post = lambda path, body: asked.post(server.url + path, json=body, timeout=10)  # noqa: E731
+    description = asked.get(f"{server.url}{BASE}/openapi.json", timeout=60).json()
+    post = lambda path, body: asked.post(server.url + path, json=body, timeout=60)  # noqa: E731
     body = {"name": "for a day", "expires_in_seconds": 86400}
     check(description, name_of(description["paths"][MAKE_TOKEN]["post"]["requestBody"]["content"]), body)
     check(description, described(description, "post")[MAKE_TOKEN], post(MAKE_TOKEN, body).json())
     assert WITH_LOGIN <= set(described(description, "get"))
     for path in WITH_LOGIN:
-        check(description, described(description, "get")[path], asked.get(server.url + path, timeout=10).json())
+        check(description, described(description, "get")[path], asked.get(server.url + path, timeout=60).json())
     post("/api/2.0/mlflow/registered-models/create", {"name": "m"}).raise_for_status()
     post("/api/2.0/mlflow/model-versions/create", {"name": "m", "source": "mlflow-artifacts:/m"}).raise_for_status()
     post(f"{BASE}/models/m/aliases/a/protect", {"approvers": ["admin", "ada"]}).raise_for_status()

@@ -177,7 +177,7 @@ def test_classes_are_measured_by_their_chances_or_names(told):
         y, said = day.label.astype(str), [str(np.ravel(s)[0]) for s in day.said]
         expect_same(window, {"accuracy": sk.accuracy_score(y, said), "precision_macro": sk.precision_score(y, said, average="macro"), "f1_weighted": sk.f1_score(y, said, average="weighted")})
         assert window["metrics"]["log_loss"] is None and window["confusion"]["counts"] == sk.confusion_matrix(y, said).tolist()
-    one = requests.get(f"{server.url}/slipway/v1/endpoints/sound/requests/sound-0-0%2F0", timeout=10).json()
+    one = requests.get(f"{server.url}/slipway/v1/endpoints/sound/requests/sound-0-0%2F0", timeout=60).json()
     assert one["labels"][0]["value"] in CLASSES and json.loads(one["request"]["variants"][0]["prediction_values"]) in CLASSES
 
 
@@ -235,7 +235,7 @@ monitors: {animal-health: {endpoint: animal, problem: multiclass, classes: [cat,
         expect_same(window, {"accuracy": sk.accuracy_score(known, said), "f1_macro": sk.f1_score(known, said, average="macro")})
         assert window["metrics"]["log_loss"] is None and "request-log-values-max above 4" in window["note"], window["note"]
         assert "request-log-values-max above 4" in server.cli("monitors", "windows", "animal-health", "--window", "day").stdout
-        one = requests.get(f"{server.url}/slipway/v1/endpoints/animal/requests/q%2F0", timeout=10).json()
+        one = requests.get(f"{server.url}/slipway/v1/endpoints/animal/requests/q%2F0", timeout=60).json()
         assert json.loads(one["request"]["variants"][0]["prediction_values"]) == {"largest_at": int(said[0]), "of": 4}
     finally:
         server.stop()
@@ -260,10 +260,10 @@ def test_labels_of_another_kind_are_refused_whole(told):
                                     ("sound", "moo", 0.5, "a class's name, or a whole number"), ("shelf", 2, -1, "a relevance")):
         refused = label(server.url, name, ["x", "y"], [good, bad], [later, later])
         assert refused.status_code == 400 and "row=1 id=y" in refused.text and reason in refused.text, refused.text
-        assert requests.get(f"{server.url}/slipway/v1/endpoints/{name}/requests/x", timeout=10).status_code == 404
+        assert requests.get(f"{server.url}/slipway/v1/endpoints/{name}/requests/x", timeout=60).status_code == 404
         again = label(server.url, name, ["x"], [good], [later])
         assert again.json()["added"] == 1, "none of the refused was kept"
-    refused = requests.post(f"{server.url}/slipway/v1/endpoints/price/labels", json={"labels": [{"id": "z", "value": [1]}]}, timeout=10)
+    refused = requests.post(f"{server.url}/slipway/v1/endpoints/price/labels", json={"labels": [{"id": "z", "value": [1]}]}, timeout=60)
     assert refused.status_code == 400 and "row=0 id=z" in refused.text
 
 

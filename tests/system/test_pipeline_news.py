@@ -63,13 +63,13 @@ def test_pipelines_tell_what_became_of_them(tmp_path):
             failed = wait_for("pipeline.failed")["pipeline"]
             assert failed["pipeline"] == "train" and "fit" in failed["reason"] and failed["run"], failed
             assert "routes" not in failed
-            sender, readers, mail = post.mails.get(timeout=10)
+            sender, readers, mail = post.mails.get(timeout=60)
             assert mail["Subject"] == "[critical] train failed" and failed["run"] in mail.get_content()
-            said = chat.got.get(timeout=10)[1].decode()
+            said = chat.got.get(timeout=60)[1].decode()
             assert "*train failed*" in said and failed["run"] in said
 
             def firing():
-                return [a["labels"] for a in requests.get(am.url + "/api/v2/alerts", timeout=5).json()]
+                return [a["labels"] for a in requests.get(am.url + "/api/v2/alerts", timeout=60).json()]
             eventually(lambda: firing() == [{"alertname": "PipelineFailed", "pipeline": "train", "severity": "critical"}])
             am.stop()
             am.start()  # it has forgotten, and hears of it again
@@ -80,11 +80,11 @@ def test_pipelines_tell_what_became_of_them(tmp_path):
             recovered = wait_for("pipeline.recovered")["pipeline"]
             assert recovered["failing_since"] == failed["time"] and recovered["run"] != failed["run"]
             eventually(lambda: firing() == [], seconds=30)
-            again = post.mails.get(timeout=10)[2]
+            again = post.mails.get(timeout=60)[2]
             assert again["Subject"] == "[resolved] train succeeded again" and again["References"] == mail["References"]
-            assert b"pipeline.recovered" in quiet.got.get(timeout=10)[1], "it asked for what succeeds"
+            assert b"pipeline.recovered" in quiet.got.get(timeout=60)[1], "it asked for what succeeds"
             server.cli("run", "train", "--param", "code=0", "--no-cache")
-            assert b"pipeline.succeeded" in quiet.got.get(timeout=10)[1]
+            assert b"pipeline.succeeded" in quiet.got.get(timeout=60)[1]
             assert server.cli("run", "train", "--param", "code=3", check=False).returncode == 3
             wait_for("pipeline.refused")
             assert [news["event"] for news in heard if news["pipeline"]["pipeline"] == "train"] == ["pipeline.failed", "pipeline.recovered", "pipeline.refused"], heard

@@ -29,7 +29,7 @@ def psql(postgres, sql: str) -> str:
 def leads(server) -> bool:
     """Whether it leads and does what only the leader does; others pass that on."""
     try:
-        if requests.get(server.url + "/slipway/v1/endpoints", timeout=5, headers={"Slipway-Passed-On": "1"}).status_code != 200:
+        if requests.get(server.url + "/slipway/v1/endpoints", timeout=60, headers={"Slipway-Passed-On": "1"}).status_code != 200:
             return False
         return server.url in [s["url"] for s in cli_json(server, "servers")["servers"] if s["leads"]]
     except requests.ConnectionError:  # it is starting again
@@ -54,7 +54,7 @@ def log_batches(server, run: str, stop: threading.Event, writers: int) -> tuple[
             points = [{"key": f"m{writer}", "value": i, "timestamp": 1000 + i, "step": i * 10 + p} for p in range(10)]
             points.append({"key": "shared", "value": i, "timestamp": writer * 100_000 + i, "step": writer * 100_000 + i})
             try:
-                if session.post(server.url + "/api/2.0/mlflow/runs/log-batch", json={"run_id": run, "metrics": points}, timeout=10).status_code == 200:
+                if session.post(server.url + "/api/2.0/mlflow/runs/log-batch", json={"run_id": run, "metrics": points}, timeout=60).status_code == 200:
                     acknowledged.append((writer, i))
             except requests.RequestException:
                 time.sleep(0.01)

@@ -91,7 +91,7 @@ def advance(server, to: str) -> None:
 
 
 def own(server, path: str):
-    reply = requests.get(f"{server.url}/slipway/v1/{path}", timeout=10)
+    reply = requests.get(f"{server.url}/slipway/v1/{path}", timeout=60)
     assert reply.ok, reply.text
     return reply.json()
 
@@ -102,7 +102,7 @@ def drifts(server, monitor: str) -> dict:
 
 
 def rehearsed(server, alert: str) -> str:
-    reply = requests.post(f"{server.url}/slipway/v1/monitors/price-health/rehearse", json={"alert": alert}, timeout=10)
+    reply = requests.post(f"{server.url}/slipway/v1/monitors/price-health/rehearse", json={"alert": alert}, timeout=60)
     assert reply.ok, reply.text
     return reply.json()["strip"]
 

@@ -105,7 +105,7 @@ def test_webhooks_survive_a_crash(start_server, receiver, request, store):
     client.create_webhook("hook", receiver.url, [event], secret="geheim")
     receiver.answers = [503]
     client.create_registered_model("told")
-    headers, body = receiver.got.get(timeout=10)
+    headers, body = receiver.got.get(timeout=60)
     server.kill()
     server.start()
     again, same = receiver.got.get(timeout=60)
@@ -115,7 +115,7 @@ def test_webhooks_survive_a_crash(start_server, receiver, request, store):
     signature = base64.b64encode(hmac.new(b"geheim", signed, hashlib.sha256).digest()).decode()
     assert again["X-MLflow-Signature"] == "v1," + signature
     client.create_registered_model("told-too")
-    assert json.loads(receiver.got.get(timeout=10)[1])["data"]["name"] == "told-too"
+    assert json.loads(receiver.got.get(timeout=60)[1])["data"]["name"] == "told-too"
     assert receiver.got.empty()
 
 

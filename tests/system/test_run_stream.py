@@ -35,7 +35,7 @@ def test_points_are_streamed_as_they_are_committed(server):
     assert next(events)[2]["status"] == "FINISHED"
     assert list(events) == []  # the stream is over
     assert [e[0] for e in read_events(server, run)] == ["latest", "status"]
-    assert requests.get(f"{server.url}/slipway/v1/runs/{'f' * 32}/metrics/stream", timeout=5).status_code == 404
+    assert requests.get(f"{server.url}/slipway/v1/runs/{'f' * 32}/metrics/stream", timeout=60).status_code == 404
 
 
 def test_watch_shows_points_and_ends_with_the_run(server):

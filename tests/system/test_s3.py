@@ -233,7 +233,7 @@ def test_a_storage_that_stops_in_the_middle_of_an_upload_is_told(start_server, t
             reply = http.client.HTTPResponse(connection)
             reply.begin()
             assert reply.status == 503 and json.loads(reply.read())["error_code"] == "TEMPORARILY_UNAVAILABLE"
-        assert requests.get(server.url + "/health", timeout=10).status_code == 200
+        assert requests.get(server.url + "/health", timeout=60).status_code == 200
         s3.start()
         assert requests.put(f"{server.url}{PROXY}/f", data=b"x" * (40 << 20), timeout=120).status_code == 200
     finally:

@@ -40,7 +40,7 @@ class S3:
 
     def login(self, user: str, password: str):
         """Makes a token and uses it as access key."""
-        token = requests.post(f"{self.server.url}/slipway/v1/tokens", json={"name": "s3"}, auth=(user, password), timeout=10).json()
+        token = requests.post(f"{self.server.url}/slipway/v1/tokens", json={"name": "s3"}, auth=(user, password), timeout=60).json()
         self.environment |= {"AWS_ACCESS_KEY_ID": token["s3"]["access_key_id"], "AWS_SECRET_ACCESS_KEY": token["s3"]["secret_access_key"],
                              "MLFLOW_TRACKING_TOKEN": token["token"], "SLIPWAY_TOKEN": token["token"]}
         return token
@@ -101,8 +101,8 @@ def test_without_login_everybody_may(tmp_path):
     s3 = S3(tmp_path / "data")
     try:
         s3.python("s3.create_bucket(Bucket='open'); s3.put_object(Bucket='open', Key='k', Body=b'hello')")
-        assert requests.get(f"{s3.endpoint}/open/k", timeout=10).content == b"hello"
-        assert requests.get(f"{s3.endpoint}/open/k", headers={"Host": "rebound.example"}, timeout=10).status_code == 403
+        assert requests.get(f"{s3.endpoint}/open/k", timeout=60).content == b"hello"
+        assert requests.get(f"{s3.endpoint}/open/k", headers={"Host": "rebound.example"}, timeout=60).status_code == 403
     finally:
         s3.server.stop()
 
@@ -110,14 +110,14 @@ def test_without_login_everybody_may(tmp_path):
 def test_rights_are_those_of_the_tokens_user(s3, tmp_path):
     admin = ("admin", admin_password(s3.server))
     for name in ("reader", "editor"):
-        made = requests.post(f"{s3.server.url}/api/2.0/mlflow/users/create", json={"username": name, "password": f"password-of-{name}"}, auth=admin, timeout=10)
+        made = requests.post(f"{s3.server.url}/api/2.0/mlflow/users/create", json={"username": name, "password": f"password-of-{name}"}, auth=admin, timeout=60)
         assert made.status_code == 200, made.text
     for path, body in [("create", {"name": "editors", "workspace": "default"}),
                        ("permissions/add", {"role_id": None, "resource_type": "workspace", "resource_pattern": "*", "permission": "EDIT"}),
                        ("assign", {"role_id": None, "username": "editor"})]:
         if "role_id" in body:
             body["role_id"] = role
-        reply = requests.post(f"{s3.server.url}/api/3.0/mlflow/roles/{path}", json=body, auth=admin, timeout=10)
+        reply = requests.post(f"{s3.server.url}/api/3.0/mlflow/roles/{path}", json=body, auth=admin, timeout=60)
         assert reply.status_code == 200, reply.text
         role = reply.json()["role"]["id"] if path == "create" else role
     s3.python("s3.create_bucket(Bucket='rights'); s3.put_object(Bucket='rights', Key='k', Body=b'hello')")
@@ -130,12 +130,12 @@ def test_rights_are_those_of_the_tokens_user(s3, tmp_path):
         token = s3.login("editor", "password-of-editor")
         s3.python("s3.put_object(Bucket='rights', Key='k', Body=b'x'); s3.delete_object(Bucket='rights', Key='k')")
         assert "AccessDenied" in s3.python("s3.delete_bucket(Bucket='rights')", check=False).stderr
-        assert requests.delete(f"{s3.server.url}/slipway/v1/tokens/{token['id']}", auth=admin, timeout=10).status_code == 200
+        assert requests.delete(f"{s3.server.url}/slipway/v1/tokens/{token['id']}", auth=admin, timeout=60).status_code == 200
         assert "InvalidAccessKeyId" in s3.python("s3.list_buckets()", check=False).stderr
     finally:
         s3.environment.clear()
         s3.environment.update(before)
-    events = requests.get(f"{s3.server.url}/slipway/v1/events?subject=buckets/rights", auth=admin, timeout=10).json()["events"]
+    events = requests.get(f"{s3.server.url}/slipway/v1/events?subject=buckets/rights", auth=admin, timeout=60).json()["events"]
     assert {(e["kind"], e["actor"]) for e in events} >= {("bucket.created", "admin"), ("objects.removed", "editor")}
 
 
@@ -151,7 +151,7 @@ def test_the_command_line_says_what_clients_need(s3):
 def test_a_clock_that_goes_wrong_is_told(s3):
     early = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=20)).strftime("%Y%m%dT%H%M%SZ")
     key = s3.environment["AWS_ACCESS_KEY_ID"]
-    reply = requests.get(s3.endpoint, timeout=10, headers={
+    reply = requests.get(s3.endpoint, timeout=60, headers={
         "x-amz-date": early, "x-amz-content-sha256": EMPTY,
         "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/{early[:8]}/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"})
     assert reply.status_code == 403 and "<Code>RequestTimeTooSkewed</Code>" in reply.text and "set the client's clock" in reply.text
@@ -230,12 +230,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(small_disk, start_server):  # no
     data = small_disk / "data"
     server = Server(data, "--s3-port", str(port))
     try:
-        assert requests.put(f"http://127.0.0.1:{port}/full", timeout=10).status_code == 200
+        assert requests.put(f"http://127.0.0.1:{port}/full", timeout=60).status_code == 200
         reply = requests.put(f"http://127.0.0.1:{port}/full/k", data=b"x" * (60 << 20), timeout=60)
         assert reply.status_code == 507 and "<Code>QuotaExceeded</Code>" in reply.text
         eventually(lambda: not list((data / "uploads").iterdir()))
-        assert requests.put(f"http://127.0.0.1:{port}/full/k", data=b"small", timeout=10).status_code == 200
-        assert requests.get(f"http://127.0.0.1:{port}/full/k", timeout=10).content == b"small"
+        assert requests.put(f"http://127.0.0.1:{port}/full/k", data=b"small", timeout=60).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{port}/full/k", timeout=60).content == b"small"
     finally:
         server.stop()
 

@@ -561,7 +561,7 @@ def test_a_token_is_sent(start_server):
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
     with pytest.raises(sw.Unauthenticated):
         sw.Client(server.url).features()
-    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "sdk"}, auth=admin, timeout=10).json()["token"]
+    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "sdk"}, auth=admin, timeout=60).json()["token"]
     assert sw.Client(server.url, token).features()["views"] == []
 
 

@@ -15,7 +15,7 @@ def run(*args, **kwargs):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         return reply.read().decode()
 
 
@@ -112,6 +112,6 @@ def test_a_request_that_stops_half_way_does_not_hold_the_server(server):
 def test_a_page_of_another_site_may_not_change_anything(server):
     request = urllib.request.Request(server.url + "/slipway/v1/endpoints/x/rollback", data=b"{}", headers={"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"})
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=60)
     assert refused.value.code == 403
     assert "Cross-origin request blocked" in refused.value.read().decode()

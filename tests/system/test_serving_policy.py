@@ -85,11 +85,11 @@ def infer(server, id: str, pages=3.0, hour=12.0, shop="north", at: pd.Timestamp 
     body = {"id": id, "parameters": {"event_time": at.isoformat(), **parameters},
             "inputs": [{"name": name, "shape": [1], "datatype": "BYTES" if name == "shop" else "FP64", "data": [value]}
                        for name, value in (("pages", pages), ("hour", hour), ("shop", shop))]}
-    return requests.post(f"{server.url}/v2/models/sale/infer", json=body, timeout=10)
+    return requests.post(f"{server.url}/v2/models/sale/infer", json=body, timeout=60)
 
 
 def own(server, path: str) -> dict:
-    reply = requests.get(f"{server.url}/slipway/v1/{path}", timeout=10)
+    reply = requests.get(f"{server.url}/slipway/v1/{path}", timeout=60)
     assert reply.status_code == 200, reply.text
     return reply.json()
 
@@ -99,7 +99,7 @@ def logged(server, id: str) -> dict:
 
 
 def metric(server, name: str, **labels: str) -> float:
-    lines = requests.get(f"{server.url}/metrics", timeout=10).text.splitlines()
+    lines = requests.get(f"{server.url}/metrics", timeout=60).text.splitlines()
     found = [line for line in lines if line.startswith(name + "{") and all(f'{key}="{value}"' in line for key, value in labels.items())]
     return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
@@ -121,7 +121,7 @@ def test_rejected_put_aside_or_counted(shop):
     assert flagged.status_code == 200
     assert infer(shop, "fine").status_code == 200
     assert infer(shop, "loaded", pages=77.0, traffic="load").status_code == 400
-    words = requests.post(f"{shop.url}/v1/models/sale:predict", json={"id": "typed", "instances": [{"pages": "many", "hour": 1, "shop": "north"}]}, timeout=10)
+    words = requests.post(f"{shop.url}/v1/models/sale:predict", json={"id": "typed", "instances": [{"pages": "many", "hour": 1, "shop": "north"}]}, timeout=60)
     assert words.status_code == 400 and words.json()["error"] == 'feature pages must be a number: got="many"'
 
     def told(id: str) -> tuple:
@@ -234,7 +234,7 @@ def test_every_protocol_says_it_in_its_own_way(shop):
                      lambda reply: ("", json.dumps(reply, ensure_ascii=False).replace('\\"', '"')), ""),
     }
     for protocol, (path, request, read, code) in calls.items():
-        reply = requests.post(shop.url + path, timeout=10, **request)
+        reply = requests.post(shop.url + path, timeout=60, **request)
         assert reply.status_code == 400, (protocol, reply.text)
         said, message = read(reply.json())
         assert said == code and words in message, (protocol, reply.text)

@@ -87,7 +87,7 @@ def test_login_holds_for_grpc_too(start_server):
     grpc_port = free_port()
     server = start_server("login", "--login", "--grpc-port", str(grpc_port))
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
-    made = requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "ada", "password": "password-of-ada"}, auth=admin, timeout=10)
+    made = requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "ada", "password": "password-of-ada"}, auth=admin, timeout=60)
     assert made.status_code == 200, made.text
     run_clients("login_grpc", {"grpc_url": f"127.0.0.1:{grpc_port}", "admin": admin, "reader": ("ada", "password-of-ada")})
 
@@ -114,7 +114,7 @@ def sale_inputs(expected) -> list[dict]:
 def test_v2_says_what_came_and_what_was_expected(served, change, status, words):
     body = {"inputs": sale_inputs(served.expected)}
     change(body)
-    reply = requests.post(f"{served.url}/v2/models/sale/infer", json=body, timeout=10)
+    reply = requests.post(f"{served.url}/v2/models/sale/infer", json=body, timeout=60)
     assert reply.status_code == status, reply.text
     assert words in reply.json()["error"]
 
@@ -123,24 +123,24 @@ def test_v2_says_what_came_and_what_was_expected(served, change, status, words):
     ("7", b"{}", "longer than the body"), ("x", b"{}", "whole number"), ("2", b"{}1234", "inputs is missing"), ("0", b"1234", "only input"),
 ])
 def test_v2_refuses_broken_binary_bodies(served, header, body, words):
-    reply = requests.post(f"{served.url}/v2/models/sale/infer", data=body, headers={"Inference-Header-Content-Length": header}, timeout=10)
+    reply = requests.post(f"{served.url}/v2/models/sale/infer", data=body, headers={"Inference-Header-Content-Length": header}, timeout=60)
     assert reply.status_code == 400 and words in reply.json()["error"], reply.text
 
 
 def test_v2_repository_and_statistics(served):
-    listed = requests.post(f"{served.url}/v2/repository/index", timeout=10).json()
+    listed = requests.post(f"{served.url}/v2/repository/index", timeout=60).json()
     assert {"name": "kinds", "version": "1", "state": "READY", "reason": ""} in listed
-    assert requests.post(f"{served.url}/v2/repository/models/kinds/load", timeout=10).status_code == 200
-    assert requests.post(f"{served.url}/v2/repository/models/nobody/load", timeout=10).status_code == 404
-    assert requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=10).status_code == 200
-    assert requests.post(f"{served.url}/v2/repository/models/nobody/unload", timeout=10).status_code == 404
-    listed = requests.post(f"{served.url}/v2/repository/index", timeout=10).json()
+    assert requests.post(f"{served.url}/v2/repository/models/kinds/load", timeout=60).status_code == 200
+    assert requests.post(f"{served.url}/v2/repository/models/nobody/load", timeout=60).status_code == 404
+    assert requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=60).status_code == 200
+    assert requests.post(f"{served.url}/v2/repository/models/nobody/unload", timeout=60).status_code == 404
+    listed = requests.post(f"{served.url}/v2/repository/index", timeout=60).json()
     assert [m["reason"] for m in listed if m["name"] == "kinds"] == ["not in memory: the next request loads it"]
-    assert requests.get(f"{served.url}/v2/models/nobody/stats", timeout=10).status_code == 404
+    assert requests.get(f"{served.url}/v2/models/nobody/stats", timeout=60).status_code == 404
 
 
 def invoke(served, endpoint, body, content_type="application/json", **headers):
-    return requests.post(f"{served.url}/endpoints/{endpoint}/invocations", data=body, headers={"Content-Type": content_type, **headers}, timeout=10)
+    return requests.post(f"{served.url}/endpoints/{endpoint}/invocations", data=body, headers={"Content-Type": content_type, **headers}, timeout=60)
 
 
 def test_mlflow_scoring_takes_csv_as_pandas_writes_it(served):
@@ -179,18 +179,18 @@ def test_azure_scoring(served):
     host = {"Host": "kinds.westeurope.inference.localhost"}
     rows = served.expected["kinds"]
     body = {"input_data": {"columns": ["a", "b", "c"], "index": [0, 1], "data": rows["rows"]}}
-    reply = requests.post(f"{served.url}/score", json=body, headers=host, timeout=10)
+    reply = requests.post(f"{served.url}/score", json=body, headers=host, timeout=60)
     assert reply.status_code == 200, reply.text
     assert reply.json() == [pytest.approx(row, abs=1e-6) for row in rows["predict"]]
     deployment = reply.headers["azureml-model-deployment"]
-    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": deployment}, timeout=10).status_code == 200
-    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": "green"}, timeout=10).status_code == 404
-    assert "endpoints=kinds, sale" in requests.post(f"{served.url}/score", json=body, timeout=10).json()["error"]["message"]
+    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": deployment}, timeout=60).status_code == 200
+    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": "green"}, timeout=60).status_code == 404
+    assert "endpoints=kinds, sale" in requests.post(f"{served.url}/score", json=body, timeout=60).json()["error"]["message"]
 
 
 def test_v1_lists_and_says_what_is_wrong(served):
-    assert requests.get(f"{served.url}/v1/models", timeout=10).json() == {"models": ["kinds", "sale"]}
-    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": 1, "hour": 2, "shop": {"b64": "bm9ydGg="}}]}, timeout=10)
+    assert requests.get(f"{served.url}/v1/models", timeout=60).json() == {"models": ["kinds", "sale"]}
+    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": 1, "hour": 2, "shop": {"b64": "bm9ydGg="}}]}, timeout=60)
     assert reply.status_code == 200, reply.text
-    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": "one", "hour": 2, "shop": "north"}]}, timeout=10)
+    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": "one", "hour": 2, "shop": "north"}]}, timeout=60)
     assert reply.status_code == 400 and "feature pages must be a number" in reply.json()["error"]

@@ -39,11 +39,11 @@ def start_two(start_server, postgres, tmp_path):
 def declare(server, folder, steps: list):
     folder.mkdir(exist_ok=True)
     body = {"dir": str(folder), "yaml": json.dumps({"pipelines": {"shared": {"steps": steps}}})}
-    requests.post(server.url + "/slipway/v1/pipelines", json=body, timeout=10).raise_for_status()
+    requests.post(server.url + "/slipway/v1/pipelines", json=body, timeout=60).raise_for_status()
 
 
 def run_of(server, run: str) -> dict:
-    return requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run}", timeout=10).json()
+    return requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run}", timeout=60).json()
 
 
 def begin(server) -> str:
@@ -78,7 +78,7 @@ def test_steps_run_on_both_and_are_read_through_either(start_two, tmp_path):
     assert servers == {"one": 3, "two": 3}
     for i, step in enumerate(run["steps"][:6]):
         for server in (one, two):
-            log = requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run['id']}/steps/s{i}/log", timeout=10).text
+            log = requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run['id']}/steps/s{i}/log", timeout=60).text
             assert log.startswith(f"made {i} on {step['server']}\n") and '"version"' in log
         assert step["cpu_seconds"] is not None
     table = two.cli("pipelines", "show", run["id"]).stdout
@@ -103,7 +103,7 @@ def test_secrets_timeouts_and_exit_codes_of_the_other_server(start_two, tmp_path
     eventually(lambda: run_of(one, run)["state"] == "failed")
     steps = {step["name"]: step for step in run_of(two, run)["steps"]}
     assert {step["server"] for name, step in steps.items() if name != "busy"} == {"two"} and steps["busy"]["server"] == "one"
-    assert requests.get(f"{two.url}/slipway/v1/pipeline-runs/{run}/steps/told/log", timeout=10).text == "*** two\n"
+    assert requests.get(f"{two.url}/slipway/v1/pipeline-runs/{run}/steps/told/log", timeout=60).text == "*** two\n"
     assert [(steps[n]["state"], steps[n]["exit_code"]) for n in ("told", "slow", "gate", "again")] == [("succeeded", 0), ("failed", None), ("refused", 3), ("succeeded", 0)]
     assert "timeout" in steps["slow"]["reason"] and steps["again"]["tries"] == 2
 

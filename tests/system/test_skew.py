@@ -79,13 +79,13 @@ def ask(server, endpoint: str, at: pd.Timestamp, shop: str, sent: dict | None = 
     inputs = [{"name": "shop", "shape": [1], "datatype": "BYTES", "data": [shop]}, {"name": "at", "shape": [1], "datatype": "BYTES", "data": [at.isoformat()]}]
     for name, value in (sent or {}).items():
         inputs.append({"name": name, "shape": [1], "datatype": "FP64", "data": [value]})
-    reply = requests.post(f"{server.url}/v2/models/{endpoint}/infer", timeout=10,
+    reply = requests.post(f"{server.url}/v2/models/{endpoint}/infer", timeout=60,
                           json={"id": f"{endpoint}-{at:%d%H%M}", "inputs": inputs, "parameters": {"event_time": at.isoformat()}})
     assert reply.status_code == 200, reply.text
 
 
 def right(server, at: pd.Timestamp, shop: str, service: str = "sale") -> dict:
-    reply = requests.post(f"{server.url}/slipway/v1/features/online", timeout=10, json={"service": service, "as_of": at.isoformat(), "rows": [{"shop": shop, "at": at.isoformat()}]}).json()
+    reply = requests.post(f"{server.url}/slipway/v1/features/online", timeout=60, json={"service": service, "as_of": at.isoformat(), "rows": [{"shop": shop, "at": at.isoformat()}]}).json()
     return dict(zip(reply["names"], reply["rows"][0]))
 
 
@@ -206,7 +206,7 @@ def test_exit_code_table_and_gauge(skewed):
     table = skewed.cli("features", "skew", "unit").stdout.splitlines()
     assert table[0].split()[:5] == ["ENDPOINT", "FEATURE", "COMPARED", "DIFFERENT", "RATE"]
     assert "unit (x1000)" in table[1]
-    metrics = requests.get(skewed.url + "/metrics", timeout=10).text
+    metrics = requests.get(skewed.url + "/metrics", timeout=60).text
     assert 'slipway_feature_skew_rate{endpoint="unit",feature="told__pages_6h"} 1\n' in metrics
     assert 'slipway_feature_skew_rate{endpoint="right",feature="told__pages_6h"} 0\n' in metrics
 
@@ -306,7 +306,7 @@ def test_on_the_wall_clock_it_is_measured_by_itself_and_keys_are_exact(tmp_path)
 
         def measured():
             now = pd.Timestamp.now("UTC").isoformat()
-            reply = requests.post(f"{server.url}/v2/models/kiosk/infer", timeout=10, json={"inputs": [
+            reply = requests.post(f"{server.url}/v2/models/kiosk/infer", timeout=60, json={"inputs": [
                 {"name": "id", "shape": [1], "datatype": "BYTES", "data": [str(big)]}, {"name": "at", "shape": [1], "datatype": "BYTES", "data": [now]},
                 {"name": "last__m", "shape": [1], "datatype": "FP64", "data": [2500.0]}]})
             assert reply.status_code == 200, reply.text

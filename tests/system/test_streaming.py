@@ -105,7 +105,7 @@ def declare(server, folder, place: str):
 
 
 def stream(server) -> dict:
-    return requests.get(f"{server.url}/slipway/v1/streams/score", timeout=10).json()
+    return requests.get(f"{server.url}/slipway/v1/streams/score", timeout=60).json()
 
 
 def row(i: int) -> str:
@@ -130,7 +130,7 @@ def test_kafka_messages_are_answered_with_who_answered(tmp_path, brokers):
             assert json.loads(message.value())["sold"] == pytest.approx(predict(i % 29 + 1, i % 24), abs=1e-6)
             assert headers["slipway-model-version"] == b"1" and headers["slipway-endpoint"] == b"sale" and headers["trace"] == b"t"
             place = headers["slipway-prediction-id"].decode()
-            logged = requests.get(f"{server.url}/slipway/v1/endpoints/sale/requests/{place}", timeout=10).json()["request"]
+            logged = requests.get(f"{server.url}/slipway/v1/endpoints/sale/requests/{place}", timeout=60).json()["request"]
             assert logged["features"]["pages"] == i % 29 + 1
         assert any(dict(m.headers())["slipway-prediction-id"] == b"my-own-id" for m in answers)
         letters = {m.value(): dict(m.headers()) for m in brokers.read(dead, lambda m: len(m) == 3)}
@@ -140,11 +140,11 @@ def test_kafka_messages_are_answered_with_who_answered(tmp_path, brokers):
         assert b"feature pages must be a number" in refused["__connect.errors.exception.message"]
         done = eventually(lambda: (s := stream(server))["lag"] == 0 and s["state"] == "running" and s)
         assert done["dead_letter_count"] == 3 and done["answers"] == 21
-        metrics = requests.get(f"{server.url}/metrics", timeout=10).text
+        metrics = requests.get(f"{server.url}/metrics", timeout=60).text
         assert f'slipway_stream_lag_messages{{partition="0",stream="score",topic="{source}"}} 0' in metrics
         assert 'slipway_stream_dead_letters_total{stream="score"} 3' in metrics
         # Labels find predictions by the id in the header.
-        label = requests.post(f"{server.url}/slipway/v1/endpoints/sale/labels", json={"labels": [{"id": "my-own-id", "value": 1}]}, timeout=10)
+        label = requests.post(f"{server.url}/slipway/v1/endpoints/sale/labels", json={"labels": [{"id": "my-own-id", "value": 1}]}, timeout=60)
         assert label.json()["added"] == 1, label.text
         shown = server.cli("streams", "list").stdout
         assert "score" in shown and "running" in shown
@@ -206,15 +206,15 @@ def test_the_embedded_log_needs_nothing_else(tmp_path):
         by_key = collections.Counter(m["key"] for m in read["messages"])
         assert len(by_key) == 2500 and f"{source}-0-2499" in by_key
         assert all(m["headers"]["slipway-prediction-id"] == m["key"] for m in read["messages"])
-        letters = requests.get(f"{server.url}/slipway/v1/topics/{dead}/messages", timeout=10).json()["messages"]
+        letters = requests.get(f"{server.url}/slipway/v1/topics/{dead}/messages", timeout=60).json()["messages"]
         assert {m["value"] for m in letters} == {"nonsense"}
         assert out in server.cli("topics", "list").stdout
-        bad = requests.post(f"{server.url}/slipway/v1/topics/{source}/messages", json={"messages": [{"key": "k"}]}, timeout=10)
+        bad = requests.post(f"{server.url}/slipway/v1/topics/{source}/messages", json={"messages": [{"key": "k"}]}, timeout=60)
         assert bad.status_code == 400 and "needs a value" in bad.text
         # What is not declared any more ends.
         (tmp_path / "slipway.yaml").write_text('project: shop\nendpoints: {sale: {model: "models:/sale@champion", output: sold}}\n')
         assert "removed" in server.cli("apply", str(tmp_path / "slipway.yaml")).stdout
-        assert requests.get(f"{server.url}/slipway/v1/streams", timeout=10).json()["streams"] == []
+        assert requests.get(f"{server.url}/slipway/v1/streams", timeout=60).json()["streams"] == []
     finally:
         server.stop()
 
@@ -262,11 +262,11 @@ def test_kafka_messages_are_feature_rows_once_each(tmp_path, brokers):
 
     def features(customer: str) -> list:
         body = {"features": ["recent:n_1h", "recent:spent_1h"], "entities": {"customer": [customer]}}
-        reply = requests.post(f"{server.url}/get-online-features", json=body, timeout=10)
+        reply = requests.post(f"{server.url}/get-online-features", json=body, timeout=60)
         return [result["values"][0] for result in reply.json()["results"]][-2:] if reply.ok else [reply.text]
 
     def state() -> dict:
-        return requests.get(f"{server.url}/slipway/v1/streams/clicks", timeout=10).json()
+        return requests.get(f"{server.url}/slipway/v1/streams/clicks", timeout=60).json()
 
     try:
         server.cli("apply", str(tmp_path / "slipway.yaml"))

@@ -181,5 +181,5 @@ def test_versions_of_a_dataset(start_server, tmp_path):
                                ("items/diff?examples=100000", 400, "examples"), ("items/diff?from=x", 400, "from")):
         reply = requests.get(f"{url}/{path}", timeout=30)
         assert reply.status_code == status and says in reply.text, reply.text
-    described = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=10).json()
+    described = requests.get(f"{server.url}/slipway/v1/openapi.json", timeout=60).json()
     assert "get" in described["paths"]["/slipway/v1/datasets/{name}/diff"]

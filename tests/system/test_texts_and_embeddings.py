@@ -235,7 +235,7 @@ def test_monitors_watch_texts_and_what_goes_together(start_server, tmp_path):
     ask("2024-01-10", [*range(10), *range(16, 24)], pd.concat([reviews(4, 600)] * 2))
     clock = requests.post(f"{server.url}/slipway/v1/clock", json={"advance_to": "2024-01-12T00:00:00Z"}, timeout=120)
     assert clock.ok, clock.text
-    windows = requests.get(f"{server.url}/slipway/v1/monitors/health/windows?variant=live&window=day", timeout=10).json()["windows"]
+    windows = requests.get(f"{server.url}/slipway/v1/monitors/health/windows?variant=live&window=day", timeout=60).json()["windows"]
     calm, changed, repeated = sorted((w for w in windows if w["judged"] and w["rows"] > 0), key=lambda w: w["start"])
     metrics = ("associations_changed", "duplicate_rate", "quiet_hours_max", "drifted_share")
     assert [calm["metrics"][name] for name in metrics] == [0, 0, 1, 0], calm
@@ -250,7 +250,7 @@ def test_monitors_watch_texts_and_what_goes_together(start_server, tmp_path):
         rows.to_parquet(file)
     (complaint,) = (column for column in report(*files)["columns"] if column["column"] == "complaint")
     assert drift["complaint"]["score"] == pytest.approx(complaint["score"], abs=0.05)  # half of them are learned from: which, follows from their order
-    alerts = {a["alert"]: a for a in requests.get(f"{server.url}/slipway/v1/alerts?monitor=health", timeout=10).json()["alerts"]}
+    alerts = {a["alert"]: a for a in requests.get(f"{server.url}/slipway/v1/alerts?monitor=health", timeout=60).json()["alerts"]}
     assert set(alerts) == {"words", "together", "twice", "quiet"}
     assert alerts["words"]["window_start"].startswith("2024-01-09") and alerts["twice"]["window_start"].startswith("2024-01-10")
     (cause,) = alerts["words"]["causes"]

@@ -178,7 +178,7 @@ def test_what_is_wrong_with_a_request_is_said_in_otlps_envelope(server):
     def post(spans, experiment="0", body=None, **headers):
         text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode() if body is None else body
         headers = {"Content-Type": "application/json", "x-mlflow-experiment-id": experiment, **headers}
-        return requests.post(server.url + "/v1/traces", data=text, headers={k: v for k, v in headers.items() if v is not None}, timeout=10)
+        return requests.post(server.url + "/v1/traces", data=text, headers={k: v for k, v in headers.items() if v is not None}, timeout=60)
 
     assert post([span]).json() == {}
     partly = post([{**span, "spanId": "01"}, span])
@@ -191,7 +191,7 @@ def test_what_is_wrong_with_a_request_is_said_in_otlps_envelope(server):
     assert post([], body=b"no gzip", **{"Content-Encoding": "gzip"}).status_code == 400
     bomb = gzip.compress(b" " * (80 << 20))
     assert post([], body=bomb, **{"Content-Encoding": "gzip"}).status_code == 413
-    protobuf = requests.post(server.url + "/v1/traces", data=b"\xff\xff", timeout=10,
+    protobuf = requests.post(server.url + "/v1/traces", data=b"\xff\xff", timeout=60,
                              headers={"Content-Type": "application/x-protobuf", "x-mlflow-experiment-id": "0"})
     assert protobuf.status_code == 400 and protobuf.headers["Content-Type"] == "application/x-protobuf"
 
@@ -259,7 +259,7 @@ def test_files_of_a_trace_go_with_it_and_with_its_experiment(tracked):
     reference = client.get_trace(stays).data.spans[0].inputs["image"]
     attachment = reference.removeprefix("mlflow-attachment://").split("?")[0]
     url = f"{tracked.url}/ajax-api/3.0/mlflow/get-trace-artifact"
-    got = requests.get(url, params={"request_id": stays, "path": attachment}, timeout=10)
+    got = requests.get(url, params={"request_id": stays, "path": attachment}, timeout=60)
     assert got.status_code == 200 and got.content == picture
     folder = tracked.data_dir / "artifacts" / tracked.experiment / "traces"
     # The client may have put the spans of one there, too.
@@ -310,17 +310,17 @@ def test_traces_follow_the_permissions_of_their_experiment(guarded):  # noqa: F8
         provider.add_span_processor(SimpleSpanProcessor(export))
         provider.get_tracer("t").start_span("sneaked in").end()
     deny = {"username": "bob", "experiment_id": hers, "permission": "NO_PERMISSIONS"}
-    assert requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", json=deny, auth=ADA, timeout=10).status_code == 200
+    assert requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", json=deny, auth=ADA, timeout=60).status_code == 200
     with logged_in(BOB):
         count = ([his, hers], MetricViewType.TRACES, "trace_count", [MetricAggregation(AggregationType.COUNT)])
         for read in (lambda: client.search_traces(locations=[hers]), lambda: client.search_traces(locations=[his, hers]),
                      lambda: mlflow.get_assessment(trace_id, feedback), lambda: client._tracing_client.store.query_trace_metrics(*count)):
             refused(read)
         for path, params in (("traces/get", {"trace_id": trace_id}), (f"traces/{trace_id}", {}), ("traces/batchGet", {"trace_ids": trace_id})):
-            assert requests.get(f"{guarded.url}/api/3.0/mlflow/{path}", params=params, auth=BOB, timeout=10).status_code == 403, path
-        artifact = requests.get(guarded.url + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": trace_id}, auth=BOB, timeout=10)
+            assert requests.get(f"{guarded.url}/api/3.0/mlflow/{path}", params=params, auth=BOB, timeout=60).status_code == 403, path
+        artifact = requests.get(guarded.url + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": trace_id}, auth=BOB, timeout=60)
         assert artifact.status_code == 403
-        moved = requests.post(guarded.url + "/api/3.0/mlflow/traces", auth=BOB, timeout=10, json={"trace": {"trace_info": {
+        moved = requests.post(guarded.url + "/api/3.0/mlflow/traces", auth=BOB, timeout=60, json={"trace": {"trace_info": {
             "trace_id": trace_id, "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": his}},
             "request_time": "2024-01-01T00:00:00Z", "state": "OK"}}})
         assert moved.status_code == 403, "a trace is not taken over by writing it again"

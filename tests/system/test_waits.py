@@ -95,10 +95,10 @@ def test_an_alias_moves_while_nobody_is_there_to_see_it(project):
     run = begin(project, "on-model")
     eventually(lambda: states(project, run) == "running: waiting")
     api = f"{project.url}/api/2.0/mlflow/registered-models"
-    requests.post(f"{api}/create", json={"name": "m"}, timeout=10).raise_for_status()
-    requests.post(f"{project.url}/api/2.0/mlflow/model-versions/create", json={"name": "m", "source": "s3://slipway/m"}, timeout=10).raise_for_status()
+    requests.post(f"{api}/create", json={"name": "m"}, timeout=60).raise_for_status()
+    requests.post(f"{project.url}/api/2.0/mlflow/model-versions/create", json={"name": "m", "source": "s3://slipway/m"}, timeout=60).raise_for_status()
     assert states(project, run) == "running: waiting"
-    requests.post(f"{api}/alias", json={"name": "m", "alias": "champion", "version": "1"}, timeout=10).raise_for_status()
+    requests.post(f"{api}/alias", json={"name": "m", "alias": "champion", "version": "1"}, timeout=60).raise_for_status()
     project.kill()
     project.start()
     eventually(lambda: states(project, run) == "succeeded: succeeded")
