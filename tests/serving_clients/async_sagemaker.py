@@ -34,7 +34,7 @@ def parts(location: str) -> dict:
     return {"Bucket": bucket, "Key": key}
 
 
-def wait_for(s3, location: str, not_at: str, seconds: float = 30) -> dict:
+def wait_for(s3, location: str, not_at: str, seconds: float = 120) -> dict:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -135,7 +135,7 @@ def test_a_folder_of_the_server(client, served):
     reply = invoke(client, EndpointName="local", InputLocation=f"file://{root}/in.json")
     linked = invoke(client, EndpointName="local", InputLocation=str(root / "link.json"))
     assert pathlib.Path(reply["OutputLocation"]).parent == root / "answers" == pathlib.Path(reply["FailureLocation"]).parent
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (pathlib.Path(reply["OutputLocation"]).exists() and pathlib.Path(linked["FailureLocation"]).exists()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

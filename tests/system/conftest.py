@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -22,25 +23,42 @@ expect.set_options(timeout=15_000)  # a machine may have more to do than ours
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
 
+expect.set_options(timeout=30_000)  # of a loaded machine; a test that goes well does not wait for it
+PORTS = set()  # that were given already
+
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody is given by chance until its server listens, also while that is restarted: outside of the range of ports for whoever asks for any."""
+    try:
+        above = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        above = 0
+    chance = random.SystemRandom()
+    for attempt in range(100):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", chance.randrange(12_000, above) if above > 20_000 and attempt < 50 else 0))
+            except OSError:  # somebody listens there
+                continue
+            port = s.getsockname()[1]
+        if port not in PORTS:
+            PORTS.add(port)
+            return port
+    raise RuntimeError("no free port was found")
 
 
-def eventually(holds, seconds: float = 60):
+def eventually(holds, seconds: float = 120, pause: float = 0.05):
     """Waits until `holds()` is true; what it says then."""
     deadline = time.monotonic() + seconds
     while not (said := holds()):
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
+        time.sleep(pause)
     return said
 
 
 def read_stream(url, last=None, **asked):
     """Server-sent events as (event, id, data), by a client that knows nothing of us. `last`: the id to go on from; `asked`: as requests has it."""
-    with requests.get(url, stream=True, timeout=20, headers={"Last-Event-ID": last} if last else {}, **asked) as reply:
+    with requests.get(url, stream=True, timeout=60, headers={"Last-Event-ID": last} if last else {}, **asked) as reply:
         assert reply.status_code == 200 and reply.headers["Content-Type"] == "text/event-stream"
         reply.encoding = "utf-8"  # as such streams always are
         event = {}
@@ -98,12 +116,12 @@ class Server:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "server", "--port", str(self.port), "--data", str(self.data_dir), *self.flags], stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
             try:
-                with urllib.request.urlopen(self.url + "/health", timeout=1):
+                with urllib.request.urlopen(self.url + "/health", timeout=5):
                     return
             except OSError:
                 time.sleep(0.02)
@@ -112,7 +130,7 @@ class Server:
     def stop(self, sig=signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(sig)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=90)
 
     def kill(self):
         self.stop(signal.SIGKILL)
@@ -162,7 +180,7 @@ class Postgres:
         with open(said, "ab") as log:
             before = ready()
             self.process = subprocess.Popen([ROOT / "tools" / "postgres_for_tests.sh", self.folder, str(self.port)], stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if ready() > before:
                 return
@@ -222,7 +240,7 @@ def open_page(browser, request):
 
     def start(url, **options):
         context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

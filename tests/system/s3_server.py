@@ -39,6 +39,16 @@ def binary() -> pathlib.Path:
     return path
 
 
+def sizes(root: pathlib.Path):
+    """Files and their sizes, while some come and go."""
+    for file in root.rglob("*"):
+        try:
+            if file.is_file():
+                yield file, file.stat().st_size
+        except FileNotFoundError:
+            pass
+
+
 class S3Server:
     """`variables` is what clients of it have in their environment."""
 
@@ -57,10 +67,10 @@ class S3Server:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(self.endpoint + "/health", timeout=1):
+                with urllib.request.urlopen(self.endpoint + "/health", timeout=5):
                     return
             except OSError:
                 time.sleep(0.05)
@@ -68,10 +78,9 @@ class S3Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
     def files(self, prefix: str = "") -> dict[str, int]:
         """Keys of the bucket and their sizes."""
         root = self.objects / self.bucket
-        return {str(f.relative_to(root)): f.stat().st_size for f in root.rglob("*")
-                if f.is_file() and str(f.relative_to(root)).startswith(prefix) and ".sgwtmp" not in f.parts}
+        return {str(f.relative_to(root)): size for f, size in sizes(root) if str(f.relative_to(root)).startswith(prefix) and ".sgwtmp" not in f.parts}

@@ -394,7 +394,7 @@ def test_the_first_administrator(start_server, tmp_path, monkeypatch):
     assert "default password" in server.log.read_text()
     server.stop()
     refused = subprocess.run([BINARY, "server", "--port", str(free_port()), "--data", str(server.data_dir), "--app-name", "basic-auth", "--host", "0.0.0.0"],
-                             capture_output=True, text=True, timeout=30)
+                             capture_output=True, text=True, timeout=90)
     assert refused.returncode != 0 and "MLflow's default password" in refused.stderr
 
 
@@ -413,7 +413,7 @@ def test_the_line_of_a_unit_file(tmp_path, monkeypatch):
         process = subprocess.Popen([BINARY, *line], stdout=log, stderr=log, cwd=tmp_path)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(400):
+        for _ in range(2400):
             with contextlib.suppress(OSError):
                 if ask(url + "/health")[0] == 200:
                     break

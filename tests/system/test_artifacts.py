@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import requests
 import xgboost
+from conftest import eventually
 from mlflow.tracking import MlflowClient
 
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
@@ -229,18 +230,14 @@ def test_a_killed_upload_leaves_the_old_file_and_no_rest(start_server):
     server = start_server("data")
     url = server.url + PROXY + "/file.bin"
     requests.put(url, data=b"old").raise_for_status()
-    started = threading.Event()
-
     def endless():
-        started.set()
         for _ in range(10_000):
             yield b"n" * 65536
             time.sleep(0.001)
 
     thread = threading.Thread(target=lambda: pytest.raises(requests.RequestException, requests.put, url, data=endless()))
     thread.start()
-    started.wait()
-    time.sleep(0.3)
+    eventually(lambda: list((server.data_dir / "uploads").iterdir()))
     server.kill()
     thread.join()
     server.start()
@@ -326,8 +323,8 @@ def test_a_full_disk_leaves_no_half_upload(small_disk, start_server, use, tmp_pa
     assert reply.status_code == 507 and reply.json()["error_code"] == "INTERNAL_ERROR"
     assert "No space left" in reply.json()["message"]
     assert client.list_artifacts(run) == []
-    for root in (small_disk, server.data_dir):
-        assert [f for word in ("large*", "upload-*", ".slipway-unfinished*") for f in root.rglob(word)] == []
+    for root in (small_disk, server.data_dir):  # what has come goes after the reply
+        eventually(lambda root=root: [f for word in ("large*", "upload-*", ".slipway-unfinished*") for f in root.rglob(word)] == [])
     client.log_artifact(run, str(tmp_path / "fits.bin"))
     assert [f.path for f in client.list_artifacts(run)] == ["fits.bin"]
     assert client.get_run(run).info.run_id == run

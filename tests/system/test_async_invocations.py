@@ -9,13 +9,13 @@ import time
 import mlflow
 import pytest
 import requests
-from conftest import Server, free_port
+from conftest import Server, eventually, free_port
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from s3_server import S3Server
 from test_serving_protocols import PYTHON, run_clients
 
-# Doubles numbers; those over 1000 take as many milliseconds, and one ends the process.
+# Doubles numbers; those over 1000 take as many milliseconds, and one ends the process. The number 40 waits while there is a file `held`.
 MODEL = """
 import os
 import time
@@ -29,6 +29,8 @@ class Double(PythonModel):
                 raise ValueError("an unlucky number")
             if x == -99:
                 os._exit(3)
+            while x == 40 and os.path.exists("FOLDER/held"):
+                time.sleep(0.01)
             time.sleep(x / 1000 if x > 1000 else 0.02)
         return model_input["x"] * 2
 
@@ -68,7 +70,7 @@ def begin(tmp_path, s3, *flags) -> Server:
     server = Server(tmp_path / "data", "--python-models", sys.executable, "--async-root", str(root), *flags)
     mlflow.set_tracking_uri(server.url)
     mlflow.set_registry_uri(server.url)
-    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "model.py").write_text(MODEL.replace("FOLDER", str(tmp_path)))
     with mlflow.start_run():
         mlflow.pyfunc.log_model(name="sum", python_model=str(tmp_path / "model.py"), registered_model_name="sum", pip_requirements=["mlflow-skinny"],
                                 signature=ModelSignature(Schema([ColSpec(DataType.double, "x")]), Schema([ColSpec(DataType.double, "y")])))
@@ -94,22 +96,21 @@ def test_unmodified_client(tmp_path, s3):
 def test_a_kill_in_the_middle_of_the_queue_loses_nothing(tmp_path, s3, store, request):
     server = begin(tmp_path, s3, *(request.getfixturevalue("postgres").fresh() if store == "postgresql" else []))
     try:
+        (tmp_path / "held").touch()
         done = subprocess.run([PYTHON, "-c", SUBMIT], env={**os.environ, "SERVED": json.dumps({"url": server.url, "count": 60})}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         accepted = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(accepted) == 60 and len({output for _, output, _ in accepted}) == 60
         written = lambda: [key for key in s3.files("narrow/") if key.endswith(".out")]  # noqa: E731
-        deadline = time.monotonic() + 30
-        while len(written()) < 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        eventually(lambda: len(written()) >= 5)
         assert metric(server, 'slipway_async_waiting{endpoint="narrow"}') > 0
         assert metric(server, 'slipway_async_oldest_seconds{endpoint="narrow"}') > 0
         server.kill()
         before = len(written())
         assert before < 60
+        (tmp_path / "held").unlink()
         server.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(written()) < 60:
             assert time.monotonic() < deadline, f"{len(written())} of 60"
             time.sleep(0.05)
@@ -118,7 +119,7 @@ def test_a_kill_in_the_middle_of_the_queue_loses_nothing(tmp_path, s3, store, re
             answer = (s3.objects / output.removeprefix("s3://")).read_text()
             assert json.loads(answer)["predictions"] == [2.0 * i]
             assert not (s3.objects / failure.removeprefix("s3://")).exists()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while metric(server, "slipway_async_answers_total") < 60 - before or metric(server, 'slipway_async_in_flight{endpoint="narrow"}'):
             assert time.monotonic() < deadline
             time.sleep(0.05)

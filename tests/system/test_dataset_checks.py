@@ -5,6 +5,7 @@ import textwrap
 import pandas as pd
 import pytest
 import requests
+from playwright.sync_api import expect
 
 YAML = """
 project: trips
@@ -104,10 +105,12 @@ def test_the_page_shows_how_each_check_came_out(trips, open_page):
     trips.write([(trip, departed, arrived, km, "plane", ticket) for trip, departed, arrived, km, by, ticket in TRIPS])
     trips.cli("data", "ingest", "trips")
     page = open_page(f"{trips.url}/ui/datasets/trips")
+    checks = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=60).json()["latest"]["checks"]
+    expect(page.get_by_role("table", name="Checks").get_by_role("row")).to_have_count(1 + len(checks))
     versions = page.get_by_role("table", name="Versions").get_by_role("row")
+    expect(versions).to_have_count(3)
     assert "1 of 7 failed" in versions.nth(1).inner_text() and "5 hold" in versions.nth(2).inner_text()
     said = [[cell.strip() for cell in row.inner_text().split("\t")] for row in page.get_by_role("table", name="Checks").get_by_role("row").all()[1:]]
-    checks = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=60).json()["latest"]["checks"]
     assert [row[1] for row in said] == [check["columns"] or "all rows" for check in checks]
     assert [row[-1] for row in said] == ["holds" if check["holds"] else "failed" for check in checks]
     assert said[-1] == ["Drift from the version before", "by", "0.75", "0.6", "failed"]

@@ -54,7 +54,7 @@ def sql(postgres, text):
 def server(s3, warehouse, tmp_path_factory):
     before = dict(os.environ)
     os.environ.update(s3.variables | {"WAREHOUSE": warehouse.url, "SECRET": "not an address"})
-    running = Server(tmp_path_factory.mktemp("server") / "data", "--postgres-query-seconds", "2")
+    running = Server(tmp_path_factory.mktemp("server") / "data", "--postgres-query-seconds", "5")
     yield running
     running.stop()
     os.environ.clear()

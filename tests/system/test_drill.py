@@ -381,8 +381,11 @@ def test_a_drill_that_fails_keeps_the_report_there_was(production):
 def test_a_drill_that_is_killed_leaves_no_server_running(production):
     playing = subprocess.Popen([BINARY, "--url", production.url, *production.drill], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def servers() -> list[str]:
-        return pathlib.Path(f"/proc/{playing.pid}/task/{playing.pid}/children").read_text().split()
+    def command_of(pid: str) -> str:
+        try:
+            return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:  # it has ended since
+            return ""
 
     def runs(pid: str) -> bool:
         try:
@@ -390,11 +393,11 @@ def test_a_drill_that_is_killed_leaves_no_server_running(production):
         except OSError:
             return False
 
-    def answers() -> bool:  # a server that is up, not one that is only starting
-        return any(f"--ends-with-process\0{playing.pid}\0" in pathlib.Path(f"/proc/{pid}/cmdline").read_text() for pid in servers())
+    def server() -> str | None:  # one that is up, not one that is only starting
+        children = pathlib.Path(f"/proc/{playing.pid}/task/{playing.pid}/children").read_text().split()
+        return next((pid for pid in children if f"--ends-with-process\0{playing.pid}\0" in command_of(pid)), None)
 
-    eventually(answers, seconds=60)
-    pid = servers()[0]
+    pid = eventually(server)
     playing.kill()
     playing.wait()
     eventually(lambda: not runs(pid), seconds=30)

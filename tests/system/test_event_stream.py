@@ -62,12 +62,14 @@ def test_nobody_hears_of_what_they_may_not_read(start_server, monkeypatch):
     # Coming back goes on behind what was not for her, too.
     again = read_events(server, auth=ada, last=heard[1])
     assert next(again)[0] == "begin"
+    behind = read_events(server, auth=admin)  # is told after her
+    assert next(behind)[0] == "begin"
     # What she may read is asked for with each event.
     permit = lambda permission: requests.patch(server.url + "/api/2.0/mlflow/registered-models/permissions/update", json={"username": ada[0], "name": "hers", "permission": permission}, auth=admin, timeout=60).raise_for_status()  # noqa: E731
     permit("NO_PERMISSIONS")
     for name in ("hers", "secret"):
         post("/api/2.0/mlflow/registered-models/set-tag", {"name": name, "key": "k", "value": "v"})
-    assert changes(all_of_it, "models/secret")
+    assert changes(behind, "models/secret")
     permit("READ")
     requests.patch(server.url + "/api/2.0/mlflow/registered-models/update", json={"name": "hers", "description": "x"}, auth=admin, timeout=60).raise_for_status()
     told = []
@@ -86,12 +88,13 @@ def test_no_more_streams_than_the_limit(start_server):
     eventually(lambda: requests.get(server.url + STREAM, timeout=60, stream=True).status_code == 200)
 
 
-def test_stopping_ends_every_stream(server):
+def test_stopping_ends_every_stream(start_server):
+    server = start_server("data", "--drain-seconds", "60")
     streams = [read_events(server) for _ in range(50)]
     assert all(next(one)[0] == "begin" for one in streams)
     started = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - started < 8  # draining closes streams
+    assert time.monotonic() - started < 45  # draining closes streams
     assert all(list(one) == [] for one in streams)  # whole: each has had its last chunk
 
 

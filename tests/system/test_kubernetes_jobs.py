@@ -58,7 +58,7 @@ pipelines:
   grows:
 %(where)s
     steps:
-      - {name: train, run: 'x=x; while :; do x=$x$x; done', resources: {memory: 64Mi}}
+      - {name: train, run: 'x=x; for i in $(seq 27); do x=$x$x; done; sleep 600', resources: {memory: 64Mi}}
 """
 
 
@@ -126,7 +126,7 @@ def show(project, run):
     return json.loads(project.cli("--json", "pipelines", "show", run).stdout)
 
 
-def wait(project, run, is_so=lambda state: state["finished_at"], seconds=90):
+def wait(project, run, is_so=lambda state: state["finished_at"], seconds=180):
     deadline = time.monotonic() + seconds
     while not is_so(state := show(project, run)):
         assert time.monotonic() < deadline, state
@@ -134,7 +134,7 @@ def wait(project, run, is_so=lambda state: state["finished_at"], seconds=90):
     return state
 
 
-def until(is_so, seconds=60):
+def until(is_so, seconds=120):
     deadline = time.monotonic() + seconds
     while not (value := is_so()):
         assert time.monotonic() < deadline

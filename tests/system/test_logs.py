@@ -29,7 +29,7 @@ def test_logs_are_followed_and_searched(tmp_path):
         assert follower.stdout.readline() == b"one hello\n"
         assert b"caf\xc3\xa9" in follower.stdout.readline()
         go.touch()
-        rest, _ = follower.communicate(timeout=30)
+        rest, _ = follower.communicate(timeout=120)
         assert rest == b"the end\n" and follower.returncode == 0
         again = server.cli("pipelines", "log", run, "first", "-f")
         assert again.stdout.startswith("one hello\n") and again.stdout.endswith("the end\n"), "of a step that is over it is all there is"
@@ -62,7 +62,7 @@ def test_logs_are_followed_and_searched(tmp_path):
         server.stop()
         server.start()
         go.touch()
-        rest, wrong = follower.communicate(timeout=60)
+        rest, wrong = follower.communicate(timeout=120)
         assert rest.endswith(b"the end\n") and follower.returncode == 0, wrong
     finally:
         server.kill()

@@ -339,7 +339,7 @@ def test_kill_in_mid_replay_loses_nothing_acknowledged(tmp_path):
         revisions = cli_json(server, "endpoints", "revisions", "sale")["revisions"]
         acknowledged = cli_json(server, "clock")["now"]
         server.kill()
-        assert playing.wait(timeout=30) != 0
+        assert playing.wait(timeout=120) != 0
         server.start()
         assert cli_json(server, "clock")["now"] >= acknowledged
         assert cli_json(server, "endpoints", "revisions", "sale")["revisions"][-len(revisions):] == revisions

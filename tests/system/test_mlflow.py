@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from conftest import on_every_store
+from conftest import eventually, on_every_store
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import infer_signature
@@ -245,10 +245,10 @@ def test_acknowledged_writes_survive_a_kill(start_server, store_flags):
     threads = [threading.Thread(target=write, args=(w,)) for w in range(8)]
     [t.start() for t in threads]
     time.sleep(1.0)
+    eventually(lambda: len(acknowledged) > 100)
     server.kill()
     stop.set()
     [t.join() for t in threads]
-    assert len(acknowledged) > 100
     server.start()
     for worker in range(8):
         there = {m.step for m in client.get_metric_history(run, f"m{worker}")}

@@ -189,7 +189,7 @@ def test_a_file_that_breaks_while_nobody_looks(start_server, root):
     assert broken.status_code == 503 and broken.headers["Retry-After"] and "not loaded" in broken.json()["error"]
     assert ask(server, "one").status_code == 200
     (root / "two.ubj").write_bytes(good)
-    for _ in range(100):
+    for _ in range(600):
         if ask(server, "two").status_code == 200:
             break
         threading.Event().wait(0.1)

@@ -112,7 +112,7 @@ pipelines:
     eventually(lambda: runs(project, "innermost") and show(project, runs(project, "innermost")[0]["id"])["steps"][0]["state"] == "running")
     project.cli("pipelines", "cancel", run)
     eventually(lambda: show(project, run)["finished_at"])
-    assert [show(project, one)["state"] for one in (run, runs(project, "inner")[0]["id"], runs(project, "innermost")[0]["id"])] == ["cancelled"] * 3
+    eventually(lambda: [show(project, one)["state"] for one in (run, runs(project, "inner")[0]["id"], runs(project, "innermost")[0]["id"])] == ["cancelled"] * 3)
 
 
 def test_a_circle_is_refused_with_its_chain(project):

@@ -130,7 +130,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path, store):
             body = {"source": "clicks", "rows": rows, "stream": {"name": "clicks", "partition": worker, "offsets": list(range(offset, offset + 5))}}
             try:
                 done = session.post(f"{server.url}/slipway/v1/features/push", json=body, timeout=60)
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.02)  # the same messages again: whether they were written nobody knows
                 continue
             if done.status_code == 200:
@@ -142,11 +142,17 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path, store):
     workers = [threading.Thread(target=write, args=(w,)) for w in range(3)]
     for worker in workers:
         worker.start()
+    def all_went_on() -> bool:
+        return all(acknowledged.get(worker, 0) > seen.get(worker, 0) + 5 for worker in range(3))
+
     for _ in range(3):
+        seen = dict(acknowledged)
         time.sleep(0.6)
+        eventually(lambda: refused or all_went_on())
         server.kill()
         server.start()
-    time.sleep(0.3)
+    seen = dict(acknowledged)
+    eventually(lambda: refused or all_went_on())
     stop.set()
     for worker in workers:
         worker.join()
@@ -268,10 +274,10 @@ def test_a_materialization_goes_on_after_a_kill(tmp_path, store):
     server.cli("features", "materialize", "--as-of", "2024-01-01T12:00:00Z")
     early = everything(server)
     until = "2024-01-09T00:00:00Z"
-    slow = threading.Thread(target=lambda: server.cli("features", "materialize", "--as-of", until, "--rows-per-second", "2000", check=False))
+    slow = threading.Thread(target=lambda: server.cli("features", "materialize", "--as-of", until, "--rows-per-second", "1000", check=False))
     slow.start()
     url = f"{server.url}/slipway/v1/features/materialize"
-    eventually(lambda: (at := requests.get(url, timeout=60).json())["running"] and at["rows_done"] > 1000)
+    eventually(lambda: (at := requests.get(url, timeout=60).json())["running"] and at["rows_done"] > 2000)
     assert everything(server) == early  # what was there serves until it is done
     server.kill()
     slow.join()
@@ -310,10 +316,10 @@ def test_a_server_that_is_to_stop_does_not_wait_for_a_materialization(tmp_path):
     server.cli("data", "ingest", "clicks")
     second = server.cli("features", "materialize", "--as-of", "2024-01-09T00:00:00Z", check=False)
     assert second.returncode != 0 and "under way" in second.stderr
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60  # of 150
     begun = time.monotonic()
     server.stop()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 45
     slow.join()
     assert "the server stops" in refused[0]
     server.start()
@@ -330,7 +336,7 @@ def test_a_server_that_waits_for_its_store_may_be_ended(tmp_path, redis):
     time.sleep(1)
     begun = time.monotonic()
     server.stop()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15  # it waits 30 for each answer
 
 
 def test_little_by_little_is_all_at_once(tmp_path, store):
@@ -372,7 +378,7 @@ def test_the_age_of_views_is_told(tmp_path, store):
 
 
 def test_redis_down_is_said_and_nothing_is_lost(tmp_path, redis):
-    server = begin(tmp_path, ["--online-store", redis.url, "--online-timeout-ms", "300"])
+    server = begin(tmp_path, ["--online-store", redis.url, "--online-timeout-ms", "1000"])
     now = BEGIN + pd.Timedelta(days=6)
     server.cli("features", "materialize", "--as-of", now.isoformat())
     row = {"id": 5_000_000, "shop": "s0", "at": now.isoformat(), "known_at": now.isoformat(), "amount": 1}
@@ -382,7 +388,7 @@ def test_redis_down_is_said_and_nothing_is_lost(tmp_path, redis):
     pushed = push(server, [row])
     asked = requests.post(f"{server.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "s0", "asked_at": now.isoformat()}]}, timeout=60)
     feast = requests.post(f"{server.url}/get-online-features", json={"features": ["last:amount"], "entities": {"shop": ["s0"]}}, timeout=60)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
     assert [r.status_code for r in (pushed, asked, feast)] == [503, 503, 503], (pushed.text, asked.text, feast.text)
     assert "online store" in asked.text
     redis.start()  # empty

@@ -245,7 +245,7 @@ def test_what_a_model_can_not_take(tmp_path):
 def test_neighbours_need_onnx_runtime(tmp_path):
     model = KNeighborsClassifier().fit(NUMBERS, WORDS)
     file = save(tmp_path, model, [("float_input", FloatTensorType([None, 5]))])
-    refused = subprocess.run([BINARY, "serve", file], env={**os.environ, "SLIPWAY_ONNXRUNTIME_LIBRARY": NOWHERE}, capture_output=True, text=True, timeout=20)
+    refused = subprocess.run([BINARY, "serve", file], env={**os.environ, "SLIPWAY_ONNXRUNTIME_LIBRARY": NOWHERE}, capture_output=True, text=True, timeout=60)
     assert refused.returncode != 0
     assert re.search("the operator Scan is not known here, and ONNX Runtime can't be loaded: path=" + NOWHERE, refused.stderr), refused.stderr
     check_served(file, {"float_input": NUMBERS}, LIBRARY, "onnxruntime_onnx")

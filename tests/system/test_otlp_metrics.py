@@ -25,6 +25,7 @@ class Collector(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
         self.status, self.requests, self.refused = 200, [], 0
+        self.once, self.times = [], []  # what is answered next, before `status`; and when it was asked
         self.words, self.retry_after, self.date = ("text/plain", b""), None, None  # of a refusal
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -37,12 +38,14 @@ class Collector(http.server.ThreadingHTTPServer):
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.server.status < 300:
+        status = self.server.once.pop(0) if self.server.once else self.server.status  # which a test may change meanwhile
+        self.server.times.append(time.monotonic())
+        if status < 300:
             self.server.requests.append((self.path, body, dict(self.headers)))
         else:
             self.server.refused += 1
-        kind, words = self.server.words if self.server.status >= 300 else ("application/x-protobuf", b"")
-        self.send_response(self.server.status)
+        kind, words = self.server.words if status >= 300 else ("application/x-protobuf", b"")
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(words)))
         if self.server.retry_after:
@@ -154,13 +157,10 @@ def test_the_words_of_a_refusal_are_logged(collector, start_server, kind, words,
 
 def test_a_collector_says_until_when_it_is_away(collector, start_server):
     """Retry-After as a time of the collector's own clock, which is wrong here by years."""
-    collector.status, collector.date, collector.retry_after = 503, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:40 GMT"
+    collector.once, collector.date, collector.retry_after = [503], "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:40 GMT"
     server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{collector.server_port}/v1/metrics", "--otlp-metrics-interval-ms", "100")
-    eventually(lambda: collector.refused)
-    collector.status = 200
-    refused = time.monotonic()
     eventually(lambda: collector.requests)
-    assert time.monotonic() - refused > 2
+    assert collector.times[1] - collector.times[0] > 2
     assert failures(server.port) == 1
 
 
@@ -187,16 +187,18 @@ class GrpcCollector(metrics_service_pb2_grpc.MetricsServiceServicer):
     """OpenTelemetry's own servicer. `answer` gets the call's context, and may refuse in it."""
 
     def __init__(self, credentials=None, port=0):
-        self.answer, self.requests, self.metadata, self.times = None, [], [], []
+        self.answer, self.requests, self.metadata, self.times, self.taken = None, [], [], [], []
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self, self.server)
         self.port = self.server.add_secure_port("localhost:0", credentials) if credentials else self.server.add_insecure_port(f"127.0.0.1:{port}")
         self.server.start()
 
     def Export(self, request, context):
-        self.times.append(time.monotonic())
+        answer, now = self.answer, time.monotonic()  # a test may change the answer meanwhile
+        self.times.append(now)
         self.metadata.append(dict(context.invocation_metadata()))
-        reply = self.answer(context) if self.answer else None
+        reply = answer(context) if answer else None
+        self.taken.append(now)
         self.requests.append(request)
         return reply or ExportMetricsServiceResponse()
 
@@ -247,7 +249,10 @@ def test_a_grpc_collector_that_refuses_is_asked_again_before_the_interval_is_ove
 
 
 def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_collector, start_server):
+    told = threading.Event()
+
     def resource_exhausted(context):
+        told.set()
         details = any_pb2.Any()
         details.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2, nanos=500_000_000)))
         status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message="slow down", details=[details])
@@ -258,14 +263,15 @@ def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_c
     server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{grpc_collector.port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", "1500")
     eventually(lambda: len(grpc_collector.times) > 2)
     grpc_collector.answer = resource_exhausted
-    before = len(grpc_collector.times)
-    eventually(lambda: len(grpc_collector.times) > before)
+    assert told.wait(timeout=60)
     grpc_collector.answer = None
     eventually(lambda: grpc_collector.requests)
-    assert grpc_collector.times[-1] - grpc_collector.times[-2] >= 2.4, "RetryInfo is kept to, also beyond the interval"
-    assert failures(server.port) == len(grpc_collector.times) - len(grpc_collector.requests)
+    taken = grpc_collector.taken[0]
+    assert taken - max(at for at in grpc_collector.times if at < taken) >= 2.4, "RetryInfo is kept to, also beyond the interval"
+    eventually(lambda: failures(server.port) == len(grpc_collector.times) - len(grpc_collector.requests))
+    eventually(lambda: "metrics are taken again" in server.log.read_text())  # said once it has heard so
     log = server.log.read_text()
-    assert log.count("metrics are not taken") == 1 and "restarting" in log and "metrics are taken again" in log
+    assert log.count("metrics are not taken") == 1 and "restarting" in log
 
 
 def test_a_grpc_collector_that_hung_is_reached_within_seconds(start_server):

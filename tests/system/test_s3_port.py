@@ -205,7 +205,9 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         for round_ in range(3):
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 writers = [pool.submit(s3.python, WRITER, f"{round_}-{n}") for n in range(3)] + [pool.submit(s3.python, PARTS)]
-                eventually(lambda: len(list((s3.server.data_dir / "objects").glob("*/*"))) > 60 * (round_ + 1))
+                objects = lambda: len(list((s3.server.data_dir / "objects").glob("*/*")))  # noqa: E731
+                before = objects()
+                eventually(lambda: objects() > before + 60)
                 s3.server.kill()
                 acknowledged = [line.split() for w in writers for line in w.result().stdout.splitlines()]
             s3.server.start()

@@ -45,7 +45,7 @@ def test_runs_start_by_themselves_also_after_a_kill(server):
     server.cli("schedules", "pause", "often")
     assert json.loads(server.cli("--json", "schedules", "show", "often").stdout)["next"] is None
     eventually(lambda: all(turn["state"] != "waiting" for turn in turns(server, "often")))
-    started = [turn for turn in turns(server, "often") if turn["run"]]
+    started = [turn for name in ("often", "nightly") for turn in turns(server, name) if turn["run"]]  # it may be half past two in Berlin
     runs = requests.get(f"{server.url}/slipway/v1/pipelines/tick/runs?limit=1000", timeout=60).json()["runs"]
     # One run for each time, and each knows its time.
     assert sorted(run["id"] for run in runs) == sorted(turn["run"] for turn in started)
@@ -61,9 +61,10 @@ def test_a_range_is_filled_up(server):
     dry = json.loads(server.cli("--json", *given, "--dry-run").stdout)
     # Berlin put its clocks forward at 02:00 on 31 March: half past two was missing, and three o'clock is 01:00Z.
     assert dry["times"] == ["2024-03-30T01:30:00Z", "2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z"] and dry["id"] is None
-    assert turns(server, "nightly") == []
+    asked_for = lambda: [turn["state"] for turn in turns(server, "nightly") if turn["scheduled"] < "2025"]  # noqa: E731: it may be half past two in Berlin
+    assert asked_for() == []
     server.cli(*given, "--parallel", "2")
-    eventually(lambda: [turn["state"] for turn in turns(server, "nightly")] == ["ended"] * 3)
+    eventually(lambda: asked_for() == ["ended"] * 3)
     assert json.loads(server.cli("--json", *given).stdout)["runs"] == 0
     assert server.cli("pipelines", "backfill", "tick", "--from", "2024-03-30", "--to", "2024-04-02", check=False).returncode != 0
     refused = requests.post(f"{server.url}/slipway/v1/plan", json={"yaml": YAML.replace("30 2 *", "61 2 *"), "dir": "/"}, timeout=60)

@@ -583,12 +583,12 @@ class Unsteady(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("refuse, sleep, asked, error", [(2, 0, 3, None), (9, 0, 4, sw.Unavailable), (0, 1.0, 1, sw.DeadlineExceeded)])
-def test_retries_and_timeouts_are_as_stated(refuse, sleep, asked, error):
+@pytest.mark.parametrize("refuse, sleep, timeout, asked, error", [(2, 0, 60, 3, None), (9, 0, 60, 4, sw.Unavailable), (0, 4.0, 1.5, 1, sw.DeadlineExceeded)])
+def test_retries_and_timeouts_are_as_stated(refuse, sleep, timeout, asked, error):
     handler = type("Handler", (Unsteady,), {"refuse": refuse, "asked": 0, "sleep": sleep})
     httpd = HTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    client = sw.Client(f"http://127.0.0.1:{httpd.server_port}", retries=3, timeout=0.3)
+    client = sw.Client(f"http://127.0.0.1:{httpd.server_port}", retries=3, timeout=timeout)
     if error is None:
         assert client.features()["views"] == []
     else:

@@ -43,19 +43,19 @@ def serving(*words, port=None, health="/ping", **environment):
                                env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             try:
-                if requests.get(url + health, timeout=1).status_code == 200:
+                if requests.get(url + health, timeout=5).status_code == 200:
                     break
-            except requests.ConnectionError:
+            except requests.RequestException:  # nobody listens, or a slow answer
                 assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_a_file_over_every_protocol(booster, expected, tmp_path):
@@ -82,7 +82,7 @@ def test_its_temporary_folder_is_its_own(booster, tmp_path):
     assert not any(temporary.iterdir())
     port = free_port()
     with serving(tmp_path / "model.ubj", port=port, TMPDIR=str(temporary)):
-        taken = subprocess.run([BINARY, "serve", tmp_path / "model.ubj", "--port", str(port)], env={**os.environ, "TMPDIR": str(temporary)}, timeout=20)
+        taken = subprocess.run([BINARY, "serve", tmp_path / "model.ubj", "--port", str(port)], env={**os.environ, "TMPDIR": str(temporary)}, timeout=60)
         assert taken.returncode != 0 and len(list(temporary.iterdir())) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_model_that_needs_python(tmp_path):
     model = LinearRegression().fit(rows, rows[:, 0] - 2 * rows[:, 1])
     mlflow.sklearn.save_model(model, tmp_path / "model", serialization_format="cloudpickle",
                               signature=infer_signature(pd.DataFrame(rows, columns=["a", "b"]), model.predict(rows)))
-    done = subprocess.run([BINARY, "serve", tmp_path / "model", "--port", str(free_port())], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([BINARY, "serve", tmp_path / "model", "--port", str(free_port())], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "--python-models" in done.stderr, done.stderr
     with serving(tmp_path / "model", "--python-models", sys.executable) as url:
         assert requests.post(url + "/invocations", json={"dataframe_split": {"columns": ["b", "a"], "data": [row[::-1] for row in ROWS]}},
@@ -143,5 +143,5 @@ def test_a_model_that_needs_python(tmp_path):
     (["/nothing/here"], "nothing"), (["gs://bucket/model"], "a model is models:/NAME/VERSION"), (["models:/nobody"], "no version or alias"),
 ])
 def test_what_cannot_be_served_is_said(words, says):
-    done = subprocess.run([BINARY, "serve", *words, "--port", str(free_port())], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([BINARY, "serve", *words, "--port", str(free_port())], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and says in done.stderr, done.stderr

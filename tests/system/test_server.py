@@ -11,7 +11,7 @@ from conftest import BINARY, free_port
 
 
 def run(*args, **kwargs):
-    return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=30, **kwargs)
+    return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=90, **kwargs)
 
 
 def get(url):

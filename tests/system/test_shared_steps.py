@@ -30,7 +30,7 @@ def start_two(start_server, postgres, tmp_path):
         flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(lease), "--pipeline-steps-max", str(places), *more]
         servers = [start_server("one", *flags, "--server-name", "one")]
         servers.append(start_server("two", *flags, "--server-name", "two"))
-        eventually(lambda: len(cli_json(servers[0], "servers")["servers"]) == 2)
+        eventually(lambda: len(known(servers[0])) == 2)
         return servers
 
     yield start
@@ -50,14 +50,26 @@ def begin(server) -> str:
     return cli_json(server, "run", "shared", "--detach")["id"]
 
 
-def state_of(servers, run: str) -> str:
-    """As the first of them that answers has it; "?": none does."""
+def known(server) -> list[dict]:
+    """The servers that it knows of; none while it takes over, or is starting again."""
+    told = server.cli("--json", "servers", check=False)
+    return json.loads(told.stdout)["servers"] if told.returncode == 0 else []
+
+
+def found(servers, run: str) -> dict | None:
+    """As the first of them that answers has it; who takes over, or passes on to who does, says 503."""
     for server in servers:
         try:
-            return run_of(server, run)["state"]
-        except (requests.RequestException, KeyError, ValueError):
+            if "state" in (told := run_of(server, run)):
+                return told
+        except (requests.RequestException, ValueError):
             continue
-    return "?"
+    return None
+
+
+def state_of(servers, run: str) -> str:
+    """"?": none of them answers."""
+    return (found(servers, run) or {"state": "?"})["state"]
 
 
 def text_of(file) -> str:
@@ -67,13 +79,12 @@ def text_of(file) -> str:
 def test_steps_run_on_both_and_are_read_through_either(start_two, tmp_path):
     """Six at once, three on each; what each writes is there for the next; its log and what it used are told wherever one asks."""
     one, two = start_two()
-    steps = [{"name": f"s{i}", "run": f"sleep 2; echo made {i} on $SLIPWAY_SERVER | tee {{out}}/part; curl -s $SLIPWAY_URL/slipway/v1/version", "outputs": ["part"]} for i in range(6)]
+    steps = [{"name": f"s{i}", "run": f"sleep 5; echo made {i} on $SLIPWAY_SERVER | tee {{out}}/part; curl -s $SLIPWAY_URL/slipway/v1/version", "outputs": ["part"]} for i in range(6)]
     steps.append({"name": "all", "run": "cat " + " ".join(f"{{s{i}}}/part" for i in range(6)) + " > {out}/all", "outputs": ["all"]})
     declare(two, tmp_path / "project", steps)
-    began = time.monotonic()
     run = cli_json(two, "run", "shared")
     assert run["state"] == "succeeded"
-    assert time.monotonic() - began < 4.5 * 2  # three at a time would be two turns, and one server's
+    assert max(step["started_at"] for step in run["steps"][:6]) < min(step["finished_at"] for step in run["steps"][:6])  # all at the same time
     servers = collections.Counter(step["server"] for step in run["steps"][:6])
     assert servers == {"one": 3, "two": 3}
     for i, step in enumerate(run["steps"][:6]):
@@ -124,7 +135,7 @@ def test_pools_and_resources_hold_over_servers(start_two, tmp_path):
     """What a server has counts for its own steps; a pool counts for all."""
     one, two = start_two("--pipeline-cpus-max", "1")
     folder = tmp_path / "project"
-    declare(one, folder, [{"name": f"s{i}", "run": "sleep 1", "resources": {"cpu": 1}} for i in range(4)])
+    declare(one, folder, [{"name": f"s{i}", "run": "sleep 4", "resources": {"cpu": 1}} for i in range(4)])
     run = cli_json(one, "run", "shared")
     assert collections.Counter(step["server"] for step in run["steps"]) == {"one": 2, "two": 2}
     steps = [{"name": f"s{i}", "run": "sleep 1", "pool": "licence"} for i in range(3)]
@@ -153,7 +164,7 @@ def test_the_server_that_stands_still_loses_its_steps(start_two, tmp_path):
     assert (folder / victim).read_text() == "two\none\n" and step["tries"] == 1 and step["server"] == "one"
     assert [earlier["reason"] for earlier in step["earlier_tries"]] == ["it was lost with its server two"]
     assert not (folder / "overlaps").exists()
-    eventually(lambda: len(cli_json(two, "servers")["servers"]) == 2)  # it is back
+    eventually(lambda: len(known(two)) == 2)  # it is back
     eventually(lambda: (folder / victim).read_text() == "two\none\n" and not leads(two))
 
 
@@ -169,7 +180,7 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
     run = begin(servers[0])
     kills = 0
 
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 480
     while state_of(servers, run) in ("queued", "running", "?"):
         assert time.monotonic() < deadline, "the run never ends"
         time.sleep(dice.uniform(0.5, 3))
@@ -182,7 +193,7 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
         # Both must be able to do something before the next.
         lines = text_of(folder / "lines").count("\n")
         eventually(lambda: state_of(servers, run) not in ("queued", "running", "?") or text_of(folder / "lines").count("\n") > lines)
-    done = run_of(servers[0], run)
+    done = eventually(lambda: found(servers, run))
     assert done["state"] == "succeeded", [(s["name"], s["state"], s["reason"]) for s in done["steps"] if s["state"] != "succeeded"]
     assert kills >= 2
     assert not (folder / "overlaps").exists(), (folder / "overlaps").read_text()
@@ -195,14 +206,14 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
     succeeded = psql(postgres, f"SELECT count(*), count(DISTINCT subject) FROM {schema}.events WHERE kind = 'pipeline.step.succeeded'")
     assert succeeded == "50|50"
     eventually(lambda: psql(postgres, f"SELECT count(*) FROM {schema}.pipeline_tasks") == "0")
-    assert "intact" in servers[0].cli("events", "verify").stdout
+    eventually(lambda: "intact" in servers[0].cli("events", "verify", check=False).stdout)
 
 
 def test_a_step_goes_on_while_the_leader_is_replaced(start_server, postgres, tmp_path):
     """What runs on a third server doesn't notice."""
     flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "6", "--pipeline-steps-max", "1"]
     one, two, three = [start_server(name, *flags, "--server-name", name) for name in ("one", "two", "three")]
-    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 3)
+    eventually(lambda: len(known(one)) == 3)
     folder = tmp_path / "project"
     declare(one, folder, [{"name": n, "run": f"echo $SLIPWAY_SERVER >> {n}; sleep 8; echo end >> {n}"} for n in ("a", "b", "c")])
     run = begin(one)
@@ -211,7 +222,7 @@ def test_a_step_goes_on_while_the_leader_is_replaced(start_server, postgres, tmp
     one.kill()
     leader = eventually(lambda: next((s for s in (two, three) if leads(s)), None))
     other = "three" if leader is two else "two"
-    eventually(lambda: run_of(leader, run)["state"] == "succeeded")
+    eventually(lambda: state_of([leader], run) == "succeeded")
     assert (folder / on[other]).read_text() == f"{other}\nend\n"
 
 
@@ -250,7 +261,7 @@ def test_runs_go_on_when_the_database_is_back(start_server, start_two, postgres,
     finally:
         postgres.start()
     eventually(lambda: state_of(servers, run) not in ("queued", "running", "?"))
-    done = eventually(lambda: next((run_of(server, run) for server in servers if state_of([server], run) != "?"), None))
+    done = eventually(lambda: found(servers, run))
     assert done["state"] == "succeeded", done
     assert {earlier["reason"][:23] for step in done["steps"] for earlier in step["earlier_tries"]} <= {"it was lost with its se"}
     if not shared:
@@ -263,7 +274,7 @@ def test_a_leader_without_run_steps_follows_those_of_others(start_server, postgr
     flags = [*postgres.fresh(), "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "60", "--pipeline-steps-max", "1"]
     one, two = [start_server(name, *flags, "--run-steps", "--server-name", name) for name in ("one", "two")]
     three = start_server("three", *flags, "--server-name", "three")
-    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 3)
+    eventually(lambda: len(known(one)) == 3)
     folder = tmp_path / "project"
     declare(one, folder, [{"name": n, "run": f"echo begin >> {n}; until [ -e go ]; do sleep 0.1; done; echo end >> {n}"} for n in ("a", "b")])
     run = begin(one)
@@ -277,7 +288,7 @@ def test_a_leader_without_run_steps_follows_those_of_others(start_server, postgr
         two.process.send_signal(signal.SIGCONT)
     eventually(lambda: text_of(folder / "a") == "begin\nbegin\n")
     (folder / "go").touch()
-    eventually(lambda: run_of(three, run)["state"] == "succeeded")
+    eventually(lambda: state_of([three], run) == "succeeded")
     assert text_of(folder / "b") == "begin\nend\n"
 
 
@@ -298,6 +309,12 @@ def test_steps_stay_signed_in_while_another_server_takes_the_lead(start_server, 
         except requests.RequestException:  # it is starting again
             return None
 
+    def state(server):
+        try:
+            return ask(server, f"pipeline-runs/{run}")["state"]
+        except requests.RequestException:  # nobody leads yet
+            return None
+
     eventually(lambda: len(ask(servers["one"], "servers")["servers"]) == 3)
     folder = tmp_path / "project"
     folder.mkdir()
@@ -310,10 +327,10 @@ def test_steps_stay_signed_in_while_another_server_takes_the_lead(start_server, 
     third = {"two": "three", "three": "two"}[eventually(leader)]
     codes = folder / f"codes-{third}"
     eventually(lambda: text_of(codes).rstrip().endswith("200") and "503" in text_of(codes) or text_of(codes).split()[-50:] == ["200"] * 50)
-    eventually(lambda: ask(servers[third], f"pipeline-runs/{run}")["state"] == "running")
+    eventually(lambda: state(servers[third]) == "running")
     assert "401" not in text_of(codes).split()
     (folder / "go").touch()
-    eventually(lambda: ask(servers[third], f"pipeline-runs/{run}")["state"] == "succeeded")
+    eventually(lambda: state(servers[third]) == "succeeded")
     assert "401" not in text_of(codes).split()
 
 
@@ -321,7 +338,7 @@ def test_of_two_with_one_name_the_one_started_last_stays(start_server, postgres,
     """Both came back in turn, and each took the other's steps for its own."""
     flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE), "--pipeline-steps-max", "1"]
     one, two = [start_server(name, *flags, "--server-name", name) for name in ("one", "two")]
-    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 2)
+    eventually(lambda: len(known(one)) == 2)
     folder = tmp_path / "project"
     declare(one, folder, [{"name": n, "run": f"echo begin >> {n}; until [ -e go ]; do sleep 0.1; done; echo end >> {n}"} for n in ("a", "b")])
     run = begin(one)
@@ -332,7 +349,7 @@ def test_of_two_with_one_name_the_one_started_last_stays(start_server, postgres,
     (folder / "go").touch()
     eventually(lambda: run_of(one, run)["state"] == "succeeded")
     assert text_of(folder / "a") == "begin\nend\n" and text_of(folder / "b") == "begin\nbegin\nend\n"
-    assert {s["name"]: s["url"] for s in cli_json(one, "servers")["servers"]} == {"one": one.url, "two": twin.url}
+    assert {s["name"]: s["url"] for s in eventually(lambda: known(one))} == {"one": one.url, "two": twin.url}
 
 
 def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_path, monkeypatch):
@@ -343,11 +360,14 @@ def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_
     server = start_server("one", *postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE))
 
     def guard():
-        found = [pid for file in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/children") for pid in file.read_text().split()]
-        for pid in found:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
-                if b"step-guard" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    return int(pid)
+        for file in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+            children = []
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended since
+                children = file.read_text().split()
+            for pid in children:
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                    if b"step-guard" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                        return int(pid)
         return None
 
     first = eventually(guard)
@@ -363,7 +383,7 @@ def test_the_guard_looks_again_until_it_is_fed(tmp_path):
     guard = subprocess.Popen([BINARY, "step-guard", f"{name}={value}", "4"], stdin=subprocess.PIPE)
     try:
         assert subprocess.Popen(["sleep", "600"], **marked).wait(timeout=60) == -signal.SIGKILL
-        assert subprocess.Popen(["sh", "-c", "sleep 3; touch survived"], **marked).wait(timeout=60) == -signal.SIGKILL
+        assert subprocess.Popen(["sh", "-c", "sleep 20; touch survived"], **marked).wait(timeout=60) == -signal.SIGKILL
         assert not (tmp_path / "survived").exists()
         guard.stdin.write(b".")
         guard.stdin.flush()
@@ -375,7 +395,7 @@ def test_the_guard_looks_again_until_it_is_fed(tmp_path):
 
 def test_what_is_missing_is_said(postgres, tmp_path, start_server):
     def refused(*flags: str) -> str:
-        done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--grpc-port", "0", "--data", str(tmp_path / "refused"), "--run-steps", *flags], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--grpc-port", "0", "--data", str(tmp_path / "refused"), "--run-steps", *flags], capture_output=True, text=True, timeout=90)
         assert done.returncode != 0
         return done.stderr
 
