@@ -5,6 +5,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "app/kubeflow_jobs.h"
 #include "app/storage.h"
 #include "base/log.h"
 #include "features/expression.h"
@@ -229,7 +230,10 @@ void StepExecutor::take_back(const std::map<std::string, std::string>& variables
 Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
                                           const std::function<pipelines::Wish()>& wish) {
   if (command.kubernetes) {
-    if (jobs_) return jobs_->run(command, wish);
+    if (jobs_) {
+      return is_kubeflow_task(command) ? run_kubeflow_task(command, processes_, *jobs_, wish)
+                                       : jobs_->run(command, wish);
+    }
     return base::error(Code::kFailedPrecondition, "it can't run as a Job: {}",
                        lack_of_kubernetes(command.folder));
   }

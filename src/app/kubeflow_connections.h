@@ -44,11 +44,12 @@ class SchedulesOfPlans final : public kubeflow::PlanSchedules {
 // What is given must outlive it. `folder` gets the files of plans.
 struct Kubeflow {
   Kubeflow(store::Db& db, pipelines::Pipelines& pipelines, pipelines::Schedules& schedules,
-           const base::Clock& clock, base::Random& random, std::filesystem::path folder)
+           const base::Clock& clock, base::Random& random, std::filesystem::path folder,
+           kubeflow::Where where)
       : runner(pipelines),
         plan_schedules(schedules),
         experiments(db, clock, random),
-        plans(db, runner, std::move(folder)),
+        plans(db, runner, std::move(folder), where),
         catalog(db, plans, clock, random),
         runs(db, runner, plans, catalog, experiments, clock, random),
         recurring_runs(db, plan_schedules, plans, catalog, experiments, clock, random) {}

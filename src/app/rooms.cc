@@ -417,7 +417,9 @@ struct Application::Rooms::Impl {
         kubeflow(f.db, pipelines, schedules, clock, f.random,
                  f.settings.pipelines_folder.empty()
                      ? f.data / "kubeflow"
-                     : pipelines_folder(f.settings, f.data) / "kubeflow"),
+                     : pipelines_folder(f.settings, f.data) / "kubeflow",
+                 f.settings.kubeflow_executor == "kubernetes" ? kubeflow::Where::kJobs
+                                                              : kubeflow::Where::kHere),
         models(registry, runs, logged_models, artifacts, f.settings.models_root),
         online(features),
         log({.folder = f.data / "requests",

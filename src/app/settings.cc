@@ -428,6 +428,10 @@ const std::vector<SettingInfo>& setting_table() {
               &Settings::kubernetes_container_timeout_seconds, 1, 86'400,
               "A step whose image can't be pulled for so long, or whose container can't be made, "
               "fails."),
+      text("kubeflow-executor", &Settings::kubeflow_executor, {"local", "kubernetes"},
+           "Where tasks of Kubeflow pipelines that are sent from now on run: as processes of this "
+           "machine, or as Jobs of the cluster of `kubeconfig`, in the images of their "
+           "components."),
       text(
           "secrets-dir", &Settings::secrets_dir, {},
           "Folder with a file for each secret of pipeline steps, named as the secret and closed to "
@@ -765,6 +769,9 @@ Result<LoadedSettings> load_settings(
                        "host={} (add --login, or --no-auth if that is meant)",
                        settings.host);
   }
+  if (settings.kubeflow_executor == "kubernetes" && settings.kubeconfig.empty())
+    return base::error(Code::kInvalidArgument,
+                       "setting kubeflow-executor: kubernetes needs a cluster: set kubeconfig");
   return loaded;
 }
 

@@ -108,6 +108,7 @@ struct Settings {
   std::int64_t kubernetes_jobs_max = 100;
   std::int64_t kubernetes_pending_timeout_seconds = 600;
   std::int64_t kubernetes_container_timeout_seconds = 120;
+  std::string kubeflow_executor = "local";
   std::int64_t pipeline_outputs_retention_days = 90;
   std::string secrets_dir;
   std::map<std::string, std::string> secrets;  // of SLIPWAY_SECRET_NAME, by name; in no table

@@ -14,6 +14,7 @@ namespace {
 struct Flags {
   std::string file, out, item;
   std::vector<std::string> parameters, steps;  // NAME=VALUE
+  bool prepares = false, finishes = false;
 };
 
 std::string variable(const char* name) {
@@ -43,7 +44,9 @@ Result<int> run(const Flags& flags) {
   call.step = variable("SLIPWAY_STEP");
   call.now = variable("SLIPWAY_NOW");
   call.needs = variable("SLIPWAY_NEEDS");
-  return kubeflow::run_task(call);
+  if (flags.prepares) TRY(kubeflow::prepare_task(call));
+  if (flags.finishes) TRY(kubeflow::finish_task(call));
+  return flags.prepares || flags.finishes ? 0 : kubeflow::run_task(call);
 }
 
 }  // namespace
@@ -60,6 +63,9 @@ void add_run_task_command(CLI::App& root, Context& context, int& exit_code) {
   verb->add_option("--step", flags->steps, "NAME=FOLDER, of an earlier step's outputs")
       ->allow_extra_args(false);
   verb->add_option("--item", flags->item, "The item; what counts is SLIPWAY_ITEM, which is JSON");
+  verb->add_flag("--prepare", flags->prepares,
+                 "Only say what its container, which runs elsewhere, is to run");
+  verb->add_flag("--finish", flags->finishes, "Only take what that container has written");
   verb->callback([flags, &context, &exit_code] {
     const Result<int> code = run(*flags);
     exit_code = code ? *code : (fail(code.error(), context), kFailed);

@@ -80,7 +80,7 @@ struct Needed {
 
 class Compiler {
  public:
-  explicit Compiler(const PipelineSpec& spec) : spec_(spec) {}
+  Compiler(const PipelineSpec& spec, Where where) : spec_(spec), where_(where) {}
 
   Result<CompiledPipeline> compile() {
     taken_ = {"out", "now", "item"};
@@ -487,7 +487,7 @@ class Compiler {
     compiled_.files[path] = std::move(text);
     compiled_.tasks[step] = task.name;
 
-    std::string run = fmt::format("slipway run-task {} --out {{out}}", path);
+    std::string run = fmt::format("{} {} --out {{out}}", kTaskCommand, path);
     for (const std::string& name : needed.parameters)
       run += fmt::format(" --parameter {0}={{{0}}}", name);
     for (const std::string& name : needed.steps) run += fmt::format(" --step {0}={{{0}}}", name);
@@ -499,6 +499,7 @@ class Compiler {
         {"outputs", JsonArray{Json(kOutputsFile), Json(kArtifactsFolder)}},
         // What is imported may have changed where it is; a run's name is another's not.
         {"cache", task.is_cached && !depends_on_status && !names_run && !executor.importer}};
+    if (where_ == Where::kJobs && !executor.importer) TRY(add_job(executor, made));
     add_order(inner, needed, made);
     if (inner.first_run_always) made["always"] = true;
     if (!inner.conditions.empty())
@@ -542,6 +543,7 @@ class Compiler {
   }
 
   const PipelineSpec& spec_;
+  const Where where_;
   CompiledPipeline compiled_;
   JsonArray steps_;
   std::set<std::string> taken_;  // names
@@ -563,6 +565,8 @@ std::string CompiledPipeline::digest() const {
   return hash.finish_hex();
 }
 
-Result<CompiledPipeline> compile(const PipelineSpec& spec) { return Compiler(spec).compile(); }
+Result<CompiledPipeline> compile(const PipelineSpec& spec, Where where) {
+  return Compiler(spec, where).compile();
+}
 
 }  // namespace slipway::kubeflow

@@ -29,12 +29,19 @@ struct CompiledPipeline {
   std::string digest() const;
 };
 
+// Begins the command of a step that is a task.
+inline constexpr std::string_view kTaskCommand = "slipway run-task";
+
 // The file below its outputs that a step writes its parameters and artifacts to.
 inline constexpr std::string_view kOutputsFile = "outputs.json";
 inline constexpr std::string_view kArtifactsFolder = "artifacts";
 
-// kInvalidArgument with the place in the spec: what can't be run here. kResourceExhausted: too many
-// steps.
-Result<CompiledPipeline> compile(const PipelineSpec& spec);
+// Where containers run: as processes of the server's machine, which take nothing from their image,
+// or as Jobs of Kubernetes in it, with the resources that they ask for.
+enum class Where { kHere, kJobs };
+
+// kInvalidArgument with the place in the spec: what can't be run there. kResourceExhausted: too
+// many steps.
+Result<CompiledPipeline> compile(const PipelineSpec& spec, Where where = Where::kHere);
 
 }  // namespace slipway::kubeflow

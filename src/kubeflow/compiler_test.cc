@@ -18,8 +18,8 @@ std::string spec_of(const std::string& components, const std::string& root) {
          components + "root:\n" + root;
 }
 
-Result<CompiledPipeline> compile_yaml(const std::string& yaml) {
-  return compile(TRY(read_pipeline_spec(TRY(read_package(yaml)))));
+Result<CompiledPipeline> compile_yaml(const std::string& yaml, Where where = Where::kHere) {
+  return compile(TRY(read_pipeline_spec(TRY(read_package(yaml)))), where);
 }
 
 // make: no inputs, an output; use: a text.
@@ -348,6 +348,62 @@ TEST(Compiler, LoopsInLoopsAndConditionsOnItemsAreRefused) {
   ASSERT_FALSE(condition);
   EXPECT_NE(condition.error().message.find("not about a loop's item"), std::string::npos)
       << condition.error().message;
+}
+
+// What runs in a container named `c` of these members, and what is imported beside it.
+Result<CompiledPipeline> compile_container(const std::string& members, Where where) {
+  return compile_yaml(
+      "pipelineInfo: {name: p}\nschemaVersion: 2.1.0\nsdkVersion: kfp-2.17.3\n"
+      "deploymentSpec:\n  executors:\n"
+      "    e: {container: {command: [echo], " +
+          members +
+          "}}\n"
+          "    imp: {importer: {artifactUri: {constant: /data}, typeSchema: {schemaTitle: "
+          "system.Dataset, schemaVersion: 0.0.1}}}\n"
+          "components:\n  comp-c: {executorLabel: e}\n"
+          "  comp-imp: {executorLabel: imp, outputDefinitions: {artifacts: {artifact: "
+          "{artifactType: {schemaTitle: system.Dataset, schemaVersion: 0.0.1}}}}}\n"
+          "root:\n  dag:\n    tasks:\n"
+          "      c: {componentRef: {name: comp-c}, taskInfo: {name: c}}\n"
+          "      imp: {componentRef: {name: comp-imp}, taskInfo: {name: imp}}\n",
+      where);
+}
+
+TEST(Compiler, AContainerRunsInItsImageAsAJob) {
+  const std::string members =
+      "image: 'team/tool:7', resources: {cpuLimit: 2, resourceCpuLimit: '2', resourceCpuRequest: "
+      "500m, resourceMemoryLimit: 4G, accelerator: {type: nvidia.com/gpu, resourceType: "
+      "nvidia.com/gpu, resourceCount: '1'}}";
+  const auto jobs = compile_container(members, Where::kJobs);
+  ASSERT_TRUE(jobs) << jobs.error().message;
+  const JsonObject step = step_of(*jobs, "c");
+  EXPECT_EQ(text_at(step, "executor"), "\"kubernetes\"");
+  EXPECT_EQ(text_at(step, "image"), "\"team/tool:7\"");
+  EXPECT_EQ(text_at(step, "resources"), R"({"cpu":"500m","memory":"4G"})");
+  EXPECT_EQ(text_at(step, "gpus"), "1");
+  EXPECT_EQ(text_at(step_of(*jobs, "imp"), "executor"), "") << "what is imported is read here";
+  const auto here = compile_container(members, Where::kHere);
+  ASSERT_TRUE(here) << here.error().message;
+  for (const char* key : {"executor", "image", "resources", "gpus"})
+    EXPECT_EQ(text_at(step_of(*here, "c"), key), "") << key;
+  EXPECT_NE(here->digest(), jobs->digest());
+}
+
+TEST(Compiler, WhatNoJobCanBeMadeOfIsRefused) {
+  for (const auto& [members, why] : std::vector<std::pair<std::string, std::string>>{
+           {"args: []", "it has no image to run in"},
+           {"image: \"{{$.inputs.parameters['image']}}\"", "known before the run"},
+           {"image: i, resources: {resourceCpuLimit: \"{{$.inputs.parameters['cpu']}}\"}",
+            "known before the run"},
+           {"image: i, resources: {accelerator: {resourceType: tpu, resourceCount: '1'}}",
+            "accelerators are nvidia.com/gpu here: tpu"},
+           {"image: i, resources: {accelerator: {resourceType: nvidia.com/gpu, resourceCount: x}}",
+            "the accelerators are a number: x"}}) {
+    const auto jobs = compile_container(members, Where::kJobs);
+    ASSERT_FALSE(jobs) << members;
+    EXPECT_THAT(jobs.error().message, testing::HasSubstr(why));
+    EXPECT_TRUE(compile_container(members, Where::kHere)) << members;
+  }
 }
 
 }  // namespace

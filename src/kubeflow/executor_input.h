@@ -17,6 +17,7 @@ struct TaskFolders {
   std::filesystem::path out;
   std::filesystem::path scratch() const { return out / "scratch"; }
   std::filesystem::path parameters() const { return scratch() / "parameters"; }
+  std::filesystem::path container_file() const { return scratch() / "container.json"; }
   std::filesystem::path output_file() const { return scratch() / "executor_output.json"; }
   std::filesystem::path artifacts() const;
 };

@@ -350,6 +350,21 @@ Result<Executor::Importer> read_importer(Fields& fields) {
   return importer;
 }
 
+// What the container is given, where that is less or more than what it asks for at least. Members
+// without `resource` in their names say the same as numbers, for older servers.
+Result<ContainerResources> read_resources(Fields& fields) {
+  ContainerResources asked;
+  asked.cpu = TRY(fields.text("resourceCpuRequest"));
+  if (asked.cpu.empty()) asked.cpu = TRY(fields.text("resourceCpuLimit"));
+  asked.memory = TRY(fields.text("resourceMemoryLimit"));
+  if (asked.memory.empty()) asked.memory = TRY(fields.text("resourceMemoryRequest"));
+  if (auto accelerator = TRY(fields.find_object("accelerator"))) {
+    asked.accelerator = TRY(accelerator->text("resourceType"));
+    asked.accelerators = TRY(accelerator->text("resourceCount"));
+  }
+  return asked;
+}
+
 Result<Executor> read_executor(const Json& value, const std::string& place) {
   Fields fields = TRY(Fields::of(value, place));
   Executor executor{.place = place};
@@ -378,7 +393,8 @@ Result<Executor> read_executor(const Json& value, const std::string& place) {
       TRY(variable.finish());
     }
   }
-  container->skip("resources");  // of a machine; a process has the server's
+  if (auto resources = TRY(container->find_object("resources")))
+    executor.resources = TRY(read_resources(*resources));
   TRY(container->finish());
   return executor;
 }

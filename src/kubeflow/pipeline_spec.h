@@ -82,9 +82,16 @@ struct Component {
   Dag dag;
 };
 
+// As Kubernetes writes quantities; empty: not said. They may have placeholders.
+struct ContainerResources {
+  std::string cpu, memory;
+  std::string accelerator, accelerators;  // its kind, and how many
+};
+
 struct Executor {
   std::string place;
   std::string image;
+  ContainerResources resources;
   std::vector<std::string> command, args;
   std::vector<std::pair<std::string, std::string>> environment;
   struct Importer {

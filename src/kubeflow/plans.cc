@@ -11,15 +11,15 @@ namespace {
 
 constexpr std::size_t kDigestLength = 12;  // of the plan's name
 
-Result<CompiledPipeline> compile_document(const Json& document) {
-  return compile(TRY(read_pipeline_spec(document)));
+Result<CompiledPipeline> compile_document(const Json& document, Where where) {
+  return compile(TRY(read_pipeline_spec(document)), where);
 }
 
 }  // namespace
 
 Result<Plan> Plans::keep(const Json& spec, const std::string& actor) {
   Plan plan;
-  plan.compiled = TRY(compile_document(spec));
+  plan.compiled = TRY(compile_document(spec, where_));
   plan.spec = spec.get_object();
   plan.name = plan.compiled.name + "@" + plan.compiled.digest().substr(0, kDigestLength);
   const std::filesystem::path project = project_of(plan.name);
@@ -50,7 +50,7 @@ Result<Plan> Plans::find(const std::string& name) {
   if (!text) return base::error(Code::kNotFound, "no such plan: {}", name);
   Plan plan{.name = name};
   const Json document = TRY(base::parse_json(*text));
-  plan.compiled = TRY(compile_document(document));
+  plan.compiled = TRY(compile_document(document, where_));
   plan.spec = document.get_object();
   return plan;
 }

@@ -24,20 +24,23 @@ struct Plan {
 
 class Plans {
  public:
-  // What is given must outlive it. `folder` gets a project for each plan.
-  Plans(store::Db& db, PlanRunner& runner, std::filesystem::path folder)
-      : db_(db), runner_(runner), folder_(std::move(folder)) {}
+  // What is given must outlive it. `folder` gets a project for each plan; what is kept from now on
+  // runs there.
+  Plans(store::Db& db, PlanRunner& runner, std::filesystem::path folder, Where where)
+      : db_(db), runner_(runner), folder_(std::move(folder)), where_(where) {}
 
   // Compiles and keeps it; the same again is the same plan. kInvalidArgument: what is wrong in it,
   // and where.
   Result<Plan> keep(const Json& spec, const std::string& actor);
   Result<Plan> find(const std::string& name);  // kNotFound
+  Where where() const { return where_; }
   std::filesystem::path project_of(const std::string& plan) const { return folder_ / plan; }
 
  private:
   store::Db& db_;
   PlanRunner& runner_;
   const std::filesystem::path folder_;
+  const Where where_;
 };
 
 // Parameters of a run as ours has them. kInvalidArgument: one that the pipeline doesn't have, one

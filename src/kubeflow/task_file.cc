@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "kubeflow/placeholder.h"
 
 namespace slipway::kubeflow {
 namespace {
+
+constexpr std::string_view kGpu = "nvidia.com/gpu";
 
 template <typename... Args>
 Error error(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
@@ -47,6 +51,32 @@ void add_executor(const Executor& executor, JsonObject& file) {
                                  {"command", list_of(executor.command)},
                                  {"args", list_of(executor.args)},
                                  {"environment", std::move(environment)}};
+}
+
+Result<void> add_job(const Executor& executor, JsonObject& step) {
+  if (executor.image.empty()) return error(executor.place, "it has no image to run in");
+  const ContainerResources& asked = executor.resources;
+  for (const std::string* const text :
+       {&executor.image, &asked.cpu, &asked.memory, &asked.accelerator, &asked.accelerators}) {
+    if (text->find("{{") != std::string::npos)
+      return error(executor.place, "images and resources are known before the run here: {}", *text);
+  }
+  step["executor"] = "kubernetes";
+  step["image"] = executor.image;
+  JsonObject resources;
+  if (!asked.cpu.empty()) resources["cpu"] = asked.cpu;
+  if (!asked.memory.empty()) resources["memory"] = asked.memory;
+  if (!resources.empty()) step["resources"] = std::move(resources);
+  if (asked.accelerators.empty()) return {};
+  if (asked.accelerator != kGpu)
+    return error(executor.place, "accelerators are {} here: {}", kGpu, asked.accelerator);
+  std::int64_t gpus = 0;
+  const char* const end = asked.accelerators.data() + asked.accelerators.size();
+  const auto [at, why] = std::from_chars(asked.accelerators.data(), end, gpus);
+  if (why != std::errc() || at != end)
+    return error(executor.place, "the accelerators are a number: {}", asked.accelerators);
+  step["gpus"] = gpus;
+  return {};
 }
 
 Result<void> check_words(const Executor& executor, const Component& component,

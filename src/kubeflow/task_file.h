@@ -1,4 +1,4 @@
-// What the compiler writes into a task's file of its container and outputs.
+// What the compiler writes of a task's container and outputs: into its file, and into its step.
 #pragma once
 
 #include <map>
@@ -16,6 +16,10 @@ JsonArray list_of(const std::vector<std::string>& texts);
 
 JsonObject outputs_of(const Component& component);
 void add_executor(const Executor& executor, JsonObject& file);
+
+// Makes the step of a container a Job. kInvalidArgument with the place: it has no image, or asks
+// for what no step can be given.
+Result<void> add_job(const Executor& executor, JsonObject& step);
 
 // What stands in the words of a container must be known before anything runs. kInvalidArgument with
 // the place: a placeholder that nobody knows, or of what the component or `inputs` don't have.

@@ -15,6 +15,7 @@
 #include "kubeflow/compiler.h"
 #include "kubeflow/executor_input.h"
 #include "kubeflow/parameter.h"
+#include "kubeflow/task_file.h"
 #include "store/file_system.h"
 
 namespace slipway::kubeflow {
@@ -83,8 +84,8 @@ std::vector<std::string> texts_of(const JsonObject& object, std::string_view key
   return texts;
 }
 
-Result<int> run_container(const TaskFile& task, const TaskCall& call, const TaskFolders& folders,
-                          const JsonObject& executor_input) {
+Result<TaskContainer> container_of(const TaskFile& task, const TaskCall& call,
+                                   const TaskFolders& folders, const JsonObject& executor_input) {
   const auto replaced = [&](std::string_view text) {
     return replace_placeholders(text, [&](const Placeholder& placeholder) {
       return text_of(placeholder, executor_input, task, call);
@@ -95,27 +96,33 @@ Result<int> run_container(const TaskFile& task, const TaskCall& call, const Task
     return inputs.at("parameterValues").get_object().contains(input) ||
            inputs.at("artifacts").get_object().contains(input);
   };
-  std::vector<std::string> words;
+  TaskContainer container;
   for (const char* const part : {"command", "args"}) {
     for (const std::string& word : TRY(expand_words(texts_of(task.container, part), is_given)))
-      words.push_back(TRY(replaced(word)));
+      container.words.push_back(TRY(replaced(word)));
   }
-  const bool installs = std::any_of(words.begin(), words.end(), [](const std::string& word) {
-    return word.find("pip install") != std::string::npos;
-  });
+  for (const auto& [name, value] : task.container.at("environment").get_object())
+    container.environment[std::string(std::string_view(name))] =
+        TRY(replaced(std::string_view(value.get_string())));
+  container.environment["TMPDIR"] = (folders.scratch() / "tmp").string();
+  return container;
+}
+
+Result<int> run_container(const TaskFile& task, const TaskContainer& container,
+                          const TaskFolders& folders) {
+  const bool installs = std::any_of(
+      container.words.begin(), container.words.end(),
+      [](const std::string& word) { return word.find("pip install") != std::string::npos; });
   const std::string image = TRY(base::find_string(task.container, "image")).value_or("");
   if (!image.empty())
     std::fprintf(stderr, "slipway: runs here as a process; the image is not used: %s\n",
                  image.c_str());
   if (installs) TRY(make_environment(folders.scratch() / "python"));
-  for (const auto& [name, value] : task.container.at("environment").get_object())
-    set_variable(std::string(std::string_view(name)),
-                 TRY(replaced(std::string_view(value.get_string()))));
-  set_variable("TMPDIR", (folders.scratch() / "tmp").string());
+  for (const auto& [name, value] : container.environment) set_variable(name, value);
   std::error_code ec;
   fs::current_path(folders.scratch() / "work", ec);
   if (ec) return base::error(Code::kInternal, "no folder to run in: why={}", ec.message());
-  return run_words(words);
+  return run_words(container.words);
 }
 
 Result<std::string> digest_of_files(const fs::path& path) {
@@ -187,30 +194,92 @@ Result<JsonObject> import_artifact(const TaskFile& task, const TaskCall& call,
   return outputs;
 }
 
+Result<void> make_folders(const TaskFolders& folders) {
+  for (const fs::path& folder : {folders.artifacts(), folders.parameters(),
+                                 folders.scratch() / "work", folders.scratch() / "tmp"})
+    TRY(store::make_folders(folder));
+  return {};
+}
+
+// The outputs are there when their file is.
+Result<void> write_outputs(const TaskFolders& folders, const JsonObject& outputs) {
+  TRY(store::write_file(folders.out / kOutputsFile, base::to_text(outputs)));
+  std::error_code ignored;
+  fs::remove_all(folders.scratch(), ignored);
+  return {};
+}
+
+Error unreadable(const fs::filesystem_error& e) {
+  return base::error(Code::kInternal, "a file of the task can't be had: {}", e.what());
+}
+
 }  // namespace
+
+int exit_code_of_task(int container_code) {
+  return container_code == kRefused ? 1 : container_code;
+}
 
 Result<int> run_task(const TaskCall& call) try {
   const TaskFolders folders{.out = fs::absolute(call.out)};
   const TaskFile task = TRY(read_task_file(call.file));
-  for (const fs::path& folder : {folders.artifacts(), folders.parameters(),
-                                 folders.scratch() / "work", folders.scratch() / "tmp"})
-    TRY(store::make_folders(folder));
+  TRY(make_folders(folders));
   const JsonObject executor_input = TRY(make_executor_input(task, call, folders));
   JsonObject outputs;
   if (!task.importer.empty()) {
     outputs = TRY(import_artifact(task, call, executor_input));
   } else {
-    const int code = TRY(run_container(task, call, folders, executor_input));
-    if (code != 0) return code == kRefused ? 1 : code;
+    const TaskContainer container = TRY(container_of(task, call, folders, executor_input));
+    const int code = TRY(run_container(task, container, folders));
+    if (code != 0) return exit_code_of_task(code);
     outputs = TRY(collect_outputs(task, executor_input, folders));
   }
-  TRY(store::write_file(folders.out / kOutputsFile, base::to_text(outputs)));
   std::error_code ignored;
-  fs::current_path(folders.out, ignored);
-  fs::remove_all(folders.scratch(), ignored);
+  fs::current_path(folders.out, ignored);  // its own goes
+  TRY(write_outputs(folders, outputs));
   return 0;
 } catch (const fs::filesystem_error& e) {
-  return base::error(Code::kInternal, "a file of the task can't be had: {}", e.what());
+  return unreadable(e);
+}
+
+Result<void> prepare_task(const TaskCall& call) try {
+  const TaskFolders folders{.out = fs::absolute(call.out)};
+  const TaskFile task = TRY(read_task_file(call.file));
+  TRY(make_folders(folders));
+  const JsonObject executor_input = TRY(make_executor_input(task, call, folders));
+  const TaskContainer container = TRY(container_of(task, call, folders, executor_input));
+  JsonObject environment;
+  for (const auto& [name, value] : container.environment) environment[name] = value;
+  return store::write_file(folders.container_file(),
+                           base::to_text(JsonObject{{"words", list_of(container.words)},
+                                                    {"environment", std::move(environment)}}));
+} catch (const fs::filesystem_error& e) {
+  return unreadable(e);
+}
+
+Result<TaskContainer> prepared_container(const fs::path& out) {
+  const TaskFolders folders{.out = out};
+  const JsonObject file =
+      TRY(base::parse_json_object(TRY(store::read_file(folders.container_file()))));
+  TaskContainer container{.words = texts_of(file, "words"), .environment = {}};
+  for (const auto& [name, value] : file.at("environment").get_object())
+    container.environment[std::string(std::string_view(name))] =
+        std::string(std::string_view(value.get_string()));
+  return container;
+}
+
+bool is_finished(const fs::path& out) {
+  std::error_code ignored;
+  return fs::exists(out / kOutputsFile, ignored);
+}
+
+Result<void> finish_task(const TaskCall& call) try {
+  const TaskFolders folders{.out = fs::absolute(call.out)};
+  if (is_finished(folders.out)) return {};
+  const TaskFile task = TRY(read_task_file(call.file));
+  const JsonObject executor_input = TRY(make_executor_input(task, call, folders));
+  return write_outputs(folders, TRY(collect_outputs(task, executor_input, folders)));
+} catch (const fs::filesystem_error& e) {
+  return unreadable(e);
 }
 
 }  // namespace slipway::kubeflow

@@ -461,3 +461,78 @@ def test_a_server_without_a_cluster_or_a_volume_says_so(tmp_path):
             server.stop()
     finally:
         server.stop()
+
+
+# Tasks of Kubeflow pipelines, whose components say which image they run in.
+
+def kubeflow_spec(image):
+    text = {"parameterType": "STRING"}
+    make = {"image": image, "command": ["sh", "-ec", 'mkdir -p "$(dirname "$1")"; printf %s "$0 $MODE in $(pwd)" > "$1"; command -v slipway || echo no slipway; echo $HOME'],
+            "args": ["{{$.inputs.parameters['word']}}", "{{$.outputs.parameters['said'].outputFile}}"], "env": [{"name": "MODE", "value": "loudly"}],
+            "resources": {"resourceCpuRequest": "50m", "resourceMemoryLimit": "64Mi", "cpuRequest": 0.05, "memoryLimit": 0.067}}
+    use = {"image": image, "command": ["sh", "-ec", 'echo "got: $0"'], "args": ["{{$.inputs.parameters['said']}}"]}
+    return {"pipelineInfo": {"name": "hello"}, "schemaVersion": "2.1.0", "sdkVersion": "kfp-2.17.3",
+            "deploymentSpec": {"executors": {"make": {"container": make}, "use": {"container": use}}},
+            "components": {"comp-make": {"executorLabel": "make", "inputDefinitions": {"parameters": {"word": text}}, "outputDefinitions": {"parameters": {"said": text}}},
+                           "comp-use": {"executorLabel": "use", "inputDefinitions": {"parameters": {"said": text}}}},
+            "root": {"inputDefinitions": {"parameters": {"word": text}}, "dag": {"tasks": {
+                "make": {"taskInfo": {"name": "make"}, "componentRef": {"name": "comp-make"}, "inputs": {"parameters": {"word": {"componentInputParameter": "word"}}}},
+                "use": {"taskInfo": {"name": "use"}, "componentRef": {"name": "comp-use"}, "dependentTasks": ["make"],
+                        "inputs": {"parameters": {"said": {"taskOutputParameter": {"producerTask": "make", "outputParameterKey": "said"}}}}}}}}}
+
+
+def send_to_kubeflow(server, spec):
+    body = {"display_name": "r", "pipeline_spec": spec, "runtime_config": {"parameters": {"word": "hello $HOME $(x)"}}}
+    reply = requests.post(f"{server.url}/apis/v2beta1/runs", json=body, timeout=20)
+    assert reply.status_code == 200, reply.text
+    plan = reply.json()["slipway"]["pipeline"]
+    return requests.get(f"{server.url}/slipway/v1/pipelines/{plan}/runs", timeout=20).json()["runs"][0]["id"], reply.json()
+
+
+@needs_cluster
+def test_tasks_of_kubeflow_run_in_their_own_images(tmp_path, cluster):
+    server = Server(tmp_path / "data", "--kubeconfig", CONFIG, *volume(tmp_path), "--kubeflow-executor", "kubernetes")
+    try:
+        run, sent = send_to_kubeflow(server, kubeflow_spec(IMAGE))
+        assert "as Jobs" in sent["slipway"]["note"]
+        ended = wait(server, run)
+        assert ended["state"] == "succeeded", ended
+        make, use = ended["steps"]
+        said = json.load(open(f"{make['folder']}/outputs.json"))["parameters"]["said"]
+        assert said.startswith("hello $HOME $(x) loudly in /"), said
+        assert str(tmp_path) not in said, "the folder is the image's"
+        assert log(server, run, "make") == "no slipway\n/tmp\n" and log(server, run, "use") == f"got: {said}\n"
+        jobs = {job["metadata"]["labels"]["slipway/step"]: job["spec"]["template"]["spec"]["containers"][0] for job in cluster.of_run("jobs", run)}
+        assert {name: job["image"] for name, job in jobs.items()} == {"make": IMAGE, "use": IMAGE}
+        assert jobs["make"]["command"][:2] == ["sh", "-ec"] and jobs["make"]["resources"]["requests"]["cpu"] == "50m"
+    finally:
+        server.stop()
+
+
+@needs_cluster
+def test_a_task_of_kubeflow_goes_on_while_its_server_is_killed(tmp_path, cluster):
+    spec = kubeflow_spec(IMAGE)
+    spec["deploymentSpec"]["executors"]["make"]["container"]["command"][2] += f'; echo x >> {tmp_path}/begun; until test -f {tmp_path}/go; do sleep 0.2; done'
+    server = Server(tmp_path / "data", "--kubeconfig", CONFIG, *volume(tmp_path), "--kubeflow-executor", "kubernetes")
+    try:
+        run, _ = send_to_kubeflow(server, spec)
+        until((tmp_path / "begun").exists)
+        server.kill()
+        server.start()
+        (tmp_path / "go").touch()
+        assert wait(server, run)["state"] == "succeeded"
+        assert (tmp_path / "begun").read_text() == "x\n" and len(cluster.of_run("jobs", run)) == 2
+    finally:
+        (tmp_path / "go").touch()
+        server.stop()
+
+
+def test_here_images_of_kubeflow_are_not_used_and_that_is_said(tmp_path):
+    server = Server(tmp_path / "data")
+    try:
+        run, sent = send_to_kubeflow(server, kubeflow_spec("none.example/has/this:1"))
+        assert "images" in sent["slipway"]["note"] and "not used" in sent["slipway"]["note"]
+        assert wait(server, run)["state"] == "succeeded"
+        assert "the image is not used: none.example/has/this:1" in log(server, run, "make")
+    finally:
+        server.stop()

@@ -25,7 +25,7 @@ Result<JsonObject> to_json(const Services& services, const kfp::Version& version
                     {"created_at", to_text(version.created)},
                     {"pipeline_spec", TRY(services.plans.find(version.plan)).spec}};
   if (!version.description.empty()) object["description"] = version.description;
-  object["slipway"] = note_of(version.plan);
+  object["slipway"] = note_of(services, version.plan);
   return object;
 }
 

@@ -89,11 +89,15 @@ Result<kfp::Target> read_target(const JsonObject& body) {
   return target;
 }
 
-JsonObject note_of(const std::string& plan) {
-  return {{"pipeline", plan},
-          {"note",
-           "tasks run as processes of the server's machine, in the Python of its setting "
-           "python-path: images and resources of components are not used"}};
+JsonObject note_of(const Services& services, const std::string& plan) {
+  return {
+      {"pipeline", plan},
+      {"note", services.plans.where() == kfp::Where::kJobs
+                   ? "tasks run as Jobs of Kubernetes, in the images of their components: see the "
+                     "server's setting kubeflow-executor"
+                   : "tasks run as processes of the server's machine, in the Python of its setting "
+                     "python-path: images and resources of components are not used (setting "
+                     "kubeflow-executor)"}};
 }
 
 Result<void> tell_target(const Services& services, const std::string& plan,
@@ -106,7 +110,7 @@ Result<void> tell_target(const Services& services, const std::string& plan,
         JsonObject{{"pipeline_id", pipeline}, {"pipeline_version_id", version}};
   }
   object["runtime_config"] = config;
-  object["slipway"] = note_of(plan);
+  object["slipway"] = note_of(services, plan);
   return {};
 }
 

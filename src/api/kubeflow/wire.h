@@ -38,7 +38,7 @@ std::string to_text(base::Timestamp time);
 // What a run or recurring run shall run.
 Result<kfp::Target> read_target(const JsonObject& body);
 // Beside what Kubeflow tells: what the plan is called here, and how its tasks run.
-JsonObject note_of(const std::string& plan);
+JsonObject note_of(const Services& services, const std::string& plan);
 // The target, told.
 Result<void> tell_target(const Services& services, const std::string& plan,
                          const std::string& pipeline, const std::string& version,

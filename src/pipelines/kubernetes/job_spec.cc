@@ -129,13 +129,16 @@ JsonObject pod_of(const Command& command, const std::vector<std::string>& secret
     volumes.push_back(std::move(volume));
     mounts.push_back(JsonObject{{"name", name}, {"mountPath", shared.at.string()}});
   }
+  JsonArray words;
+  for (const std::string& word : step.words) words.push_back(Json(escaped(word)));
+  if (words.empty()) words = {"/bin/sh", "-c", escaped(command.text)};
   JsonObject container{{"name", kContainer},
                        {"image", step.image},
-                       {"command", JsonArray{"/bin/sh", "-c", escaped(command.text)}},
-                       {"workingDir", command.folder.string()},
+                       {"command", std::move(words)},
                        {"env", environment_of(command, secrets, options)},
                        {"resources", resources_of(command)},
                        {"volumeMounts", std::move(mounts)}};
+  if (step.words.empty()) container["workingDir"] = command.folder.string();
   JsonObject selector;
   for (const auto& [label, value] : step.node_selector) selector[label] = value;
   JsonObject pod{

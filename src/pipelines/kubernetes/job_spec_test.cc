@@ -21,6 +21,17 @@ TEST(JobSpec, ANameIsOfOneTryAndGoodForDns) {
   EXPECT_EQ(job_name("0123456789abcdef", "_", {5}).find("--"), std::string::npos);
 }
 
+TEST(JobSpec, WordsRunInTheImagesOwnFolder) {
+  Command command{.text = "slipway run-task x"};
+  command.folder = "/srv/project";
+  command.kubernetes = KubernetesStep{.image = "i:1", .words = {"tool", "a $b", "$(c)"}};
+  command.names = {.pipeline = "p", .run = "r", .step = "s", .job = "slipway-r"};
+  const std::string job = base::to_text(job_of(command, {}, {.space = "ml", .url = "http://s"}));
+  EXPECT_THAT(job, ::testing::HasSubstr(R"x("command":["tool","a $$b","$$(c)"])x"));
+  EXPECT_EQ(job.find("workingDir"), std::string::npos);
+  EXPECT_EQ(job.find("run-task"), std::string::npos);
+}
+
 TEST(JobSpec, AJobHasWhatTheStepSays) {
   Command command{.text = "echo $HOME $$"};
   command.folder = "/srv/project";

@@ -28,6 +28,9 @@ struct KubernetesStep {
   std::int64_t gpus = 0;                         // of nvidia.com/gpu
   base::Duration ttl = base::Duration::days(1);  // that the Job stays when it is over
   std::string service_account;  // empty: the namespace's default, without its token
+  // What the container runs in its image's own folder, instead of the step's text in the project's.
+  // No step says so: it is for a command that was made of it.
+  std::vector<std::string> words = {};
 
   bool operator==(const KubernetesStep&) const = default;
 };
