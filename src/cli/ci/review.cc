@@ -265,12 +265,66 @@ std::string steps_section(const CiSide& head) {
   return "### Steps\n\n" + out + more(count) + "\n";
 }
 
-// A bar of at most ten blocks: how large the change is beside the base's value.
-std::string bar(double base, double now) {
-  const double share = base == 0 ? 1 : std::min(1.0, std::abs((now - base) / base));
-  std::string out;
-  for (int i = 0; i < static_cast<int>(std::ceil(share * 10)); ++i) out += "█";
-  return out;
+constexpr std::size_t kBarsMax = 20, kBarLabelLength = 24;
+constexpr double kBarPercentMax = 200;
+
+struct Bar {
+  std::string label;
+  double percent = 0;  // of the base
+};
+
+// "3 slices.south" of the third "train/fit/metrics.json#slices.south"; nothing that Mermaid, or who
+// embeds it, would take for more than text.
+std::string bar_label(std::size_t row, std::string_view name) {
+  const std::size_t member = name.find('#');
+  name.remove_prefix(member == std::string_view::npos ? name.rfind('/') + 1 : member + 1);
+  std::string text;
+  for (const char c : name.substr(0, kBarLabelLength)) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ' ';
+    text += is_plain ? c : '_';
+  }
+  return fmt::format("{} {}", row, text);
+}
+
+// Drawn by GitHub and GitLab; as text it is the numbers that the table has, too. Bars of Mermaid
+// begin at the axis' end, so what is drawn is the value in percent of the base's, beside a line at
+// 100; a base of 0, or one below, has none.
+std::string chart(std::vector<Bar> bars) {
+  if (bars.empty()) return "";
+  if (bars.size() > kBarsMax) {
+    std::vector<double> sizes;
+    for (const Bar& bar : bars) sizes.push_back(std::abs(bar.percent - 100));
+    std::nth_element(sizes.begin(), sizes.begin() + (kBarsMax - 1), sizes.end(), std::greater<>());
+    const double least = sizes[kBarsMax - 1];
+    std::erase_if(bars, [&](const Bar& bar) { return std::abs(bar.percent - 100) < least; });
+    bars.resize(std::min(bars.size(), kBarsMax));
+  }
+  double low = 100, high = 100;
+  std::vector<std::string> labels, values, base;
+  for (const Bar& bar : bars) {
+    low = std::min(low, bar.percent);
+    high = std::max(high, bar.percent);
+    labels.push_back('"' + bar.label + '"');
+    values.push_back(fmt::format("{:.5g}", bar.percent));
+    base.emplace_back("100");
+  }
+  const double margin = std::max(1.0, (high - low) / 10);
+  const std::string look =
+      R"(%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#4878a8, #c44e52"}}, )"
+      R"("xyChart": {"height": )" +
+      std::to_string(100 + 28 * bars.size()) + "}}}%%\n";
+  return fmt::format(
+      "```mermaid\n{}"
+      "xychart-beta horizontal\n"
+      "  title \"This change in % of the base, by row of the table\"\n"
+      "  x-axis [{}]\n"
+      "  y-axis \"%\" {:.5g} --> {:.5g}\n"
+      "  bar [{}]\n"
+      "  line [{}]\n"
+      "```\n\n",
+      look, fmt::join(labels, ", "), std::max(0.0, low - margin), high + margin,
+      fmt::join(values, ", "), fmt::join(base, ", "));
 }
 
 std::string values_section(const CiSide& base, const CiSide& head) {
@@ -282,16 +336,19 @@ std::string values_section(const CiSide& base, const CiSide& head) {
     }
   }
   if (names.empty() || !base.problem.empty()) return "";
-  std::string out = "| value | base | this | change | |\n|---|--:|--:|--:|---|\n";
-  std::size_t count = 0;
+  std::string out = "| | value | base | this | change |\n|--:|---|--:|--:|--:|\n";
+  std::vector<Bar> bars;
+  std::size_t row = 0;
   for (const std::string& name : names) {
-    if (++count > kRowsShown) break;
+    if (++row > kRowsShown) break;
     const auto old = value_at(before, name), fresh = value_at(now, name);
-    out += fmt::format("| {} | {} | {} | {} | {} |\n", markdown_cell(name), number_text(old),
-                       number_text(fresh), change_text(old, fresh),
-                       old && fresh ? bar(*old, *fresh) : "");
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", row, markdown_cell(name), number_text(old),
+                       number_text(fresh), change_text(old, fresh));
+    if (!old || !fresh || *old <= 0 || *fresh < 0) continue;
+    bars.push_back(
+        {.label = bar_label(row, name), .percent = std::min(kBarPercentMax, *fresh / *old * 100)});
   }
-  return "### Values that changed\n\n" + out + more(names.size()) + "\n";
+  return "### Values that changed\n\n" + chart(std::move(bars)) + out + more(names.size()) + "\n";
 }
 
 std::string data_section(const CiSide& base, const CiSide& head) {

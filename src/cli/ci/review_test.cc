@@ -92,6 +92,61 @@ TEST(CiReview, AReportFitsAComment) {
   EXPECT_EQ(report, ci_report(review, files, head, head));
 }
 
+TEST(CiReview, WhatChangedIsAChartForForgesAndATableForAll) {
+  const CiSide base = side_with({{"train/metrics.json", 54},
+                                 {"train/metrics.json#auc", 0.8},
+                                 {"train/metrics.json#slices.\"a`b\"", 0.7},
+                                 {"train/metrics.json#zero", 0},
+                                 {"train/metrics.json#same", 1}});
+  const CiSide head = side_with({{"train/metrics.json", 55},
+                                 {"train/metrics.json#auc", 0.75},
+                                 {"train/metrics.json#slices.\"a`b\"", 0.5},
+                                 {"train/metrics.json#zero", 3},
+                                 {"train/metrics.json#same", 1}});
+  const std::string report = ci_report(judge_change({}, base, head), {}, base, head);
+  EXPECT_NE(report.find("### Values that changed\n\n"
+                        "```mermaid\n"
+                        "%%{init: {\"themeVariables\": {\"xyChart\": {\"plotColorPalette\": "
+                        "\"#4878a8, #c44e52\"}}, \"xyChart\": {\"height\": 184}}}%%\n"
+                        "xychart-beta horizontal\n"
+                        "  title \"This change in % of the base, by row of the table\"\n"
+                        "  x-axis [\"1 metrics.json\", \"2 auc\", \"3 slices._a_b_\"]\n"
+                        "  y-axis \"%\" 68.386 --> 104.89\n"
+                        "  bar [101.85, 93.75, 71.429]\n"
+                        "  line [100, 100, 100]\n"
+                        "```\n\n"
+                        "| | value | base | this | change |\n|--:|---|--:|--:|--:|\n"
+                        "| 1 | train/train/metrics.json | 54 | 55 | +1 |\n"),
+            std::string::npos)
+      << report;
+  EXPECT_NE(report.find("| 4 | train/train/metrics.json\\#zero | 0 | 3 | +3 |\n"),
+            std::string::npos)
+      << report;
+}
+
+TEST(CiReview, AChartHasRoomForWhatChangedMost) {
+  std::map<std::string, double> before, now;
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = fmt::format("e/m.json#v{:02}{}", i, std::string(100, 'x'));
+    before[name] = 100;
+    now[name] = i < 30 ? 100 + i : 1000;  // the last count as 200
+  }
+  const CiSide base = side_with(before), head = side_with(now);
+  const std::string report = ci_report(judge_change({}, base, head), {}, base, head);
+  const std::size_t begin = report.find("```mermaid"), end = report.find("\n```\n", begin);
+  ASSERT_NE(end, std::string::npos);
+  const std::string chart = report.substr(begin, end - begin);
+  EXPECT_LT(chart.size(), 2000u) << "GitLab draws no more by itself";
+  EXPECT_EQ(chart.find("v29"), std::string::npos);
+  EXPECT_NE(chart.find("\"31 v30"), std::string::npos);
+  EXPECT_NE(chart.find("\"50 v49"), std::string::npos);
+  EXPECT_NE(chart.find(" 90 --> 210\n"), std::string::npos) << chart;
+  // Nothing to draw: only a table.
+  const CiSide none = side_with({{"e/m.json#a", 0}}), some = side_with({{"e/m.json#a", 1}});
+  EXPECT_EQ(ci_report(judge_change({}, none, some), {}, none, some).find("mermaid"),
+            std::string::npos);
+}
+
 TEST(CiPolicy, MistakesAreNamedWithTheirPlace) {
   for (const auto& [yaml, said] : std::vector<std::pair<std::string, std::string>>{
            {"ci: {checks: [{value: a/b/c}]}", "needs a limit"},
