@@ -25,6 +25,7 @@
 #include "registry/registry.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
+#include "serving/request_log.h"
 #include "store/db.h"
 #include "streams/streams.h"
 #include "webhooks/webhooks.h"
@@ -43,6 +44,7 @@ class Project final : public api::own::ProjectControl {
     registry::Registry& registry;
     releases::Releases& releases;
     serving::Endpoints& endpoints;
+    serving::RequestLog& log;
     monitor::Monitor& monitor;
     monitor::Profiles& profiles;
     incidents::Incidents& incidents;
@@ -55,8 +57,9 @@ class Project final : public api::own::ProjectControl {
   struct Delays {
     base::Duration skew, profiles;
   };
-  Project(store::Db& db, EventClock& clock, Rooms rooms, Delays delays)
-      : db_(db), clock_(clock), rooms_(rooms), delays_(delays) {}
+  Project(store::Db& db, EventClock& clock, const base::Clock& wall_clock, Rooms rooms,
+          Delays delays)
+      : db_(db), clock_(clock), wall_clock_(wall_clock), rooms_(rooms), delays_(delays) {}
   ~Project() override;  // stop()
 
   static store::RoomMigrations migrations();
@@ -131,6 +134,7 @@ class Project final : public api::own::ProjectControl {
 
   store::Db& db_;
   EventClock& clock_;
+  const base::Clock& wall_clock_;
   const Rooms rooms_;
   const Delays delays_;
   base::Mutex advance_mutex_;  // one walker at a time

@@ -81,6 +81,23 @@ Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
     }
     if (requests > 0)
       return fmt::format("it was asked {} times in the last {} minutes", requests, kQuietMinutes);
+    // Who counts them begins again with the server; what was logged stays.
+    std::size_t rows = 0;
+    const base::Timestamp now = wall_clock_.now();
+    TRY(rooms_.log.each_part(
+        name,
+        {.time = serving::RequestLog::TimeOf::kArrival,
+         .from = now - base::Duration::seconds(60 * std::int64_t{kQuietMinutes}),
+         .to = now},
+        {"revision"}, [&](types::Frame& part) -> Result<void> {
+          rows += part.rows();
+          return {};
+        }));
+    if (rows > 0)
+      return fmt::format(
+          "it was asked in the last {} minutes, before the server was started: {} "
+          "rows were logged",
+          kQuietMinutes, rows);
   } else if (part.kind == "pipeline") {
     for (const auto& monitor : monitors) {
       for (const monitor::ActionRule& action : monitor.actions) {

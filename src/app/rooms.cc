@@ -688,10 +688,10 @@ Result<void> Application::Rooms::open() {
   i.neighbourhood.connect(*i.monitor);
   TRY(i.skew.open());
   i.project = std::make_unique<Project>(
-      i.foundation.db, i.clock,
+      i.foundation.db, i.clock, i.foundation.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.schedules, i.registry,
-                     i.releases, i.endpoints, *i.monitor, i.profiles, i.incidents, *i.detections,
-                     i.streams, i.webhooks, i.governance},
+                     i.releases, i.endpoints, i.log, *i.monitor, i.profiles, i.incidents,
+                     *i.detections, i.streams, i.webhooks, i.governance},
       Project::Delays{base::Duration::seconds(i.foundation.settings.skew_delay_seconds),
                       base::Duration::seconds(i.foundation.settings.profile_delay_seconds)});
   if (i.leads) {

@@ -1,5 +1,6 @@
 """What slipway.yaml no longer declares: said by plan, removed by `apply --prune` and a yes; never what another project has declared, nor what is still needed."""
 import json
+import shutil
 import subprocess
 
 import mlflow
@@ -137,7 +138,14 @@ def test_an_endpoint_goes_when_nobody_asks_it(project):
     assert ask() == 200
     project.write("pools", "pipelines", "datasets")
     assert project.changes()["endpoints/sale"] == ("kept", "it was asked 1 times in the last 5 minutes")
+    log = project.server.data_dir / "requests" / "sale"
+    eventually(lambda: list(log.rglob("*.parquet")))
     server.kill()  # who counts requests begins again
+    server.start()
+    assert project.changes()["endpoints/sale"] == ("kept", "it was asked in the last 5 minutes, before the server was started: 1 rows were logged")
+    assert project.cli("apply", "--prune", "--yes").returncode == 0 and ask() == 200
+    server.kill()
+    shutil.rmtree(log)  # as if it were long ago
     server.start()
     assert project.cli("apply", "--prune", "--yes").returncode == 0
     assert ask() == 404
