@@ -57,7 +57,7 @@ Result<kubeflow::RunState> PipelinesAsPlanRunner::find(const std::string& run) {
 Result<std::vector<kubeflow::RunState>> PipelinesAsPlanRunner::all() {
   constexpr auto kAll = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
   std::vector<kubeflow::RunState> states;
-  for (const pipelines::RunRecord& run : TRY(pipelines_.runs("", "", kAll))) {
+  for (const pipelines::RunRecord& run : TRY(pipelines_.runs({.limit = kAll}))) {
     if (run.pipeline.find('@') != std::string::npos) states.push_back(state_of(run));
   }
   return states;

@@ -106,7 +106,7 @@ Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
       }
     }
     for (const char* state : {"running", "queued"}) {
-      const auto runs = TRY(rooms_.pipelines.runs(name, state, 1));
+      const auto runs = TRY(rooms_.pipelines.runs({.pipeline = name, .state = state, .limit = 1}));
       if (!runs.empty()) return fmt::format("run {} of it isn't over", runs.front().id);
     }
     for (const auto& other : standing.pipelines) {

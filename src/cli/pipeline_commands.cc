@@ -206,6 +206,41 @@ int try_again(Context& context, const RunOptions& options) {
   return show_end(context, client, std::move(run), options.detached);
 }
 
+// What has happened, in pages.
+void add_list_of_runs(CLI::App& pipelines, Context& context, int& exit_code) {
+  // Of the query; empty: not said.
+  auto asked = std::make_shared<std::map<std::string, std::string>>();
+  CLI::App* verb = pipelines.add_subcommand("runs", "Runs of a pipeline, or of all, newest first");
+  verb->add_option("pipeline", (*asked)["pipeline"]);
+  verb->add_option("--state", (*asked)["state"], "Only those: failed, refused, running, ...");
+  verb->add_option("--actor", (*asked)["actor"], "Only those that this one has begun");
+  verb->add_option("--from", (*asked)["from"], "Begun then or later, such as 2026-03-01T00:00:00Z");
+  verb->add_option("--until", (*asked)["until"], "Begun before");
+  verb->add_option("--limit", (*asked)["limit"], "So many, at most 1000; without, 50");
+  verb->add_option("--after", (*asked)["after"], "A run: those that are older");
+  verb->callback([&context, &exit_code, asked] {
+    std::string path = "/slipway/v1/pipeline-runs";
+    char separator = '?';
+    for (const auto& [key, value] : *asked) {
+      if (value.empty()) continue;
+      path += separator + key + "=" + base::percent_encode(value);
+      separator = '&';
+    }
+    const Result<Json> reply = Client(context).get(path);
+    exit_code = finish_table(context, reply, "runs",
+                             {{"RUN", "id"},
+                              {"PIPELINE", "pipeline"},
+                              {"STATE", "state"},
+                              {"AT", "now"},
+                              {"ACTOR", "actor"},
+                              {"PARENT", "parent.run"},
+                              {"REASON", "reason"}});
+    if (!reply || context.json) return;
+    if (const Json& next = member_at(*reply, "next"); next.is_string())
+      std::fprintf(stderr, "older ones: --after %s\n", cell(next).c_str());
+  });
+}
+
 }  // namespace
 
 void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -244,23 +279,7 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
     if (pipelines->get_subcommands().empty()) list();
   });
   auto name = std::make_shared<std::string>();
-  CLI::App* all = pipelines->add_subcommand("runs", "Runs of a pipeline, newest first");
-  auto state = std::make_shared<std::string>();
-  all->add_option("pipeline", *name)->required();
-  all->add_option("--state", *state, "Only those: failed, refused, running, ...");
-  all->callback([&context, &exit_code, name, state] {
-    exit_code = finish_table(
-        context,
-        Client(context).get(path_of("/slipway/v1/pipelines/{}/runs", {*name}) +
-                            (state->empty() ? "" : "?state=" + base::percent_encode(*state))),
-        "runs",
-        {{"RUN", "id"},
-         {"STATE", "state"},
-         {"AT", "now"},
-         {"ACTOR", "actor"},
-         {"PARENT", "parent.run"},
-         {"REASON", "reason"}});
-  });
+  add_list_of_runs(*pipelines, context, exit_code);
   CLI::App* pools = pipelines->add_subcommand("pools", "Pools: their slots, and who has them");
   pools->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/pools"), "pools",

@@ -231,13 +231,12 @@ Result<std::string> Pipelines::why(const std::string& id, const std::string& ste
   return base::error(Code::kNotFound, "the run has no such step: run={} step={}", id, step);
 }
 
-Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
-                                               const std::string& state, std::size_t limit,
-                                               Steps steps) {
+Result<std::vector<RunRecord>> Pipelines::runs(const RunFilter& filter, Steps steps) {
+  const std::string& state = filter.state;
   if (!state.empty() && std::find(kRunStates.begin(), kRunStates.end(), state) == kRunStates.end())
     return base::error(Code::kInvalidArgument, "runs have no such state: state={} known={}", state,
                        fmt::join(kRunStates, ", "));
-  auto runs = TRY(table_.newest(pipeline, state, limit));
+  auto runs = TRY(table_.newest(filter));
   if (steps == Steps::kSummaries) TRY(table_.add_steps(runs));
   return runs;
 }

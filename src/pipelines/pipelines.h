@@ -127,9 +127,8 @@ class Pipelines {
   // Why a step of it ran, was answered from cache, or did not run. kNotFound.
   Result<std::string> why(const std::string& id, const std::string& step);
   enum class Steps { kNone, kSummaries };
-  // Newest first. An empty pipeline or state: any. kInvalidArgument: no such state.
-  Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
-                                      std::size_t limit, Steps steps = Steps::kNone);
+  // Newest first. kInvalidArgument: no such state. kNotFound: there is no run `after`.
+  Result<std::vector<RunRecord>> runs(const RunFilter& filter, Steps steps = Steps::kNone);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
   // Those that do more than wait with `wait_for`: while there are any, a rehearsal's clock stands
   // still. What the others wait for may come only when it moves.

@@ -291,20 +291,40 @@ TEST_F(PipelinesTest, AnAnswerMayComeTooLate) {
   EXPECT_EQ(late.steps[0].reason, "nobody answered in time");
 }
 
-TEST_F(PipelinesTest, RunsAreListedByPipelineAndState) {
+TEST_F(PipelinesTest, RunsAreListedByWhatTheyAre) {
   auto pipelines = open();
   apply(*pipelines, "      - {name: a, run: 'test {word} = hello'}\n");
   run(*pipelines);
   run(*pipelines, {{"word", "bye"}});
   const RunRecord last = run(*pipelines);
-  const auto listed = MUST(pipelines->runs("p", "", 2));
+  const auto listed = MUST(pipelines->runs({.pipeline = "p", .limit = 2}));
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(listed[0].id, last.id);
   EXPECT_EQ(listed[0].params.at("word"), "hello");
-  EXPECT_EQ(MUST(pipelines->runs("", "failed", 9)).size(), 1u);
-  EXPECT_EQ(MUST(pipelines->runs("p", "succeeded", 9)).size(), 2u);
-  EXPECT_TRUE(MUST(pipelines->runs("q", "", 9)).empty());
-  EXPECT_EQ(pipelines->runs("p", "good", 9).error().code, Code::kInvalidArgument);
+  const auto count = [&](const RunFilter& filter) { return MUST(pipelines->runs(filter)).size(); };
+  EXPECT_EQ(count({.state = "failed"}), 1u);
+  EXPECT_EQ(count({.pipeline = "p", .state = "succeeded"}), 2u);
+  EXPECT_EQ(count({.pipeline = "q"}), 0u);
+  EXPECT_EQ(pipelines->runs({.state = "good"}).error().code, Code::kInvalidArgument);
+  const std::string by_ann = MUST(pipelines->start_run("p", {}, {.actor = "ann"})).id;
+  EXPECT_EQ(count({.actor = "ann"}), 1u);
+  EXPECT_EQ(count({.state = "failed", .actor = "ann"}), 0u);
+  // Each once, in pages; times and the rest of the filter hold in each.
+  std::vector<std::string> ids;
+  for (RunFilter page{.pipeline = "p", .limit = 1};; page.after = ids.back()) {
+    const auto found = MUST(pipelines->runs(page));
+    if (found.empty()) break;
+    ids.push_back(found.front().id);
+  }
+  ASSERT_EQ(ids.size(), 4u);
+  EXPECT_EQ(ids[0], by_ann);
+  EXPECT_EQ(ids[1], last.id);
+  EXPECT_EQ(count({.after = last.id}), 2u);
+  EXPECT_EQ(count({.state = "failed", .after = last.id}), 1u);
+  EXPECT_EQ(count({.from = last.created}), 2u);
+  EXPECT_EQ(count({.until = last.created}), 2u);
+  EXPECT_EQ(count({.from = last.created, .until = last.created}), 0u);
+  EXPECT_EQ(pipelines->runs({.after = "none"}).error().code, Code::kNotFound);
 }
 
 // Waits until the running step has made `file`.
@@ -426,7 +446,8 @@ TEST_F(PipelinesTest, ARunSaysWhatItsStepsNeedAndWhyTheyRan) {
   EXPECT_EQ(why(third, "make"), "since run " + second.id + ": code/code.txt changed");
   EXPECT_EQ(why(second, "make"), unchanged);  // as it was then
   EXPECT_EQ(pipelines->why(third.id, "nothing").error().code, Code::kNotFound);
-  const auto listed = MUST(pipelines->runs("p", "", 2, Pipelines::Steps::kSummaries));
+  const auto listed =
+      MUST(pipelines->runs({.pipeline = "p", .limit = 2}, Pipelines::Steps::kSummaries));
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(states(listed[0]), states(third));
   EXPECT_EQ(states(listed[1]), "succeeded: cached cached succeeded skipped");

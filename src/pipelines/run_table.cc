@@ -176,17 +176,32 @@ Result<RunRecord> RunTable::summary(const std::string& id) {
   return std::move(*found);
 }
 
-Result<std::vector<RunRecord>> RunTable::newest(const std::string& pipeline,
-                                                const std::string& state, std::size_t limit) {
+Result<std::vector<RunRecord>> RunTable::newest(const RunFilter& filter) {
   std::string sql = fmt::format("SELECT {} FROM pipeline_runs", kRun);
   std::vector<store::Param> values;
-  for (const auto& [column, wanted] : {std::pair("pipeline", &pipeline), {"state", &state}}) {
+  const auto require = [&](std::string_view condition) {
+    sql += fmt::format(" {} {}", values.empty() ? "WHERE" : "AND", condition);
+  };
+  for (const auto& [condition, wanted] : {std::pair("pipeline = ?", &filter.pipeline),
+                                          {"state = ?", &filter.state},
+                                          {"actor = ?", &filter.actor}}) {
     if (wanted->empty()) continue;
-    sql += fmt::format(" {} {} = ?", values.empty() ? "WHERE" : "AND", column);
+    require(condition);
     values.emplace_back(*wanted);
   }
+  for (const auto& [condition, wanted] :
+       {std::pair("created_at >= ?", &filter.from), {"created_at < ?", &filter.until}}) {
+    if (!*wanted) continue;
+    require(condition);
+    values.emplace_back(**wanted);
+  }
+  if (!filter.after.empty()) {
+    require("(created_at, id) < (?, ?)");
+    values.emplace_back(TRY(summary(filter.after)).created);
+    values.emplace_back(filter.after);
+  }
   sql += " ORDER BY created_at DESC, id DESC LIMIT ?";
-  values.emplace_back(limit);
+  values.emplace_back(filter.limit);
   std::vector<RunRecord> runs;
   Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) {

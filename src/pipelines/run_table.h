@@ -17,6 +17,14 @@ struct StoredRun {
   std::string project;  // the folder of its files
 };
 
+// Which runs are listed: what is left empty doesn't matter.
+struct RunFilter {
+  std::string pipeline = {}, state = {}, actor = {};
+  std::optional<base::Timestamp> from = {}, until = {};  // from <= when they were begun < until
+  std::string after = {};                                // id of a run: what is older than it
+  std::size_t limit = 50;
+};
+
 class RunTable {
  public:
   explicit RunTable(store::Db& db) : db_(db) {}
@@ -29,9 +37,8 @@ class RunTable {
   Result<std::string> add(const StoredRun& run, const std::string& trigger_id);
   Result<StoredRun> find(const std::string& id);     // kNotFound
   Result<RunRecord> summary(const std::string& id);  // without steps. kNotFound
-  // Newest first, without steps. An empty pipeline or state: any.
-  Result<std::vector<RunRecord>> newest(const std::string& pipeline, const std::string& state,
-                                        std::size_t limit);
+  // Newest first, without steps. kNotFound: there is no run `after`.
+  Result<std::vector<RunRecord>> newest(const RunFilter& filter);
   // Fills in how the steps of these runs went: what their summaries tell.
   Result<void> add_steps(std::vector<RunRecord>& runs);
   Result<std::vector<std::string>> active();  // oldest first

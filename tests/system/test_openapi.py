@@ -25,7 +25,7 @@ ASKED = {
     f"{BASE}/monitors/{{name}}/windows": "sale-health", f"{BASE}/monitors/{{name}}/verdicts": "sale-health", f"{BASE}/monitors/{{name}}/slices": "sale-health", f"{BASE}/monitors/{{name}}/alerts/{{alert}}/bands": "sale-health/log_loss", f"{BASE}/monitors/{{name}}/bands": "sale-health",
     f"{BASE}/datasets": "", f"{BASE}/datasets/{{name}}": "visits", f"{BASE}/datasets/{{name}}/diff": "visits?from=1&to=2", f"{BASE}/features": "", f"{BASE}/features/skew": "", f"{BASE}/features/explain": "?request=v004033&endpoint=sale",
     f"{BASE}/drift": "?reference=monitor:sale-health&current=monitor:sale-health", f"{BASE}/lineage/graph": "?of=told/job", f"{BASE}/lineage/dataset": "?namespace=told&name=rows",
-    f"{BASE}/pipelines": "?runs=2", f"{BASE}/pipelines/{{name}}/runs": "train?steps=true", f"{BASE}/pipeline-runs/{{id}}": "{asks}", f"{BASE}/pipeline-runs/{{id}}/steps/{{step}}/why": "{trained}/train", f"{BASE}/searches": "", f"{BASE}/schedules": "",
+    f"{BASE}/pipelines": "?runs=2", f"{BASE}/pipelines/{{name}}/runs": "train?steps=true", f"{BASE}/pipeline-runs": "?pipeline=train&limit=1", f"{BASE}/pipeline-runs/{{id}}": "{asks}", f"{BASE}/pipeline-runs/{{id}}/steps/{{step}}/why": "{trained}/train", f"{BASE}/searches": "", f"{BASE}/schedules": "",
     f"{BASE}/experiments/{{id}}/table": "{experiment}?columns=attributes.status,params.max_depth,metrics.auc", f"{BASE}/experiments/{{id}}/columns": "{experiment}", f"{BASE}/experiments/{{id}}/groups": "{experiment}?by=attributes.status&metrics=auc",
     f"{BASE}/runs/{{id}}/metrics/curves": "{run}",
 }

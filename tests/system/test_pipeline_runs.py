@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 from conftest import BINARY, Server
 from playwright.sync_api import expect
 
@@ -91,6 +92,24 @@ def test_a_run_goes_on_from_what_failed(project):
     assert (project.folder / "tidied").read_text() == "failed\n"  # it went well, so it isn't run again
     refused = subprocess.run([BINARY, "--url", project.url, "pipelines", "retry", run["id"]], capture_output=True, text=True)
     assert refused.returncode == 1 and "nothing of the run failed" in refused.stderr
+
+
+def test_what_has_run_is_found_in_pages(project):
+    for actor in ("ada", "bob", "ada"):
+        requests.post(f"{project.url}/slipway/v1/pipelines/asks/runs", json={"actor": actor}, timeout=10).raise_for_status()
+
+    def listed(*flags):
+        return [line.split()[0] for line in project.cli("pipelines", "runs", *flags).stdout.splitlines()[1:]]
+
+    everything = listed()
+    assert len(everything) == 3 and listed("asks") == everything and listed("many") == []
+    assert listed("--actor", "bob") == everything[1:2] and listed("--actor", "ada", "--state", "failed") == []
+    assert f"older ones: --after {everything[1]}" in project.cli("pipelines", "runs", "--limit", "2").stderr
+    assert listed("asks", "--after", everything[1]) == everything[2:]
+    assert listed("--from", "2999-01-01T00:00:00Z") == listed("--until", "2000-01-01T00:00:00Z") == []
+    wrong = project.cli("pipelines", "runs", "--from", "yesterday", check=False)
+    assert wrong.returncode == 1 and "from" in wrong.stderr
+    assert project.cli("pipelines", "runs", "--after", "none", check=False).returncode == 4
 
 
 def test_a_condition_decides_what_runs(project, open_page):

@@ -1709,6 +1709,7 @@ export interface components {
         };
         PipelineRuns: {
             runs: components["schemas"]["ListedRun"][];
+            next: string | null;
         };
         PipelineRun: {
             id: string;

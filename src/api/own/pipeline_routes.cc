@@ -35,8 +35,9 @@ Result<Response> list(Pipelines& pipelines, const Request& request) {
       if (step.nested) told["pipeline"] = step.nested->pipeline;
       steps.push_back(std::move(told));
     }
-    const auto newest = TRY(pipelines.runs(
-        definition.name, "", static_cast<std::size_t>(std::max<std::int64_t>(most, 1))));
+    const auto newest =
+        TRY(pipelines.runs({.pipeline = definition.name,
+                            .limit = static_cast<std::size_t>(std::max<std::int64_t>(most, 1))}));
     JsonObject object{
         {"name", definition.name}, {"params", std::move(params)}, {"steps", std::move(steps)}};
     object["last_run"] = newest.empty() ? Json(nullptr) : Json(newest.front().summary());
@@ -121,13 +122,26 @@ Result<Response> answer(Pipelines& pipelines, const Request& request) {
                    .to_json());
 }
 
-Result<Response> runs(Pipelines& pipelines, const Request& request) {
+Result<Response> runs(Pipelines& pipelines, const std::string& pipeline, const Request& request) {
   const bool with_steps = request.query("steps").value_or("") == "true";
+  const std::size_t limit = TRY(query_limit(request, 50, 1000));
+  pipelines::RunFilter filter;
+  filter.pipeline = pipeline;
+  filter.state = request.query("state").value_or("");
+  filter.actor = request.query("actor").value_or("");
+  filter.from = TRY(query_time(request, "from"));
+  filter.until = TRY(query_time(request, "until"));
+  filter.after = request.query("after").value_or("");
+  filter.limit = limit + 1;
+  auto listed = TRY(
+      pipelines.runs(filter, with_steps ? Pipelines::Steps::kSummaries : Pipelines::Steps::kNone));
+  Json next;
+  if (listed.size() > limit) {
+    listed.pop_back();
+    next = listed.back().id;
+  }
   JsonArray found;
-  for (const auto& run :
-       TRY(pipelines.runs(request.param("name"), std::string(request.query("state").value_or("")),
-                          TRY(query_limit(request, 50, 1000)),
-                          with_steps ? Pipelines::Steps::kSummaries : Pipelines::Steps::kNone))) {
+  for (const auto& run : listed) {
     JsonObject object = run.summary();
     if (with_steps) {
       JsonArray steps;
@@ -136,7 +150,7 @@ Result<Response> runs(Pipelines& pipelines, const Request& request) {
     }
     found.push_back(std::move(object));
   }
-  return reply({{"runs", std::move(found)}});
+  return reply({{"runs", std::move(found)}, {"next", std::move(next)}});
 }
 
 Result<Response> list_searches(Pipelines& pipelines, const Request& request) {
@@ -227,9 +241,18 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipelines/{name}/runs",
        .summary =
-           "The pipeline's runs, newest first; ?state=failed: those alone; ?steps=true: with how "
-           "each of their steps went.",
-       .handler = answering([&pipelines](const Request& r) { return runs(pipelines, r); }),
+           "The pipeline's runs, newest first, of ?state=, ?actor=, begun ?from= and before "
+           "?until= alone; ?steps=true: with how each of their steps went. There are ?limit= (50); "
+           "`next` is ?after= of the older ones.",
+       .handler = answering(
+           [&pipelines](const Request& r) { return runs(pipelines, r.param("name"), r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipeline-runs",
+       .summary = "Runs of all pipelines, or of ?pipeline=, as of one of them.",
+       .handler = answering([&pipelines](const Request& r) {
+         return runs(pipelines, std::string(r.query("pipeline").value_or("")), r);
+       }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/searches",

@@ -108,6 +108,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/pools", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/searches", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-logs", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/pipeline-runs", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log/stream", About::kProject,
