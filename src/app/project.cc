@@ -219,8 +219,30 @@ Result<std::vector<std::string>> Project::check_features(const features::Definit
   return warnings;
 }
 
+// A guard goes by a loss that whoever watches its endpoint can tell.
+Result<void> Project::check_guards(const Parsed& parsed) {
+  std::map<std::string, monitor::MonitorDefinition> monitors;
+  for (const auto& monitor : rooms_.monitor.definitions()) monitors[monitor.name] = monitor;
+  for (const auto& monitor : parsed.monitors) monitors[monitor.name] = monitor;
+  std::map<std::string, releases::EndpointDefinition> endpoints;
+  for (const auto& status : TRY(rooms_.releases.statuses()))
+    endpoints[status.endpoint.name()] = status.endpoint.definition;
+  for (const auto& endpoint : parsed.endpoints) endpoints[endpoint.name] = endpoint;
+  for (const auto& [name, monitor] : monitors) {
+    const auto endpoint = endpoints.find(monitor.endpoint);
+    if (endpoint == endpoints.end() || !endpoint->second.release.guard.quality) continue;
+    auto measure =
+        monitor::measure_of(monitor.problem.kind, endpoint->second.release.guard.quality->metric);
+    if (!measure)
+      return std::move(measure).error().with_context(fmt::format(
+          "endpoint {}, guarded by quality, is watched by monitor {}", monitor.endpoint, name));
+  }
+  return {};
+}
+
 // Before anything is changed. Gives what is worth a warning.
 Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
+  TRY(check_guards(parsed));
   std::vector<std::string> warnings = TRY(check_features(parsed.features));
   for (std::string& warning :
        TRY(check_inputs(rooms_.endpoints, parsed.endpoints, parsed.features)))

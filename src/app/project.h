@@ -95,6 +95,7 @@ class Project final : public api::own::ProjectControl {
   // What would break what answers now is refused before anything changes.
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);
+  Result<void> check_guards(const Parsed& parsed);
   Result<std::vector<std::string>> check(const Parsed& parsed);
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
@@ -122,7 +123,7 @@ class Project final : public api::own::ProjectControl {
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.
   Result<bool> step(base::Timestamp limit);
-  Result<void> advance_releases(base::Timestamp due);
+  Result<void> judge(base::Timestamp due);
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
   // Takes into the profiles what was served, if that is due by `now`, and gives detectors what came

@@ -84,22 +84,22 @@ Result<bool> Project::step(base::Timestamp limit) {
   const base::Timestamp due = std::max(release_first ? *release : *window, clock_.now());
   if (clock_.rehearses()) TRY(keep_clock(due));
   if (release_first) {
-    TRY(advance_releases(due));
+    const auto released = rooms_.releases.advance(due);
+    // A release that can't be decided holds up no window.
+    if (!released && window && *window <= due) TRY(judge(due));
+    if (!released) return released.error();
     return true;
   }
-  const auto judged = rooms_.monitor.advance(due);
+  const Result<void> judged = judge(due);
   // A window that can't be judged holds up no release.
-  if (!judged && release_due) TRY(advance_releases(due));
+  if (!judged && release_due) TRY(rooms_.releases.advance(due));
   TRY(judged);
-  TRY(rooms_.incidents.follow_up());
   return true;
 }
 
-Result<void> Project::advance_releases(base::Timestamp due) {
-  for (const auto& done : TRY(rooms_.releases.advance(due))) {
-    base::log_info("app", "release: endpoint={} revision={} reason=\"{}\"", done.endpoint,
-                   done.revision, done.reason);
-  }
+Result<void> Project::judge(base::Timestamp due) {
+  TRY(rooms_.monitor.advance(due));
+  TRY(rooms_.incidents.follow_up());
   return {};
 }
 

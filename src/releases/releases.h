@@ -183,7 +183,9 @@ class Releases {
 
   // The earliest event time at which advance() may have something to do; may lie in the past.
   Result<std::optional<base::Timestamp>> next_due();
-  // Takes over, grows, promotes and discards what is due by `now`.
+  // Takes over, grows, promotes and discards what is due by `now`. An endpoint whose release can't
+  // be decided now is put off until the policy's next check and holds up no other; the first such
+  // error comes back when the others are done.
   Result<std::vector<RolloutStep>> advance(base::Timestamp now);
 
  private:
@@ -220,6 +222,7 @@ class Releases {
                                const std::string& reason, const std::string& actor);
   Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason,
                                  const std::string& actor);
+  Result<void> put_off(const EndpointRecord& record, const Error& why, base::Timestamp now);
   Result<std::optional<RolloutStep>> advance_one(const EndpointRecord& record, base::Timestamp now);
   Result<std::optional<RolloutStep>> advance_experiment(const EndpointRecord& record,
                                                         base::Timestamp now);

@@ -468,6 +468,31 @@ TEST_F(ReleasesTest, ACanaryWithoutTrafficWaits) {
   EXPECT_EQ(live(), "live:v1:5000 canary:v2:5000 ");
 }
 
+TEST_F(ReleasesTest, AReleaseThatCannotBeDecidedHoldsUpNoOther) {
+  const std::string release = "release: {steps: [50, 100], hold: 4h}";
+  MUST(releases_->apply(
+      MUST(parse_endpoints(fmt::format("endpoints: {{a: {{model: models:/m@champion, {}}}, e: "
+                                       "{{model: models:/m@champion, {}}}}}",
+                                       release, release))),
+      "test"));
+  move_alias(1);
+  move_alias(2);
+  walk_to("2013-06-01T00:00:00Z");
+  EXPECT_EQ(live(), "live:v1:5000 canary:v2:5000 ");
+  facts_.unknown = {"a"};
+  clock_.set(at("2013-06-01T04:00:00Z"));
+  const auto failed = releases_->advance(clock_.now());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "endpoint a: the request log can't be read");
+  EXPECT_EQ(live(), "live:v2:10000 ") << "the other one goes on";
+  const EndpointStatus status = MUST(releases_->status("a"));
+  EXPECT_EQ(status.endpoint.state.canary->waits_for, "the request log can't be read");
+  EXPECT_EQ(MUST(releases_->next_due()), at("2013-06-01T05:00:00Z")) << "at the next check";
+  facts_.unknown.clear();
+  walk_to("2013-06-01T05:00:00Z");
+  EXPECT_EQ(MUST(releases_->status("a")).phase(), "steady");
+}
+
 TEST_F(ReleasesTest, AReopenedLedgerGoesOnExactly) {
   apply();
   move_alias(1);

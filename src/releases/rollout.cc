@@ -123,6 +123,7 @@ Result<std::optional<base::Timestamp>> Releases::next_due() {
 
 Result<std::vector<RolloutStep>> Releases::advance(base::Timestamp now) {
   std::vector<RolloutStep> steps;
+  Result<void> first_failure;
   for (const EndpointRecord& listed :
        TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
     EndpointRecord record = listed;
@@ -130,12 +131,42 @@ Result<std::vector<RolloutStep>> Releases::advance(base::Timestamp now) {
       const auto due = releases::next_due(record.state);
       if (!due || *due > now) break;
       auto step = advance_one(record, now);
-      if (!step && step.error().code != Code::kConflict) return std::move(step).error();
+      if (!step && step.error().code != Code::kConflict) {
+        base::log_warning("releases", "release=put_off endpoint={} error=\"{}\"", listed.name(),
+                          step.error().message);
+        TRY(put_off(record, step.error(), now));
+        if (first_failure)
+          first_failure = std::move(step).error().with_context("endpoint " + listed.name());
+        break;
+      }
       if (step && *step) steps.push_back(std::move(**step));
       record = TRY(status(listed.name())).endpoint;
     }
   }
+  for (const RolloutStep& step : steps) {
+    base::log_info("releases", "release: endpoint={} revision={} reason=\"{}\"", step.endpoint,
+                   step.revision, step.reason);
+  }
+  TRY(std::move(first_failure));
   return steps;
+}
+
+// What is due and can't be decided now is looked at again when the next check would be.
+Result<void> Releases::put_off(const EndpointRecord& record, const Error& why,
+                               base::Timestamp now) {
+  EndpointRecord after = record;
+  RolloutState& state = after.state;
+  const base::Timestamp again = now + record.definition.release.check_interval();
+  if (state.experiment) state.experiment->next_check = now + state.experiment->check;
+  if (state.canary && state.canary->next_check <= now) {
+    state.canary->next_check = again;
+    state.canary->waits_for = why.message;
+  }
+  if (!state.experiment && state.proposal && state.proposal->takes_over_at <= now)
+    state.proposal->takes_over_at = again;
+  const auto saved = save(record, std::move(after), {});
+  // Whoever changed the endpoint meanwhile made what is due anew.
+  return saved || saved.error().code == Code::kConflict ? Result<void>() : saved;
 }
 
 // One decision for one endpoint. Nothing when it was to wait.

@@ -101,6 +101,15 @@ def test_a_canary_that_is_worse_on_the_same_requests_is_taken_away(shop, tmp_pat
     assert serve(shop, 150, 170) == {"2": 20}
 
 
+def test_a_guard_by_a_loss_that_the_monitor_cannot_tell_is_refused(shop, tmp_path):
+    project = tmp_path / "slipway.yaml"
+    project.write_text(YAML.replace("error_rate: 0.2", "quality: {metric: log_loss}") + "monitors: {sale: {endpoint: sale, problem: regression}}\n")
+    for command in ("plan", "apply"):
+        refused = shop.cli(command, str(project), check=False)
+        assert refused.returncode != 0 and "endpoint sale, guarded by quality, is watched by monitor sale" in refused.stderr
+    assert json.loads(shop.cli("endpoints", "show", "sale", "--json").stdout)["definition"]["release"]["guard"].get("quality") is None
+
+
 def test_a_shadow_is_compared_request_by_request(shop):
     serve(shop, 0, 200)
     def compared() -> dict:

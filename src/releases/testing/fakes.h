@@ -66,6 +66,7 @@ class FakeFacts final : public VariantFacts {
  public:
   CanaryFacts next{.requests = 1000};
   std::vector<std::pair<base::Timestamp, base::Timestamp>> asked;
+  std::set<std::string> unknown;  // endpoints of which nothing can be told
 
   ExperimentFacts experiment;
   struct Question {
@@ -75,8 +76,10 @@ class FakeFacts final : public VariantFacts {
   };
   Question compared;  // the last that compare() was asked
 
-  Result<CanaryFacts> facts(const std::string&, const std::string&, base::Timestamp since,
+  Result<CanaryFacts> facts(const std::string& endpoint, const std::string&, base::Timestamp since,
                             base::Timestamp until, double) override {
+    if (unknown.contains(endpoint))
+      return base::error(Code::kCorruption, "the request log can't be read");
     asked.emplace_back(since, until);
     return next;
   }
