@@ -222,19 +222,27 @@ TEST(Gate, PolicyFromJson) {
 TEST(Gate, WhatAVerdictAllows) {
   GateRecord gate{
       .id = "g", .model = "m", .candidate_version = 3, .champion_version = 2, .pass = true};
-  EXPECT_FALSE(find_objection(gate, "m", 3, 2));
-  EXPECT_TRUE(find_objection(gate, "n", 3, 2));
-  EXPECT_TRUE(find_objection(gate, "m", 4, 2));
-  EXPECT_TRUE(find_objection(gate, "m", 3, 1)) << "the champion has changed";
-  EXPECT_TRUE(find_objection(gate, "m", 3, std::nullopt));
+  EXPECT_FALSE(find_objection(gate, "m", "champion", 3, 2));
+  EXPECT_TRUE(find_objection(gate, "n", "champion", 3, 2));
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 4, 2));
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 3, 1)) << "the champion has changed";
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 3, std::nullopt));
   gate.report["policy"] = GatePolicy{.refit = true}.to_json();
-  EXPECT_FALSE(find_objection(gate, "m", 4, 2));
-  EXPECT_TRUE(find_objection(gate, "m", 1, 2)) << "an older version is no refit";
+  EXPECT_FALSE(find_objection(gate, "m", "champion", 4, 2));
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 1, 2)) << "an older version is no refit";
   gate.promoted_version = 4;
-  EXPECT_FALSE(find_objection(gate, "m", 4, 4)) << "asked again after it was done";
-  EXPECT_TRUE(find_objection(gate, "m", 5, 4));
+  EXPECT_FALSE(find_objection(gate, "m", "champion", 4, 4)) << "asked again after it was done";
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 5, 4));
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 4, 5)) << "a later champion stays";
+  gate.promoted_alias = "champion";
+  EXPECT_FALSE(find_objection(gate, "m", "champion", 4, 2)) << "ended before the alias moved";
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 4, 5)) << "a later champion stays";
+  EXPECT_TRUE(find_objection(gate, "m", "staging", 4, 2)) << "one verdict, one alias";
+  gate.is_done = true;
+  EXPECT_FALSE(find_objection(gate, "m", "champion", 4, 4)) << "asked again after it was done";
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 4, 2)) << "somebody went back since";
   gate.pass = false;
-  EXPECT_TRUE(find_objection(gate, "m", 4, 4));
+  EXPECT_TRUE(find_objection(gate, "m", "champion", 4, 4));
 }
 
 TEST(Gates, VerdictsAreKeptAndUsedOnce) {
@@ -258,8 +266,9 @@ TEST(Gates, VerdictsAreKeptAndUsedOnce) {
   EXPECT_EQ(gates.get("nothing").error().code, Code::kNotFound);
   EXPECT_TRUE(MUST(gates.list("other")).empty());
 
-  EXPECT_EQ(gates.admit(refused.id, "m", 3, 2, "a").error().code, Code::kFailedPrecondition);
-  EXPECT_EQ(gates.admit("nothing", "m", 3, 2, "a").error().code, Code::kNotFound);
+  EXPECT_EQ(gates.admit(refused.id, "m", "champion", 3, 2, "a").error().code,
+            Code::kFailedPrecondition);
+  EXPECT_EQ(gates.admit("nothing", "m", "champion", 3, 2, "a").error().code, Code::kNotFound);
   testing::FakeAliases aliases;
   aliases.targets["m@champion"] = 2;
   EXPECT_FALSE(promote(gates, aliases, "m", "champion", 3, refused.id, "a"));
@@ -268,8 +277,16 @@ TEST(Gates, VerdictsAreKeptAndUsedOnce) {
   EXPECT_EQ(promotion.previous, 2);
   MUST(promote(gates, aliases, "m", "champion", 3, passed.id, "a"));
   EXPECT_EQ(aliases.moves, std::vector<std::string>{"m@champion -> 3"}) << "moved once";
-  EXPECT_FALSE(gates.admit(passed.id, "m", 4, 3, "a"));
+  EXPECT_FALSE(gates.admit(passed.id, "m", "champion", 4, 3, "a"));
   EXPECT_EQ(MUST(gates.get(passed.id)).promoted_version, 3);
+  aliases.targets["m@champion"] = 4;
+  EXPECT_EQ(promote(gates, aliases, "m", "champion", 3, passed.id, "a").error().code,
+            Code::kFailedPrecondition)
+      << "it was used, and another one is champion since";
+  aliases.targets["m@champion"] = 2;
+  EXPECT_FALSE(promote(gates, aliases, "m", "champion", 3, passed.id, "a"));
+  EXPECT_FALSE(promote(gates, aliases, "m", "staging", 3, passed.id, "a"));
+  EXPECT_EQ(aliases.moves.size(), 1u);
   std::vector<std::string> kinds;
   for (const store::Event& event : MUST(store::list_events(*db, {.subject = "models/m"})))
     kinds.push_back(event.kind);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "id, model, candidate_version, champion_version, verdict, report, actor, event_time, "
-    "arrival_time, promoted_version";
+    "arrival_time, promoted_version, promoted_alias, is_done";
 
 Json number_or_nothing(const std::optional<std::int64_t>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -30,7 +30,9 @@ Result<GateRecord> read_gate(const store::Row& row) {
                   .actor = row.string(6),
                   .event_time = row.time(7),
                   .arrival_time = row.time(8),
-                  .promoted_version = row.maybe_int64(9)};
+                  .promoted_version = row.maybe_int64(9),
+                  .promoted_alias = row.string(10),
+                  .is_done = row.int64(11) != 0};
   gate.report = TRY(base::parse_json_object(row.text(5)));
   return gate;
 }
@@ -132,7 +134,7 @@ Result<GateRecord> Gates::get(const std::string& id) {
 }
 
 std::optional<std::string> find_objection(const GateRecord& gate, const std::string& model,
-                                          std::int64_t version,
+                                          const std::string& alias, std::int64_t version,
                                           std::optional<std::int64_t> champion) {
   if (gate.model != model) return fmt::format("the gate was about another model: {}", gate.model);
   if (!gate.pass) {
@@ -141,9 +143,15 @@ std::optional<std::string> find_objection(const GateRecord& gate, const std::str
                ? std::string(std::string_view(sentence->get_string()))
                : "the gate refused";
   }
-  if (gate.promoted_version == version) return std::nullopt;
   if (gate.promoted_version) {
-    return fmt::format("the gate was used for version {} already", *gate.promoted_version);
+    const bool is_known = !gate.promoted_alias.empty();
+    const bool is_same =
+        gate.promoted_version == version && (!is_known || gate.promoted_alias == alias);
+    // The same promotion again: its answer was lost, or the server ended before the alias moved.
+    if (is_same && (champion == version || (!gate.is_done && champion == gate.champion_version)))
+      return std::nullopt;
+    return fmt::format("the gate was used for version {}{} already", *gate.promoted_version,
+                       is_known ? " as " + gate.promoted_alias : "");
   }
   if (gate.candidate_version && *gate.candidate_version != version) {
     const Json* policy = gate.report.if_contains("policy");
@@ -162,22 +170,33 @@ std::optional<std::string> find_objection(const GateRecord& gate, const std::str
   return std::nullopt;
 }
 
-Result<void> Gates::admit(const std::string& id, const std::string& model, std::int64_t version,
-                          std::optional<std::int64_t> champion, const std::string& actor) {
+Result<void> Gates::admit(const std::string& id, const std::string& model, const std::string& alias,
+                          std::int64_t version, std::optional<std::int64_t> champion,
+                          const std::string& actor) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     const GateRecord gate = TRY(get_gate(tx, workspace_, id));
-    if (const auto objection = find_objection(gate, model, version, champion)) {
+    if (const auto objection = find_objection(gate, model, alias, version, champion)) {
       return base::error(Code::kFailedPrecondition, "the gate says no: {}", *objection);
     }
     if (gate.promoted_version) return {};
-    TRY(tx.execute("UPDATE release_gates SET promoted_version = ? WHERE workspace = ? AND id = ?",
-                   {version, workspace_, id}));
+    TRY(
+        tx.execute("UPDATE release_gates SET promoted_version = ?, promoted_alias = ? WHERE "
+                   "workspace = ? AND id = ?",
+                   {version, alias, workspace_, id}));
     return tx.append_event({.kind = "gate.used",
                             .subject = "models/" + model,
                             .actor = actor,
-                            .payload = {{"gate", id}, {"version", version}},
+                            .payload = {{"gate", id}, {"alias", alias}, {"version", version}},
                             .event_time = event_clock_.now(),
                             .workspace = workspace_});
+  });
+}
+
+Result<void> Gates::finish(const std::string& id) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE release_gates SET is_done = 1 WHERE workspace = ? AND id = ?",
+                   {workspace_, id}));
+    return {};
   });
 }
 
@@ -186,10 +205,11 @@ Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string
                           const std::string& gate_id, const std::string& actor) {
   Promotion promotion{.model = model, .alias = alias, .version = version, .gate = gate_id};
   promotion.previous = TRY(aliases.find_target(model, alias));
-  TRY(gates.admit(gate_id, model, version, promotion.previous, actor));
-  if (promotion.previous == version) return promotion;
+  TRY(gates.admit(gate_id, model, alias, version, promotion.previous, actor));
   const GateRecord gate = TRY(gates.get(gate_id));
-  TRY(aliases.move(model, alias, version, base::to_text(gate.to_json()), actor));
+  if (promotion.previous != version)
+    TRY(aliases.move(model, alias, version, base::to_text(gate.to_json()), actor));
+  if (!gate.is_done) TRY(gates.finish(gate_id));
   return promotion;
 }
 

@@ -25,6 +25,8 @@ struct GateRecord {
   std::string actor;
   base::Timestamp event_time, arrival_time;
   std::optional<std::int64_t> promoted_version;  // set once the verdict was used
+  std::string promoted_alias;                    // of which it was; empty: not known
+  bool is_done = false;                          // the alias has moved by it
 
   JsonObject to_json() const;
 };
@@ -43,11 +45,14 @@ class Gates {
   Result<GateRecord> get(const std::string& id);
 
   // May this version take over from `champion` (what the alias points to now, if anything) by this
-  // verdict? If so the verdict is used up: it allows the same version again, and no other.
-  // kNotFound: no such gate. kFailedPrecondition: it refused, was about another model or version,
-  // was used, or the champion has changed since.
-  Result<void> admit(const std::string& id, const std::string& model, std::int64_t version,
-                     std::optional<std::int64_t> champion, const std::string& actor);
+  // verdict? If so the verdict is used up: it allows the same promotion again until that is done,
+  // and no other. kNotFound: no such gate. kFailedPrecondition: it refused, was about another model
+  // or version, was used, or the champion has changed since.
+  Result<void> admit(const std::string& id, const std::string& model, const std::string& alias,
+                     std::int64_t version, std::optional<std::int64_t> champion,
+                     const std::string& actor);
+  // The alias has moved: the verdict doesn't move it again.
+  Result<void> finish(const std::string& id);
 
  private:
   store::Db& db_;
@@ -71,7 +76,7 @@ Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string
 
 // The rule behind admit(): why not, or nothing. Pure.
 std::optional<std::string> find_objection(const GateRecord& gate, const std::string& model,
-                                          std::int64_t version,
+                                          const std::string& alias, std::int64_t version,
                                           std::optional<std::int64_t> champion);
 
 }  // namespace slipway::releases

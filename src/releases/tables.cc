@@ -60,10 +60,17 @@ constexpr std::string_view kCauses = R"sql(
 ALTER TABLE release_revisions ADD COLUMN cause TEXT NOT NULL DEFAULT ''
 )sql";
 
+// Which promotion a verdict was used for. Of those before it only the version is known.
+constexpr std::string_view kPromotions = R"sql(
+ALTER TABLE release_gates ADD COLUMN promoted_alias TEXT NOT NULL DEFAULT '';
+ALTER TABLE release_gates ADD COLUMN is_done INTEGER NOT NULL DEFAULT 0;
+UPDATE release_gates SET is_done = 1 WHERE promoted_version IS NOT NULL
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"releases", {{1, kFirst}, {2, kSecond}, {3, kCauses}}};
+  return {"releases", {{1, kFirst}, {2, kSecond}, {3, kCauses}, {4, kPromotions}}};
 }
 
 }  // namespace slipway::releases
