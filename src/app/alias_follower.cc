@@ -53,7 +53,7 @@ Result<void> AliasFollower::catch_up() {
     const std::vector<store::Event> moves = TRY(store::list_events(
         db_, {.kind = "alias.moved", .after = position_, .limit = kEventsAtOnce}));
     for (const store::Event& move : moves) {
-      pass_on(move);
+      TRY(pass_on(move));
       TRY(keep(db_, move.sequence));
       position_ = move.sequence;
     }
@@ -67,23 +67,25 @@ void AliasFollower::alias_moved(const registry::AliasMove&) {
     base::log_warning("app", "endpoints hear of an alias later: why={}", done.error().message);
 }
 
-void AliasFollower::pass_on(const store::Event& event) {
+Result<void> AliasFollower::pass_on(const store::Event& event) {
   const Result<JsonObject> payload = base::parse_json_object(event.payload);
-  if (!payload || !event.subject.starts_with(kSubject)) return;  // erased
+  if (!payload || !event.subject.starts_with(kSubject)) return {};  // erased
   const Json* to = payload->if_contains("to");
   const Result<std::string> alias = base::get_string(*payload, "alias");
-  if (!alias || to == nullptr || !to->is_int64()) return;  // taken away: what answers stays
+  if (!alias || to == nullptr || !to->is_int64()) return {};  // taken away: what answers stays
   const std::string model = event.subject.substr(kSubject.size());
   const auto receipts = releases_.alias_moved(model, *alias, to->as_int64(), event.actor);
+  if (!receipts && releases::may_pass(receipts.error().code)) return receipts.error();
   if (!receipts) {
     base::log_error("app", "endpoints did not hear of an alias: model={} alias={} {}", model,
                     *alias, receipts.error().message);
-    return;
+    return {};
   }
   for (const auto& receipt : *receipts) {
     base::log_info("app", "alias moved: endpoint={} accepted={} reason=\"{}\"", receipt.endpoint,
                    receipt.accepted, receipt.reason);
   }
+  return {};
 }
 
 }  // namespace slipway::app

@@ -17,12 +17,13 @@ class AliasFollower final : public registry::AliasObserver {
 
   static store::RoomMigrations migrations();
 
-  // Passes on what has moved since the last time.
+  // Passes on what has moved since the last time. What fails by something that may pass
+  // (kUnavailable, kStorageFull, kDeadlineExceeded) is passed on the next time.
   Result<void> catch_up();
   void alias_moved(const registry::AliasMove& move) override;  // here: catches up at once
 
  private:
-  void pass_on(const store::Event& event);
+  Result<void> pass_on(const store::Event& event);
 
   store::Db& db_;
   releases::Releases& releases_;

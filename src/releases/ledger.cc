@@ -105,6 +105,7 @@ JsonObject to_json(const RolloutState& state) {
     proposal["takes_over_at"] = types::to_rfc3339(state.proposal->takes_over_at);
     proposal["actor"] = state.proposal->actor;
     proposal["reason"] = state.proposal->reason;
+    if (!state.proposal->waits_for.empty()) proposal["waits_for"] = state.proposal->waits_for;
     object["proposal"] = std::move(proposal);
   }
   if (state.canary) {
@@ -145,7 +146,8 @@ Result<RolloutState> parse_state(std::string_view text) {
     const JsonObject& proposal = member->as_object();
     state.proposal = Proposal{TRY(read_model(proposal)), TRY(read_time(proposal, "takes_over_at")),
                               TRY(base::get_string(proposal, "actor")),
-                              TRY(base::get_string(proposal, "reason"))};
+                              TRY(base::get_string(proposal, "reason")),
+                              TRY(base::find_string(proposal, "waits_for")).value_or("")};
   }
   if (const Json* member = object.if_contains("canary"); member && member->is_object()) {
     const JsonObject& canary = member->as_object();

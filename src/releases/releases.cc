@@ -231,6 +231,7 @@ Result<std::vector<ProposalReceipt>> Releases::alias_moved(const std::string& mo
                                                            std::int64_t version,
                                                            const std::string& actor) {
   std::vector<ProposalReceipt> receipts;
+  Result<void> passing;
   for (const EndpointRecord& record :
        TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
     if (parse_alias(record.definition.model) != ModelAlias{model, alias}) continue;
@@ -240,10 +241,12 @@ Result<std::vector<ProposalReceipt>> Releases::alias_moved(const std::string& mo
     if (!receipt) {
       base::log_warning("releases", "proposal=failed endpoint={} model={} version={} error=\"{}\"",
                         record.name(), model, version, receipt.error().message);
+      if (passing && may_pass(receipt.error().code)) passing = receipt.error();
       receipt = ProposalReceipt{record.name(), false, receipt.error().message, std::nullopt};
     }
     receipts.push_back(std::move(*receipt));
   }
+  TRY(std::move(passing));
   return receipts;
 }
 
@@ -263,12 +266,26 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
                                                 const std::string& reason,
                                                 const std::string& actor) {
   ProposalReceipt receipt{.endpoint = record.name()};
+  std::string waits_for;
   const std::vector<Revision> revisions = TRY(history(record.name()));
   if (record.state.held) {
     receipt.reason = "the endpoint is held: " + record.state.held_reason;
   } else if (!record.current_revision) {
-    const Revision first = TRY(deploy_model(record, model, reason, actor));
-    receipt = {record.name(), true, "the first model takes charge at once", first.event_time};
+    const auto first = deploy_model(record, model, reason, actor);
+    if (!first && !may_pass(first.error().code)) return first.error();
+    if (first) {
+      receipt = {record.name(), true, "the first model takes charge at once", first->event_time};
+      return receipt;
+    }
+    receipt = {record.name(), true, "the first model is tried again: " + first.error().message,
+               event_clock_.now() + record.definition.release.check_interval()};
+    waits_for = first.error().message;
+    base::log_warning("releases", "release=put_off endpoint={} error=\"{}\"", record.name(),
+                      waits_for);
+  } else if (record.state.proposal && record.state.proposal->model == model) {
+    receipt = {record.name(), true, fmt::format("version {} waits for its time already",
+                                                model.version),
+               record.state.proposal->takes_over_at};
     return receipt;
   } else if (was_rejected(revisions, model)) {
     receipt.reason = fmt::format("version {} was taken away before; only a deploy brings it back",
@@ -295,7 +312,7 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
   EndpointRecord after = record;
   if (receipt.accepted) {
     event.payload["takes_over_at"] = types::to_rfc3339(*receipt.takes_over_at);
-    after.state.proposal = Proposal{model, *receipt.takes_over_at, actor, reason};
+    after.state.proposal = Proposal{model, *receipt.takes_over_at, actor, reason, waits_for};
   }
   TRY(save(record, std::move(after), std::move(event)));
   return receipt;

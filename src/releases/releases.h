@@ -116,9 +116,10 @@ class Releases {
                           const std::string& reason, const std::string& actor);
 
   // The alias of a model moved: endpoints that follow it get a proposal, which takes over after the
-  // declared delay through the declared steps. An endpoint without a revision takes it at once.
-  // Held endpoints and rejected versions don't follow; one that cannot take it (the receipt says
-  // why) doesn't stop the others.
+  // declared delay through the declared steps. An endpoint without a revision takes it at once, or,
+  // when what keeps it from that may pass, with the next checks. Held endpoints and rejected
+  // versions don't follow; one that cannot take it (the receipt says why) doesn't stop the others.
+  // An error that may pass: some may not have heard; the same again is harmless to those that have.
   Result<std::vector<ProposalReceipt>> alias_moved(const std::string& model,
                                                    const std::string& alias, std::int64_t version,
                                                    const std::string& actor);
@@ -222,6 +223,9 @@ class Releases {
                                const std::string& reason, const std::string& actor);
   Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason,
                                  const std::string& actor);
+  Result<std::optional<RolloutStep>> take_first(const EndpointRecord& record);
+  Result<void> refuse(const EndpointRecord& record, const ResolvedModel& model, const Error& why,
+                      const std::string& actor, base::Timestamp now);
   Result<void> put_off(const EndpointRecord& record, const Error& why, base::Timestamp now);
   Result<std::optional<RolloutStep>> advance_one(const EndpointRecord& record, base::Timestamp now);
   Result<std::optional<RolloutStep>> advance_experiment(const EndpointRecord& record,

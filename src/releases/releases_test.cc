@@ -431,6 +431,52 @@ TEST_F(ReleasesTest, AModelThatDoesNotLoadChangesNothing) {
   EXPECT_EQ(events.size(), 1u);
 }
 
+TEST_F(ReleasesTest, AReleaseWhoseModelIsAwayWaitsForIt) {
+  apply();
+  move_alias(1);
+  move_alias(2);
+  plane_.away.insert("models:/m/2");
+  clock_.set(at("2013-06-01T06:00:00Z"));
+  EXPECT_EQ(releases_->advance(clock_.now()).error().code, Code::kUnavailable);
+  open();
+  EndpointStatus status = MUST(releases_->status("e"));
+  EXPECT_EQ(status.phase(), "proposed");
+  EXPECT_NE(status.endpoint.state.proposal->waits_for.find("the store is away"), std::string::npos);
+  EXPECT_EQ(MUST(releases_->next_due()), at("2013-06-01T12:00:00Z")) << "a check later";
+  EXPECT_TRUE(MUST(store::list_events(*db_, {.kind = "endpoint.release_refused"})).empty());
+  // Heard of again, as after a crash: nothing changes.
+  move_alias(2);
+  EXPECT_EQ(receipts_[0].takes_over_at, at("2013-06-01T12:00:00Z"));
+  EXPECT_EQ(MUST(releases_->next_due()), at("2013-06-01T12:00:00Z"));
+  plane_.away.clear();
+  walk_to("2013-06-01T12:00:00Z");
+  EXPECT_EQ(live(), "live:v1:9000 canary:v2:1000 ");
+}
+
+TEST_F(ReleasesTest, AFirstModelThatIsAwayTakesChargeWhenItIsBack) {
+  apply();
+  plane_.away.insert("models:/m/1");
+  move_alias(1);
+  EXPECT_TRUE(receipts_[0].accepted);
+  EXPECT_NE(receipts_[0].reason.find("tried again"), std::string::npos);
+  EXPECT_EQ(receipts_[0].takes_over_at, at("2013-06-01T06:00:00Z"));
+  EXPECT_EQ(MUST(releases_->status("e")).phase(), "empty");
+  clock_.set(at("2013-06-01T06:00:00Z"));
+  EXPECT_FALSE(releases_->advance(clock_.now()));
+  plane_.away.clear();
+  walk_to("2013-06-01T12:00:00Z");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  // One that is broken is given up.
+  MUST(releases_->remove("e", "ann"));
+  plane_.away.insert("models:/m/1");
+  apply();
+  plane_.away.clear();
+  plane_.broken.insert("models:/m/1");
+  walk_to("2013-06-02T12:00:00Z");
+  EXPECT_FALSE(MUST(releases_->next_due()));
+  EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "endpoint.release_refused"})).size(), 1u);
+}
+
 TEST_F(ReleasesTest, AFirstModelThatDoesNotLoadIsToldInTheReceipt) {
   apply();
   plane_.broken.insert("models:/m/1");

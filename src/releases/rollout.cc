@@ -151,6 +151,20 @@ Result<std::vector<RolloutStep>> Releases::advance(base::Timestamp now) {
   return steps;
 }
 
+// The first model, which could not be loaded when it was proposed.
+Result<std::optional<RolloutStep>> Releases::take_first(const EndpointRecord& record) {
+  const Proposal& proposal = *record.state.proposal;
+  auto first = deploy_model(record, proposal.model, proposal.reason, proposal.actor);
+  if (first) {
+    return std::optional(
+        RolloutStep{record.name(), RolloutActionKind::kPromote, first->number, first->reason});
+  }
+  if (first.error().code == Code::kConflict || may_pass(first.error().code))
+    return std::move(first).error();
+  TRY(refuse(record, proposal.model, first.error(), proposal.actor, event_clock_.now()));
+  return std::optional<RolloutStep>();
+}
+
 // What is due and can't be decided now is looked at again when the next check would be.
 Result<void> Releases::put_off(const EndpointRecord& record, const Error& why,
                                base::Timestamp now) {
@@ -162,8 +176,10 @@ Result<void> Releases::put_off(const EndpointRecord& record, const Error& why,
     state.canary->next_check = again;
     state.canary->waits_for = why.message;
   }
-  if (!state.experiment && state.proposal && state.proposal->takes_over_at <= now)
+  if (!state.experiment && state.proposal && state.proposal->takes_over_at <= now) {
     state.proposal->takes_over_at = again;
+    state.proposal->waits_for = why.message;
+  }
   const auto saved = save(record, std::move(after), {});
   // Whoever changed the endpoint meanwhile made what is due anew.
   return saved || saved.error().code == Code::kConflict ? Result<void>() : saved;
@@ -175,6 +191,7 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
   if (record.state.experiment) return advance_experiment(record, now);
   const ReleasePolicy& policy = record.definition.release;
   const RolloutState& state = record.state;
+  if (!record.current_revision) return take_first(record);
   const Revision current = TRY(revision(record.name(), record.current_revision.value_or(0)));
   CanaryFacts facts;
   if (state.canary) {
@@ -257,25 +274,31 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
     return std::optional(
         RolloutStep{record.name(), action.kind, committed->number, committed->reason});
   }
-  if (committed.error().code == Code::kConflict) return std::move(committed).error();
+  if (committed.error().code == Code::kConflict || may_pass(committed.error().code))
+    return std::move(committed).error();
 
-  // A model that doesn't load is not tried for ever: it's given up, and what answers stays.
+  TRY(refuse(record, canary.model, committed.error(), canary.actor, now));
+  return std::optional<RolloutStep>();
+}
+
+// A model that doesn't load is not tried for ever: it's given up, and what answers stays.
+Result<void> Releases::refuse(const EndpointRecord& record, const ResolvedModel& model,
+                              const Error& why, const std::string& actor, base::Timestamp now) {
   base::log_warning("releases", "release=given_up endpoint={} model={} error=\"{}\"", record.name(),
-                    canary.model.uri, committed.error().message);
-  after = record;
-  if (from_proposal) {
+                    model.uri, why.message);
+  EndpointRecord after = record;
+  if (after.state.proposal && after.state.proposal->model == model) {
     after.state.proposal.reset();
   } else {
-    after.state.canary->next_check = now + policy.check_interval();
+    after.state.canary->next_check = now + record.definition.release.check_interval();
   }
-  TRY(save(record, std::move(after),
-           {.kind = "endpoint.release_refused",
-            .subject = "endpoints/" + record.name(),
-            .actor = canary.actor,
-            .payload = {{"model", canary.model.uri}, {"reason", committed.error().message}},
-            .event_time = now,
-            .workspace = workspace_}));
-  return std::optional<RolloutStep>();
+  return save(record, std::move(after),
+              {.kind = "endpoint.release_refused",
+               .subject = "endpoints/" + record.name(),
+               .actor = actor,
+               .payload = {{"model", model.uri}, {"reason", why.message}},
+               .event_time = now,
+               .workspace = workspace_});
 }
 
 }  // namespace slipway::releases

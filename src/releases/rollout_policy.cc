@@ -49,6 +49,11 @@ Versions rolled_away(const std::vector<Revision>& revisions, const Revision& rol
 
 }  // namespace
 
+bool may_pass(Code code) {
+  return code == Code::kUnavailable || code == Code::kStorageFull ||
+         code == Code::kDeadlineExceeded;
+}
+
 std::optional<base::Timestamp> next_due(const RolloutState& state) {
   if (state.experiment) return state.experiment->next_check;
   std::optional<base::Timestamp> due;

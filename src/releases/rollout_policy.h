@@ -18,6 +18,7 @@ struct Proposal {
   ResolvedModel model;
   base::Timestamp takes_over_at;
   std::string actor, reason;
+  std::string waits_for;  // why it could not take over when its time had come
   bool operator==(const Proposal&) const = default;
 };
 
@@ -71,6 +72,10 @@ struct RolloutAction {
   int step = 0;        // of kStart and kGrow
   std::string reason;  // one sentence
 };
+
+// Whether what failed that way may work when it's tried again: a store or a database that is away,
+// a full disk. A limit that was reached (kResourceExhausted) is one of the model itself.
+bool may_pass(Code code);
 
 // The earliest time at which decide_rollout may say something else than kWait; nothing: never by
 // itself.

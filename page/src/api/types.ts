@@ -507,6 +507,7 @@ export interface components {
                 reason: string;
                 /** Format: date-time */
                 takes_over_at: string;
+                waits_for?: string;
             };
             canary?: {
                 model: string;

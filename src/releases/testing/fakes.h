@@ -16,6 +16,7 @@ namespace slipway::releases::testing {
 class FakeDataPlane final : public DataPlane {
  public:
   std::set<std::string> broken;                          // URIs that don't load
+  std::set<std::string> away;                            // URIs whose store is away
   std::function<void(const Revision&)> while_preparing;  // called once
   std::map<std::string, Revision> active;                // by endpoint
   std::map<std::string, std::int64_t> kept;              // last good revision by endpoint
@@ -30,6 +31,8 @@ class FakeDataPlane final : public DataPlane {
       if (broken.contains(variant.uri)) {
         return base::error(Code::kCorruption, "the model file is cut short: {}", variant.uri);
       }
+      if (away.contains(variant.uri))
+        return base::error(Code::kUnavailable, "the store is away: {}", variant.uri);
       prepared.push_back(variant.uri);
     }
     return std::shared_ptr<const void>();
