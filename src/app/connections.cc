@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "app/kubeflow_jobs.h"
+#include "app/model_content.h"
 #include "app/storage.h"
 #include "base/log.h"
 #include "features/expression.h"
@@ -380,6 +381,18 @@ std::optional<std::string> logged_model_id(std::string_view uri) {
   return std::string(uri.substr(kModels.size()));
 }
 
+// "x.ubj#sha256=0123456789abcdef": what was there when it was deployed.
+constexpr std::string_view kContent = "#sha256=";
+struct Pinned {
+  std::string uri;
+  std::string content;  // empty: whatever is there
+};
+Pinned read_pinned(const std::string& uri) {
+  const std::size_t at = uri.rfind(kContent);
+  if (at == std::string::npos) return {uri, ""};
+  return {uri.substr(0, at), uri.substr(at + kContent.size())};
+}
+
 bool is_registered(std::string_view uri) {
   return uri.starts_with(kModels) && !logged_model_id(uri);
 }
@@ -426,8 +439,16 @@ Result<std::filesystem::path> RegisteredModels::below_root(const std::string& pa
 
 Result<std::filesystem::path> RegisteredModels::locate(const std::string& uri) {
   if (is_registered(uri)) return artifacts_.local(TRY(find_version(registry_, uri)).place());
-  if (const auto path = tracking::local_location(uri)) return below_root(path->string());
-  return artifacts_.local(TRY(place_of(uri)));
+  const Pinned pinned = read_pinned(uri);
+  const auto path = tracking::local_location(pinned.uri);
+  if (path) {
+    std::filesystem::path file = TRY(below_root(path->string()));
+    if (!pinned.content.empty()) TRY(require_content(file, pinned.content));
+    return file;
+  }
+  const std::string place = TRY(place_of(pinned.uri));
+  if (pinned.content.empty()) return artifacts_.local(place);
+  return files_of(TRY(artifacts_.at(place, "")), pinned.content, artifacts_.options().copies);
 }
 
 Result<releases::ResolvedModel> RegisteredModels::resolve(const std::string& uri) {
@@ -438,17 +459,21 @@ Result<releases::ResolvedModel> RegisteredModels::resolve(const std::string& uri
         .version = version.version,
         .uri = fmt::format("models:/{}/{}", version.model, version.version)};
   }
-  if (const auto path = tracking::local_location(uri)) {
-    TRY(below_root(path->string()));
-  } else if (uri.starts_with(kRuns) || uri.starts_with(kModels)) {
-    TRY(place_of(uri));
-  } else if (!uri.starts_with(kS3)) {
+  Pinned pinned = read_pinned(uri);
+  const auto path = tracking::local_location(pinned.uri);
+  if (!path && !uri.starts_with(kRuns) && !uri.starts_with(kModels) && !uri.starts_with(kS3)) {
     return base::error(Code::kInvalidArgument,
                        "a model is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID, "
                        "runs:/ID/PATH, s3://BUCKET/FOLDER or a path below models-root: got={}",
                        uri);
   }
-  return releases::ResolvedModel{.model = uri, .version = 1, .uri = uri};
+  if (pinned.content.empty()) {
+    pinned.content = path ? TRY(content_of(TRY(below_root(path->string()))))
+                          : TRY(content_of(TRY(artifacts_.at(TRY(place_of(pinned.uri)), ""))));
+  }
+  std::string whole = fmt::format("{}{}{}", pinned.uri, kContent, pinned.content);
+  return releases::ResolvedModel{
+      .model = std::move(pinned.uri), .version = 1, .uri = std::move(whole)};
 }
 
 Result<std::optional<std::int64_t>> RegisteredModels::find_target(const std::string& model,

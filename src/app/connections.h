@@ -144,7 +144,8 @@ class RegisteredModels final : public serving::ModelSource,
         models_root_(std::move(models_root)) {}
 
   // models:/NAME/VERSION, models:/NAME@ALIAS and models:/m-ID; runs:/ID/PATH; s3://BUCKET/FOLDER; a
-  // path below the root. What is in no registry is version 1 of itself.
+  // path below the root. What is in no registry is version 1 of itself, and resolves to the bytes
+  // it has now ("x.ubj#sha256=0123456789abcdef"): they can't be located once they are others.
   Result<std::filesystem::path> locate(const std::string& uri) override;
   Result<releases::ResolvedModel> resolve(const std::string& uri) override;
   Result<std::optional<std::int64_t>> find_target(const std::string& model,

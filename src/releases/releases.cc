@@ -283,8 +283,8 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
     base::log_warning("releases", "release=put_off endpoint={} error=\"{}\"", record.name(),
                       waits_for);
   } else if (record.state.proposal && record.state.proposal->model == model) {
-    receipt = {record.name(), true, fmt::format("version {} waits for its time already",
-                                                model.version),
+    receipt = {record.name(), true,
+               fmt::format("version {} waits for its time already", model.version),
                record.state.proposal->takes_over_at};
     return receipt;
   } else if (was_rejected(revisions, model)) {
@@ -426,10 +426,7 @@ Result<std::optional<std::string>> Releases::precedence(const EndpointStatus& no
   std::string uri;
   if (change == AutomaticChange::kFallback) {
     const auto resolved = ports_.catalog.resolve(model);
-    const auto may_pass = [](Code code) {
-      return code == Code::kUnavailable || code == Code::kInternal;
-    };
-    if (!resolved && !may_pass(resolved.error().code))
+    if (!resolved && !may_pass(resolved.error().code) && resolved.error().code != Code::kInternal)
       return std::optional<std::string>("there is no fallback: " + resolved.error().message);
     uri = TRY(resolved).uri;
   }

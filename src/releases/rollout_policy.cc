@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -22,11 +23,13 @@ bool surely_above(std::int64_t hits, std::int64_t total, double bound) {
   return bound < 1 && types::log_evidence_above(hits, total, bound) > -std::log(kGuardAlpha);
 }
 
-using Versions = std::set<std::pair<std::string, std::int64_t>>;
+// What is in no registry is version 1 of itself, and told apart by its URI.
+using Versions = std::set<std::tuple<std::string, std::int64_t, std::string>>;
 
 Versions live_versions(const Revision& revision) {
   Versions versions;
-  for (const Variant* variant : revision.live()) versions.emplace(variant->model, variant->version);
+  for (const Variant* variant : revision.live())
+    versions.emplace(variant->model, variant->version, variant->uri);
   return versions;
 }
 
@@ -241,7 +244,7 @@ std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_f
   Versions bad;
   for (const char* name : {"canary", "challenger"}) {
     const Variant* beside = newest_first.front().find_variant(name);
-    if (beside != nullptr) bad.emplace(beside->model, beside->version);
+    if (beside != nullptr) bad.emplace(beside->model, beside->version, beside->uri);
   }
   for (const Revision& revision : newest_first) {
     const Versions live = live_versions(revision);
@@ -272,7 +275,7 @@ std::optional<std::string> find_precedence(const RolloutState& state, const Revi
 }
 
 bool was_rejected(const std::vector<Revision>& newest_first, const ResolvedModel& model) {
-  const std::pair wanted(model.model, model.version);
+  const std::tuple wanted(model.model, model.version, model.uri);
   for (const Revision& revision : newest_first) {
     if (live_versions(revision).contains(wanted)) return false;
     if (revision.kind == RevisionKind::kRollback &&

@@ -1,5 +1,6 @@
 #include "store/file_digest.h"
 
+#include <algorithm>
 #include <fstream>
 #include <vector>
 
@@ -19,6 +20,30 @@ Result<std::string> file_digest(const std::filesystem::path& file) {
   }
   if (!in.eof())
     return base::error(Code::kInternal, "reading a file failed: file={}", file.string());
+  return digest.finish_hex();
+}
+
+Result<std::string> tree_digest(const std::filesystem::path& path) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(path, ec)) return file_digest(path);
+  std::vector<std::filesystem::path> files;
+  for (std::filesystem::recursive_directory_iterator it(path, ec), end; !ec && it != end;
+       it.increment(ec)) {
+    if (it->path().filename() == "__pycache__") {
+      it.disable_recursion_pending();
+    } else if (!it->is_directory(ec)) {
+      files.push_back(it->path());
+    }
+  }
+  if (ec)
+    return base::error(Code::kInternal, "a folder can't be read: folder={} why={}", path.string(),
+                       ec.message());
+  std::sort(files.begin(), files.end());
+  base::Sha256 digest;
+  for (const std::filesystem::path& file : files) {
+    const std::string name = file.lexically_relative(path).generic_string();
+    digest.update(fmt::format("{}:{}", name.size(), name)).update(TRY(file_digest(file)));
+  }
   return digest.finish_hex();
 }
 

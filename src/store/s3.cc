@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/file_system.h"
+#include "store/object_tags.h"
 #include "store/xml.h"
 
 namespace slipway::store {
@@ -141,7 +142,7 @@ class S3Writer final : public ObjectWriter {
   std::deque<std::future<Result<std::string>>> sending_;
 };
 
-class S3Objects final : public ObjectStore, public DirectTransfer {
+class S3Objects final : public ObjectStore, public DirectTransfer, public ObjectTags {
  public:
   S3Objects(S3Options options, const base::Clock& clock)
       : options_(std::move(options)), clock_(clock) {
@@ -179,6 +180,22 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
     std::sort(entries.begin(), entries.end(),
               [](const ObjectEntry& a, const ObjectEntry& b) { return a.name < b.name; });
     return entries;
+  }
+
+  Result<std::string> tags(const std::string& folder) override {
+    const std::string prefix = folder_prefix(folder);
+    std::string text;
+    TRY(each_page(prefix, "", [&](const XmlElement& page) -> Result<void> {
+      for (const XmlElement& one : page.children) {
+        if (one.name != "Contents") continue;
+        const std::string key = one.child_text("Key");
+        if (!key.starts_with(prefix)) return foreign_key(key);
+        text += fmt::format("{} {} {}\n", key.substr(prefix.size()), one.child_text("Size"),
+                            one.child_text("ETag"));
+      }
+      return {};
+    }));
+    return text;
   }
 
   Result<std::int64_t> size(const std::string& path) override {

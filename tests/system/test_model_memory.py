@@ -12,19 +12,23 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from conftest import BINARY, free_port
+from conftest import BINARY, eventually, free_port
 from mlflow.models import infer_signature
 from s3_server import S3Server
 
 
-def train(seed=1):
+def train(seed=1, by="a"):
     rows = pd.DataFrame(np.random.default_rng(seed).normal(size=(300, 3)), columns=["a", "b", "c"])
-    return xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": seed}, xgboost.DMatrix(rows, (rows.a > 0).astype(float)), 10), rows
+    return xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": seed}, xgboost.DMatrix(rows, (rows[by] > 0.2).astype(float)), 10), rows
 
 
 def ask(server, name):
     body = {"inputs": [{"name": n, "shape": [1], "datatype": "FP64", "data": [0.5]} for n in ("a", "b", "c")]}
     return requests.post(f"{server.url}/v2/models/{name}/infer", json=body, timeout=20)
+
+
+def answer(server, name):
+    return ask(server, name).json()["outputs"][0]["data"]
 
 
 def metric(server, name, **labels):
@@ -120,6 +124,30 @@ def test_models_by_every_address(start_server, root, tmp_path):
         assert refused.returncode != 0 and words in refused.stderr, (address, refused.stderr)
 
 
+def test_what_is_deployed_by_path_is_the_bytes_that_were_there(start_server, root):
+    """A file that is written over changes nothing until it is deployed, and then it does; what was deployed never becomes another model."""
+    server = start_server("bytes", "--models-root", str(root))
+    apply(server, root, {"one": "one.ubj"})
+    old, before = (root / "one.ubj").read_bytes(), answer(server, "one")
+    train(by="b")[0].save_model(root / "one.ubj")
+    new = (root / "one.ubj").read_bytes()
+    assert answer(server, "one") == before
+    server.cli("endpoints", "deploy", "one", "one.ubj")
+    after = answer(server, "one")
+    assert after != before
+    server.cli("endpoints", "rollback", "one")
+    assert answer(server, "one") == before, "it was kept in memory"
+    server.cli("endpoints", "deploy", "one", "one.ubj")
+    (root / "one.ubj").write_bytes(old)
+    server.stop()
+    server.start()
+    refused = ask(server, "one")
+    assert refused.status_code == 503 and "not those that were deployed" in refused.text
+    (root / "one.ubj").write_bytes(new)
+    eventually(lambda: ask(server, "one").status_code == 200)
+    assert answer(server, "one") == after
+
+
 def test_a_model_in_a_bucket(start_server, root, tmp_path, monkeypatch):
     s3 = S3Server(tmp_path / "s3", free_port())
     try:
@@ -133,7 +161,16 @@ def test_a_model_in_a_bucket(start_server, root, tmp_path, monkeypatch):
         apply(server, root, {"one": f"s3://{s3.bucket}/shared/one"})
         assert ask(server, "one").status_code == 200
         shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=60).json()
-        assert shown["revision"]["variants"][0]["uri"] == f"s3://{s3.bucket}/shared/one"
+        first = shown["revision"]["variants"][0]["uri"]
+        assert first.startswith(f"s3://{s3.bucket}/shared/one#sha256=") and shown["revision"]["variants"][0]["model"] == f"s3://{s3.bucket}/shared/one"
+        # Overwritten and deployed: what is there now answers, and going back is to what was there then.
+        before = answer(server, "one")
+        train(by="b")[0].save_model(folder / "model.ubj")
+        server.cli("endpoints", "deploy", "one", f"s3://{s3.bucket}/shared/one")
+        assert answer(server, "one") != before
+        requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=60)
+        server.cli("endpoints", "rollback", "one")
+        assert answer(server, "one") == before
     finally:
         s3.stop()
 
