@@ -172,14 +172,9 @@ std::filesystem::path RequestLog::folder_of(const std::string& endpoint) const {
   return options_.folder / endpoint;
 }
 
-void RequestLog::start_file(Tail& tail, const Chunk& chunk) {
-  if (tail.dirty) {  // full, or of another shape: it stays beside under its own name
-    if (const Result<void> written = write_tail(tail); !written) {
-      write_failures_.add();
-      rows_dropped_.add(tail.frame.rows());
-      base::log_error("serving", "a file of the request log was lost: {}", written.error().message);
-    }
-  }
+Result<void> RequestLog::start_file(Tail& tail, const Chunk& chunk) {
+  // Full, or of another shape: it stays beside under its own name.
+  if (tail.dirty) TRY(write_tail(tail));
   const std::filesystem::path folder =
       folder_of(chunk.endpoint) / ("date=" + date_of({chunk.day * kDayMicros}));
   std::size_t number = 0;
@@ -191,16 +186,17 @@ void RequestLog::start_file(Tail& tail, const Chunk& chunk) {
   } else {
     tail.frame = LogRows::empty_frame(*chunk.rows.schema());
   }
+  return {};
 }
 
-void RequestLog::add_to_tail(Chunk chunk) {
+Result<void> RequestLog::add_to_tail(Chunk& chunk) {
   Tail& tail = tails_[{chunk.endpoint, date_of({chunk.day * kDayMicros})}];
   while (chunk.rows.size() > 0) {
     // Under load a file is finished by its first write; a quiet day's grows by being rewritten.
     const bool is_finished = !tail.dirty && tail.frame.rows() > options_.rows_per_file / 4;
     if (tail.file.empty() || !fits(tail.frame, *chunk.rows.schema()) || is_finished ||
         tail.frame.rows() >= options_.rows_per_file)
-      start_file(tail, chunk);
+      TRY(start_file(tail, chunk));
     const std::size_t count =
         std::min(chunk.rows.size(), options_.rows_per_file - tail.frame.rows());
     if (count > tail.frame.rows()) {  // otherwise they grow by themselves
@@ -209,6 +205,7 @@ void RequestLog::add_to_tail(Chunk chunk) {
     chunk.rows.unpack(count, chunk.endpoint, tail.frame);
     tail.dirty = true;
   }
+  return {};
 }
 
 Result<void> RequestLog::write_tail(Tail& tail) {
@@ -219,9 +216,13 @@ Result<void> RequestLog::write_tail(Tail& tail) {
 }
 
 Result<void> RequestLog::write_tails() {
+  Result<void> first_failure;
   for (auto& [key, tail] : tails_) {
-    if (tail.dirty) TRY(write_tail(tail));
+    if (!tail.dirty) continue;
+    if (const Result<void> written = write_tail(tail); !written && first_failure)
+      first_failure = written;
   }
+  TRY(first_failure);
   // Days that nobody writes to any more need not stay in memory: the newest few per endpoint do.
   std::map<std::string, std::size_t> kept;
   for (auto it = tails_.rbegin(); it != tails_.rend();) {
@@ -240,20 +241,23 @@ Result<void> RequestLog::flush() {
 }
 
 Result<void> RequestLog::write_buffered() {
-  std::size_t taken = 0;
+  std::vector<Chunk> chunks = std::exchange(waiting_, {});
   for (Buffer& buffer : buffers_) {
-    std::vector<Chunk> chunks;
-    {
-      base::MutexLock buffer_lock(buffer.mutex);
-      chunks.swap(buffer.chunks);
-    }
-    for (Chunk& chunk : chunks) {
-      taken += chunk.rows.size();
-      add_to_tail(std::move(chunk));
-    }
+    base::MutexLock buffer_lock(buffer.mutex);
+    std::move(buffer.chunks.begin(), buffer.chunks.end(), std::back_inserter(chunks));
+    buffer.chunks.clear();
   }
-  buffered_.fetch_sub(taken);
-  return write_tails();
+  Result<void> first_failure;
+  for (Chunk& chunk : chunks) {
+    const std::size_t rows = chunk.rows.size();
+    const Result<void> added = add_to_tail(chunk);
+    buffered_.fetch_sub(rows - chunk.rows.size());
+    if (added) continue;
+    if (first_failure) first_failure = added;
+    waiting_.push_back(std::move(chunk));
+  }
+  const Result<void> written = write_tails();
+  return first_failure ? written : first_failure;
 }
 
 Result<void> RequestLog::each_part(const std::string& endpoint, const Interval& interval,

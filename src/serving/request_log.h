@@ -46,8 +46,8 @@ class RequestLog {
   bool append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
               std::span<const LogRow> rows);
 
-  // Everything appended before is in a synced file on return. kStorageFull: the disk is full;
-  // rows stay buffered.
+  // Everything appended before is in a synced file on return. kStorageFull: the disk is full; the
+  // first error comes back when all that can be written is. What can't be stays buffered.
   Result<void> flush();
 
   // Calls `each` with the rows of a part after the other, what is buffered included, in no order;
@@ -102,11 +102,12 @@ class RequestLog {
 
   std::filesystem::path folder_of(const std::string& endpoint) const;
   static Result<void> write_tail(Tail& tail);
-  Result<void> write_tails() REQUIRES(flush_mutex_);
-  void add_to_tail(Chunk chunk) REQUIRES(flush_mutex_);
   Result<void> write_buffered() REQUIRES(flush_mutex_);
+  Result<void> write_tails() REQUIRES(flush_mutex_);
+  // Takes what it has added out of `chunk`.
+  Result<void> add_to_tail(Chunk& chunk) REQUIRES(flush_mutex_);
+  Result<void> start_file(Tail& tail, const Chunk& chunk) REQUIRES(flush_mutex_);
   void forget_tails(const std::string& endpoint) REQUIRES(flush_mutex_);
-  void start_file(Tail& tail, const Chunk& chunk) REQUIRES(flush_mutex_);
   void run();
 
   const Options options_;
@@ -117,6 +118,7 @@ class RequestLog {
   std::array<Buffer, 8> buffers_;
   std::atomic<std::size_t> buffered_ = 0;
   base::Mutex flush_mutex_;  // before the buffers' mutexes
+  std::vector<Chunk> waiting_ GUARDED_BY(flush_mutex_);  // for a tail that can't be written
   std::map<std::pair<std::string, std::string>, Tail> tails_
       GUARDED_BY(flush_mutex_);  // by endpoint and date
   base::Mutex mutex_;

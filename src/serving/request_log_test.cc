@@ -74,6 +74,21 @@ TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
   EXPECT_EQ(log->read("nobody", {}, {kStart.micros + 10 * kDay}, {})->rows(), 0u);
 }
 
+TEST_F(RequestLogTest, AFullFileThatCannotBeWrittenIsToldAndKept) {
+  auto log = open(1000, 8);
+  ASSERT_TRUE(append(*log, schema_, {row_at("r0", kStart, 0)}));
+  MUST(log->flush());
+  const auto file = folder_.path() / "flights" / "date=2013-06-01" / "part-000000.parquet";
+  ASSERT_TRUE(std::filesystem::remove(file));
+  std::filesystem::create_directories(file / "in the way");
+  for (int i = 1; i < 10; ++i)
+    ASSERT_TRUE(append(*log, schema_, {row_at("r" + std::to_string(i), kStart, i)}));
+  EXPECT_FALSE(log->flush()) << "what a durable answer waits for isn't there";
+  std::filesystem::remove_all(file);
+  MUST(log->flush());
+  EXPECT_EQ(MUST(log->read("flights", {}, {kStart.micros + kDay}, {"request_id"})).rows(), 10u);
+}
+
 // Of a class's name, or of several chances, nothing was kept.
 TEST_F(RequestLogTest, KeepsAnswersThatAreNoNumber) {
   auto log = open();
