@@ -17,6 +17,7 @@
 #include "cli/scratch.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
+#include "store/file_digest.h"
 #include "store/file_system.h"
 #include "store/object_copy.h"
 
@@ -119,6 +120,7 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   job.inputs = TRY(find_inputs(options.inputs, scratch.path(), clock));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
+  job.model_digest = TRY(store::tree_digest(files.path()));
   const auto model = TRY(LocalModel::load(files.path(), options.runtimes, options.threads));
   std::optional<Progress> shown;
   const auto report = TRY(serving::score_files(**model, job, *output, [&](const auto& at) {

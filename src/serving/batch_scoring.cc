@@ -72,7 +72,8 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
       job.columns.push_back(name);
   }
   base::Sha256 identity;
-  identity.update(options.model_uri + "\n" + fmt::format("{}", fmt::join(job.columns, "\n")) +
+  identity.update(options.model_uri + "\n" + options.model_digest + "\n" +
+                  fmt::format("{}", fmt::join(job.columns, "\n")) +
                   fmt::format("\n{}\n", options.rows_per_part));
   if (!options.rules.columns.empty()) identity.update(base::to_text(options.rules.to_json()));
   for (std::size_t f = 0; f < options.inputs.size(); ++f) {

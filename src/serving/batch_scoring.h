@@ -25,6 +25,7 @@ struct BatchScoringOptions {
   std::filesystem::path scratch;  // a folder for parts that are not whole yet
   std::vector<std::string> keep;  // columns of the input that go with the answers
   std::string model_uri;          // pinned; stands in every row
+  std::string model_digest;       // of its files: other bytes under that URI are another job
   // What the inputs of this endpoint must be; without columns nothing is checked.
   std::string endpoint;
   types::InputRules rules;

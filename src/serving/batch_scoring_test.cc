@@ -311,6 +311,9 @@ TEST_F(BatchScoringTest, AnotherJobsFolderIsNotMixedWithThisOne) {
   EXPECT_EQ(score().error().code, Code::kFailedPrecondition);
   options_.overwrite = true;
   EXPECT_EQ(MUST(score()).rows_resumed, 0);
+  options_.overwrite = false;
+  options_.model_digest = "of other bytes";
+  EXPECT_EQ(score().error().code, Code::kFailedPrecondition);
 }
 
 TEST_F(BatchScoringTest, WhatCannotBeScoredIsToldBeforeAnythingIsWritten) {

@@ -90,6 +90,26 @@ def test_a_file_without_a_column_of_the_model_is_refused_by_name(job):
     assert other.returncode == 4, other.stderr
 
 
+def test_a_model_file_with_other_bytes_is_another_job(tmp_path):
+    rows = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 2)), columns=["a", "b"])
+    rows.to_parquet(tmp_path / "in.parquet")
+
+    def train(label):
+        xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(rows, (label > 0).astype(float)), 5).save_model(tmp_path / "model.ubj")
+
+    def score(*flags):
+        return subprocess.run([BINARY, "--json", "batch", "score", str(tmp_path / "model.ubj"), "--in", str(tmp_path / "in.parquet"), "--out", str(tmp_path / "out"), *flags],
+                              capture_output=True, text=True)
+
+    train(rows.a)
+    assert json.loads(score().stdout)["rows_resumed"] == 0
+    assert json.loads(score().stdout)["rows_resumed"] == 200
+    train(rows.b)
+    refused = score()
+    assert refused.returncode != 0 and "another job" in refused.stderr, refused.stderr
+    assert json.loads(score("--overwrite").stdout)["rows_resumed"] == 0
+
+
 def test_a_booster_of_lightgbm_is_run_without_python(job):
     """Its numbers and categories answer as LightGBM itself answers."""
     random = np.random.default_rng(3)
