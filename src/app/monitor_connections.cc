@@ -14,6 +14,7 @@ Result<releases::CanaryFacts> MonitoredVariants::facts(const std::string& endpoi
                                                        base::Timestamp since, base::Timestamp until,
                                                        double slow_over_ms) {
   CHECK(monitor_ != nullptr);
+  TRY(log_.check_rows(endpoint, since, until));
   const auto summary = TRY(monitor_->summarize(endpoint, variant, since, until, slow_over_ms));
   return releases::CanaryFacts{.requests = summary.requests,
                                .errors = summary.errors,
@@ -29,6 +30,7 @@ Result<releases::ExperimentFacts> MonitoredVariants::compare(
     const std::string& metric, double alpha, base::Timestamp since, base::Timestamp until) {
   CHECK(monitor_ != nullptr);
   const auto measure = TRY(monitor_->measure(endpoint, metric));
+  TRY(log_.check_rows(endpoint, since, until));
   const auto compared =
       TRY(monitor_->compare(endpoint, live, challenger, measure, alpha, since, until));
   return releases::ExperimentFacts{.live_rows = compared.a.rows,

@@ -16,6 +16,7 @@ namespace slipway::app {
 // releases asks the monitor how a canary does. The monitor comes later than the ledger.
 class MonitoredVariants final : public releases::VariantFacts {
  public:
+  explicit MonitoredVariants(serving::RequestLog& log) : log_(log) {}
   void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
   Result<releases::CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
                                       base::Timestamp since, base::Timestamp until,
@@ -28,6 +29,7 @@ class MonitoredVariants final : public releases::VariantFacts {
                                                const std::string& metric) override;
 
  private:
+  serving::RequestLog& log_;
   monitor::Monitor* monitor_ = nullptr;
 };
 
@@ -41,6 +43,10 @@ class LoggedRequests final : public monitor::RequestSource, public api::own::Req
   Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                          const std::vector<std::string>& columns, const EachPart& each) override;
   Result<JsonObject> request(const std::string& endpoint, const std::string& id) override;
+  Result<void> check_rows(const std::string& endpoint, base::Timestamp from,
+                          base::Timestamp to) override {
+    return log_.check_rows(endpoint, from, to);
+  }
 
  private:
   serving::RequestLog& log_;

@@ -424,7 +424,8 @@ struct Application::Rooms::Impl {
         online(features),
         log({.folder = f.data / "requests",
              .rows_buffered_max =
-                 static_cast<std::size_t>(f.settings.request_log_rows_buffered_max)},
+                 static_cast<std::size_t>(f.settings.request_log_rows_buffered_max),
+             .rows_at_once_max = f.settings.request_log_rows_at_once_max},
             f.metrics),
         python(python_options(f.settings, f.data)),
         onnx({.library = f.settings.onnxruntime_library,
@@ -442,6 +443,7 @@ struct Application::Rooms::Impl {
                    record(db, clock, eviction);
                  }}),
         plane(endpoints),
+        facts(log),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         governed(f.access, governance, datasets, features, releases, log, clock),
         gates(f.db, clock, f.clock, f.random),

@@ -443,6 +443,11 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      integer("request-log-rows-at-once-max", &Settings::request_log_rows_at_once_max, 1,
+              100'000'000'000,
+              "Rows of the request log that a comparison of variants, a look of a guard or of an "
+              "experiment, or an advice reads, some 250 bytes of memory each; what would read more "
+              "is refused, and a release waits."),
       integer("request-log-values-max", &Settings::request_log_values_max, 0, 1'000'000,
               "Values of a row's answer that the request log keeps when it isn't one number; of a "
               "larger answer it keeps single values and where each list has its largest: a model "

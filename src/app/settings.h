@@ -113,6 +113,7 @@ struct Settings {
   std::string secrets_dir;
   std::map<std::string, std::string> secrets;  // of SLIPWAY_SECRET_NAME, by name; in no table
   std::int64_t request_log_rows_buffered_max = 200'000;
+  std::int64_t request_log_rows_at_once_max = 20'000'000;
   std::int64_t request_log_values_max = 100;
   std::int64_t explained_values_max = 20'000'000;
   std::int64_t skew_rows_per_pass = 1000;

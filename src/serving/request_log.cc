@@ -83,6 +83,10 @@ std::vector<std::filesystem::path> parts_of(const std::filesystem::path& folder)
   return parts;
 }
 
+std::string time_column(const RequestLog::Interval& interval) {
+  return interval.time == RequestLog::TimeOf::kEvent ? "event_time" : "arrival_time";
+}
+
 // A file's time may lag behind ours by a tick, and ours may be set back a little.
 constexpr base::Duration kClockSlack = base::Duration::seconds(60);
 
@@ -260,14 +264,12 @@ Result<void> RequestLog::write_buffered() {
   return first_failure ? written : first_failure;
 }
 
-Result<void> RequestLog::each_part(const std::string& endpoint, const Interval& interval,
-                                   const std::vector<std::string>& columns, const EachPart& each) {
+Result<void> RequestLog::each_file(
+    const std::string& endpoint, const Interval& interval,
+    const std::function<Result<void>(const std::filesystem::path&, const store::ParquetInfo&)>&
+        each) {
   TRY(flush());
   const bool by_event = interval.time == TimeOf::kEvent;
-  const std::string time = by_event ? "event_time" : "arrival_time";
-  const auto is_asked = [&](const std::string& name) {
-    return columns.empty() || std::find(columns.begin(), columns.end(), name) != columns.end();
-  };
   std::vector<std::filesystem::path> folders;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
@@ -282,28 +284,57 @@ Result<void> RequestLog::each_part(const std::string& endpoint, const Interval& 
     for (const auto& part : parts_of(folder)) {
       if (!by_event && written_at(part) + kClockSlack < interval.from) continue;
       const store::ParquetInfo info = TRY(store::parquet_info(part));
-      const auto range = info.times.find(time);
+      const auto range = info.times.find(time_column(interval));
       if (range != info.times.end() && (range->second.second < interval.from.micros ||
                                         range->second.first >= interval.to.micros))
         continue;
-      std::vector<std::string> wanted;
-      for (const auto& [name, type] : info.columns) {
-        if (name == time || is_asked(name)) wanted.push_back(name);
-      }
-      Frame frame = TRY(store::read_parquet(part, wanted));
-      const Column* times = TRY(frame.column(time));
-      std::vector<std::size_t> inside;
-      for (std::size_t i = 0; i < frame.rows(); ++i) {
-        if (times->ints[i] >= interval.from.micros && times->ints[i] < interval.to.micros)
-          inside.push_back(i);
-      }
-      if (inside.size() < frame.rows()) frame = frame.take(inside);
-      if (!is_asked(time))
-        std::erase_if(frame.columns(), [&](const Column& c) { return c.name == time; });
-      TRY(each(frame));
+      TRY(each(part, info));
     }
   }
   return {};
+}
+
+Result<void> RequestLog::each_part(const std::string& endpoint, const Interval& interval,
+                                   const std::vector<std::string>& columns, const EachPart& each) {
+  const std::string time = time_column(interval);
+  const auto is_asked = [&](const std::string& name) {
+    return columns.empty() || std::find(columns.begin(), columns.end(), name) != columns.end();
+  };
+  return each_file(
+      endpoint, interval,
+      [&](const std::filesystem::path& part, const store::ParquetInfo& info) -> Result<void> {
+        std::vector<std::string> wanted;
+        for (const auto& [name, type] : info.columns) {
+          if (name == time || is_asked(name)) wanted.push_back(name);
+        }
+        Frame frame = TRY(store::read_parquet(part, wanted));
+        const Column* times = TRY(frame.column(time));
+        std::vector<std::size_t> inside;
+        for (std::size_t i = 0; i < frame.rows(); ++i) {
+          if (times->ints[i] >= interval.from.micros && times->ints[i] < interval.to.micros)
+            inside.push_back(i);
+        }
+        if (inside.size() < frame.rows()) frame = frame.take(inside);
+        if (!is_asked(time))
+          std::erase_if(frame.columns(), [&](const Column& c) { return c.name == time; });
+        return each(frame);
+      });
+}
+
+Result<void> RequestLog::check_rows(const std::string& endpoint, base::Timestamp from,
+                                    base::Timestamp to) {
+  std::int64_t rows = 0;
+  TRY(each_file(endpoint, {.from = from, .to = to},
+                [&](const std::filesystem::path&, const store::ParquetInfo& info) {
+                  rows += info.rows;
+                  return Result<void>();
+                }));
+  if (rows <= options_.rows_at_once_max) return {};
+  return base::error(Code::kResourceExhausted,
+                     "too many rows were logged to be read at once: ask for less time, or raise "
+                     "--request-log-rows-at-once-max: endpoint={} rows={} "
+                     "request-log-rows-at-once-max={}",
+                     endpoint, rows, options_.rows_at_once_max);
 }
 
 Result<Frame> RequestLog::read(const std::string& endpoint, base::Timestamp from,

@@ -21,6 +21,10 @@
 #include "serving/log_rows.h"
 #include "types/frame.h"
 
+namespace slipway::store {
+struct ParquetInfo;
+}
+
 namespace slipway::serving {
 
 // Safe to use from several threads. Rows are packed into one of a few buffers, by thread, and
@@ -34,6 +38,7 @@ class RequestLog {
     std::int64_t flush_ms = 1000;
     std::size_t rows_buffered_max = 200'000;
     std::size_t rows_per_file = 50'000;
+    std::int64_t rows_at_once_max = 20'000'000;
   };
   RequestLog(Options options, base::Metrics& metrics);
   ~RequestLog();  // stop()
@@ -65,6 +70,9 @@ class RequestLog {
   // those; a column no row has is left out. No rows: a frame with the fixed columns and none.
   Result<types::Frame> read(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                             const std::vector<std::string>& columns);
+  // Before read(), by who may be asked for any time: kResourceExhausted when files of more than
+  // rows_at_once_max rows would be read. Reads their ends only.
+  Result<void> check_rows(const std::string& endpoint, base::Timestamp from, base::Timestamp to);
   // Features, the request's kept columns, and per variant its prediction, latency and error.
   // kNotFound.
   Result<JsonObject> find(const std::string& endpoint, const std::string& request_id);
@@ -101,6 +109,10 @@ class RequestLog {
   };
 
   std::filesystem::path folder_of(const std::string& endpoint) const;
+  // Calls `each` with the parts that may hold rows of the interval; its error ends it.
+  Result<void> each_file(const std::string& endpoint, const Interval& interval,
+                         const std::function<Result<void>(const std::filesystem::path&,
+                                                          const store::ParquetInfo&)>& each);
   static Result<void> write_tail(Tail& tail);
   Result<void> write_buffered() REQUIRES(flush_mutex_);
   Result<void> write_tails() REQUIRES(flush_mutex_);
@@ -117,7 +129,7 @@ class RequestLog {
   LogBlocks blocks_;
   std::array<Buffer, 8> buffers_;
   std::atomic<std::size_t> buffered_ = 0;
-  base::Mutex flush_mutex_;  // before the buffers' mutexes
+  base::Mutex flush_mutex_;                              // before the buffers' mutexes
   std::vector<Chunk> waiting_ GUARDED_BY(flush_mutex_);  // for a tail that can't be written
   std::map<std::pair<std::string, std::string>, Tail> tails_
       GUARDED_BY(flush_mutex_);  // by endpoint and date

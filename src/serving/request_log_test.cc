@@ -89,6 +89,21 @@ TEST_F(RequestLogTest, AFullFileThatCannotBeWrittenIsToldAndKept) {
   EXPECT_EQ(MUST(log->read("flights", {}, {kStart.micros + kDay}, {"request_id"})).rows(), 10u);
 }
 
+TEST_F(RequestLogTest, RefusesToReadMoreThanMayBeReadAtOnce) {
+  RequestLog log({.folder = folder_.path(), .rows_per_file = 3, .rows_at_once_max = 10}, metrics_);
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(
+        append(log, schema_, {row_at("r" + std::to_string(i), {kStart.micros + i * kDay / 6}, i)}));
+  }
+  const Timestamp day{kStart.micros + kDay}, end{kStart.micros + 9 * kDay};
+  EXPECT_TRUE(log.check_rows("flights", kStart, day));
+  EXPECT_TRUE(log.check_rows("nobody", kStart, end));
+  const auto refused = log.check_rows("flights", kStart, end);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_NE(refused.error().message.find("rows=12"), std::string::npos) << refused.error().message;
+}
+
 // Of a class's name, or of several chances, nothing was kept.
 TEST_F(RequestLogTest, KeepsAnswersThatAreNoNumber) {
   auto log = open();

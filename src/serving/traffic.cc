@@ -64,6 +64,7 @@ MeasuredTraffic traffic_of(std::vector<std::int64_t> arrivals_us) {
 
 Result<MeasuredTraffic> measure_traffic(RequestLog& log, const std::string& endpoint,
                                         base::Timestamp from, base::Timestamp to) {
+  TRY(log.check_rows(endpoint, from, to));
   const types::Frame rows = TRY(log.read(
       endpoint, from, to, {"request_id", "arrival_time", "role", "latency_us", "traffic"}));
   const auto* const ids = TRY(rows.column("request_id"));

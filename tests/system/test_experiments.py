@@ -125,6 +125,16 @@ def test_a_shadow_is_compared_request_by_request(shop):
     assert "log_loss" in shop.cli("endpoints", "compare", "sale", "honest", "--metric", "fame", check=False).stderr
 
 
+def test_more_rows_than_may_be_read_at_once_are_not_compared(shop):
+    serve(shop, 0, 60)
+    shop.stop()
+    shop.flags = (*shop.flags, "--request-log-rows-at-once-max", "50")
+    shop.start()
+    refused = shop.cli("endpoints", "compare", "sale", "honest", check=False)
+    assert refused.returncode != 0 and "rows=120 request-log-rows-at-once-max=50" in refused.stderr
+    assert "ask for less time" in shop.cli("endpoints", "advise", "sale", check=False).stderr
+
+
 def test_what_makes_no_experiment_is_told(shop):
     def refused(*flags):
         done = shop.cli("endpoints", "experiment", "start", "sale", *flags, check=False)

@@ -328,7 +328,8 @@ Result<Response> start_experiment(Releases& releases, const Request& request) {
 }
 
 // Two variants side by side: a shadow request by request, live ones by their means.
-Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const Request& request) {
+Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
+                            const Request& request) {
   constexpr double kAlpha = 0.05;
   const std::string& endpoint = request.param("name");
   const auto status = TRY(releases.status(endpoint));
@@ -337,13 +338,13 @@ Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const
       TRY(monitor.measure(endpoint, metric ? std::optional(std::string(*metric)) : std::nullopt));
   const auto b = request.query("b");
   if (!b) return base::error(Code::kInvalidArgument, "b is missing: the variant to compare with a");
-  const auto until = TRY(query_time(request, "to"));
+  const base::Timestamp until = TRY(query_time(request, "to")).value_or(base::Timestamp{INT64_MAX});
   base::Timestamp since;  // the revision that answers now has these variants
   if (status.current) since = status.current->event_time;
   if (const auto from = TRY(query_time(request, "from"))) since = *from;
+  TRY(requests.check_rows(endpoint, since, until));
   return reply(TRY(monitor.compare(endpoint, std::string(request.query("a").value_or("live")),
-                                   std::string(*b), measure, kAlpha, since,
-                                   until.value_or(base::Timestamp{INT64_MAX})))
+                                   std::string(*b), measure, kAlpha, since, until))
                    .to_json());
 }
 
@@ -434,8 +435,9 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
        .pattern = base + "/{name}/comparison",
        .summary = "Two variants side by side: how their answers differ, and which does better by "
                   "a metric.",
-       .handler = answering(
-           [&releases, &monitor](const Request& r) { return comparison(releases, monitor, r); }),
+       .handler = answering([&releases, &monitor, &requests](const Request& r) {
+         return comparison(releases, monitor, requests, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/labels",

@@ -28,6 +28,9 @@ class RequestLookup {
   virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
                                         base::Timestamp to,
                                         const std::vector<std::string>& columns) = 0;
+  // Before what may read any number of them: kResourceExhausted, saying what to do.
+  virtual Result<void> check_rows(const std::string& endpoint, base::Timestamp from,
+                                  base::Timestamp to) = 0;
 };
 
 // All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.
