@@ -269,7 +269,16 @@ Result<std::size_t> Incidents::follow_up() {
   for (const Incident& incident : TRY(list({.state = State::kOpen, .limit = 1000}))) {
     if (!incident.by_alert || TRY(neighbourhood_.has_open_alert(incident.endpoint))) continue;
     auto done =
-        set_state(incident.id, State::kMitigated, "no alert of the endpoint is open", "system");
+        change(incident.id,
+               {.kind = "incident.mitigated",
+                .actor = "system",
+                .payload = {{"reason", "no alert of the endpoint is open"}}},
+               [&](Incident& now) -> Result<void> {
+                 if (now.state != State::kOpen || !now.by_alert)
+                   return base::error(Code::kFailedPrecondition, "somebody decided: id={}", now.id);
+                 move_to(now, State::kMitigated, clock_.now());
+                 return {};
+               });
     if (!done && done.error().code == Code::kFailedPrecondition) continue;  // by a person meanwhile
     TRY(std::move(done));
     ++mitigated;

@@ -17,6 +17,7 @@ base::Timestamp at(const char* text) { return MUST(types::parse_rfc3339(text)); 
 class FakeNeighbourhood final : public Neighbourhood {
  public:
   bool open_alert = true, rehearsal = false;
+  std::function<void()> while_asked;  // called once, before it's said whether an alert is open
   std::vector<MovedInput> moved;
   std::optional<FirstBadWindow> window;
 
@@ -28,7 +29,10 @@ class FakeNeighbourhood final : public Neighbourhood {
                                                base::Timestamp) override {
     return moved;
   }
-  Result<bool> has_open_alert(const std::string&) override { return open_alert; }
+  Result<bool> has_open_alert(const std::string&) override {
+    if (auto call = std::exchange(while_asked, nullptr)) call();
+    return open_alert;
+  }
   Result<std::optional<FirstBadWindow>> first_bad_window(const std::string&,
                                                          base::Timestamp) override {
     return window;
@@ -101,6 +105,17 @@ TEST_F(IncidentsTest, WhatPeopleOpenAgainPeopleEndAndWhatTheyWriteLaterIsKept) {
   MUST(incidents_.set_state(id, State::kOpen, "not over", "ann"));
   EXPECT_EQ(MUST(incidents_.follow_up()), 0u);
   EXPECT_EQ(MUST(incidents_.get(id)).state, State::kOpen);
+}
+
+TEST_F(IncidentsTest, WhatAPersonDecidesMeanwhileStays) {
+  const std::int64_t id = MUST(by_alert("a/1")).id;
+  neighbourhood_.open_alert = false;
+  neighbourhood_.while_asked = [&] {
+    MUST(incidents_.set_state(id, State::kResolved, "it was the feed", "ann"));
+  };
+  EXPECT_EQ(MUST(incidents_.follow_up()), 0u);
+  EXPECT_EQ(MUST(incidents_.get(id)).state, State::kResolved);
+  EXPECT_TRUE(MUST(incidents_.get(id)).resolved_at);
 }
 
 TEST_F(IncidentsTest, ThePeoplesPart) {
