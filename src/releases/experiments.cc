@@ -59,7 +59,7 @@ Result<Revision> Releases::start_experiment(const std::string& endpoint,
   }
   const base::Timestamp start = event_clock_.now();
   Experiment experiment{.model = challenger,
-                        .percent = wanted.percent,
+                        .percent = static_cast<int>(wanted.percent),
                         .metric = wanted.metric,
                         .higher_is_better = *higher,
                         .alpha = 1 - wanted.confidence,
@@ -78,7 +78,7 @@ Result<Revision> Releases::start_experiment(const std::string& endpoint,
                               wanted.metric, *higher ? "higher" : "lower"),
                   actor),
       now.endpoint};
-  change.revision.variants = split_live(live, challenger, wanted.percent, "challenger");
+  change.revision.variants = split_live(live, challenger, experiment.percent, "challenger");
   change.after.state.experiment = std::move(experiment);
   TRY(add_shadows(change.after, change.revision.variants));
   return commit(now.endpoint, std::move(change));

@@ -50,8 +50,8 @@ struct EndpointStatus {
 // What somebody wants to find out by an experiment. What it is decided by is declared at its start
 // and stands in the ledger.
 struct ExperimentDraft {
-  std::string model;  // a model URI
-  int percent = 50;   // of the requests, 1 to 99
+  std::string model;          // a model URI
+  std::int64_t percent = 50;  // of the requests, 1 to 99
   std::string metric;
   std::optional<bool> higher_is_better;  // nothing: as the metric says
   double confidence = 0.95;

@@ -136,6 +136,10 @@ def test_more_rows_than_may_be_read_at_once_are_not_compared(shop):
 
 
 def test_what_makes_no_experiment_is_told(shop):
+    draft = {"model": "models:/sale/2", "metric": "log_loss", "percent": 2**32 + 10, "actor": "me"}
+    reply = requests.post(f"{shop.url}/slipway/v1/endpoints/sale/experiment", json=draft, timeout=10)
+    assert reply.status_code == 400 and "between 1 and 99: got=4294967306" in reply.text
+
     def refused(*flags):
         done = shop.cli("endpoints", "experiment", "start", "sale", *flags, check=False)
         assert done.returncode != 0

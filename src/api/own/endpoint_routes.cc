@@ -310,7 +310,7 @@ Result<Response> start_experiment(Releases& releases, const Request& request) {
   releases::ExperimentDraft draft;
   draft.model = TRY(base::get_string(body, "model"));
   draft.metric = TRY(base::get_string(body, "metric"));
-  draft.percent = static_cast<int>(TRY(base::find_int(body, "percent")).value_or(draft.percent));
+  draft.percent = TRY(base::find_int(body, "percent")).value_or(draft.percent);
   if (const auto better = TRY(base::find_string(body, "better"))) {
     if (*better != "higher" && *better != "lower") {
       return base::error(Code::kInvalidArgument, "better must be higher or lower: got={}", *better);
