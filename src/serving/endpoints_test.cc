@@ -217,6 +217,27 @@ TEST_F(EndpointsTest, ShadowsScoreAndDoNotAnswer) {
             Code::kNotFound);
 }
 
+// What is slow beside an answer is slow for whoever waits for it: monitors and guards see that.
+TEST_F(EndpointsTest, AnAnswersLatencyIsUntilItsShadowsAreScored) {
+  ModelFaults faults;
+  Endpoints endpoints(models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, {},
+                      {.faults = &faults});
+  const EndpointSpec shadowed = spec(
+      1,
+      {live(1), {.name = "frozen", .is_shadow = true, .uri = "models:/m/2", .model_version = 2}});
+  const auto prepared = endpoints.prepare(shadowed);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  endpoints.activate(shadowed, nullptr);
+  faults.late_ms = 300;
+  ASSERT_TRUE(endpoints.predict({.endpoint = "late", .id = "r", .batch = full()}));
+  const JsonObject logged = MUST(log_.find("late", "r"));
+  for (const Json& variant : logged.at("variants").as_array()) {
+    const bool is_live = variant.as_object().at("role") == Json("live");
+    const std::int64_t latency_us = variant.as_object().at("latency_us").as_int64();
+    EXPECT_GE(latency_us, is_live ? 600'000 : 300'000);
+  }
+}
+
 // As a canary's shadow has: what the canary answers itself is not scored by its model again.
 TEST_F(EndpointsTest, AShadowWithSlotsScoresTheirRequestsOnly) {
   VariantSpec shadow{.name = "beside",

@@ -208,6 +208,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const double prepared_us = micros_since(start);
   Batcher::Receipt receipt;
   std::optional<Error> failure;
+  std::size_t first_chosen = 0;  // of the rows to log
+  double shadows_us = 0;
   for (const Variant& variant : serving->variants) {
     const bool shadows = gathered && variant.spec.is_shadow &&
                          (variant.spec.slots.empty() || variant.spec.has_slot(slot));
@@ -232,6 +234,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
                : micros_since(scoring);
     if (scored && &variant == chosen) receipt = *scored;
     const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
+    if (&variant == chosen) first_chosen = scratch.logged.size();
+    if (&variant != chosen) shadows_us += micros_since(scoring);
     const bool has_values = scored && !outputs.empty() && !is_one_number(outputs);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       const RowVerdict* verdict = scratch.verdicts.empty() ? nullptr : &scratch.verdicts[row];
@@ -258,6 +262,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .features = scratch.logged_views,
            .row = row});
     }
+  }
+  // The answer leaves when its shadows are scored: that is how long whoever asked has waited.
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    scratch.logged[first_chosen + row].latency_us +=
+        static_cast<std::int64_t>(shadows_us / static_cast<double>(batch.rows));
   }
   // Messages of a stream that weren't scored are asked again: then they are counted and logged.
   if (failure && !origins.empty()) return fail_version(std::move(*failure));
