@@ -12,8 +12,8 @@ class ObjectTags {
  public:
   virtual ~ObjectTags() = default;
 
-  // Path, bytes and ETag of all objects below `folder`, a line each, in the order of their keys;
-  // empty when there are none. Errors as of ObjectStore.
+  // Path, bytes and ETag (else time of change) of all objects below `folder`, a line each, in the
+  // order of their keys; empty when there are none. Errors as of ObjectStore.
   virtual Result<std::string> tags(const std::string& folder) = 0;
 };
 

@@ -190,8 +190,9 @@ class S3Objects final : public ObjectStore, public DirectTransfer, public Object
         if (one.name != "Contents") continue;
         const std::string key = one.child_text("Key");
         if (!key.starts_with(prefix)) return foreign_key(key);
-        text += fmt::format("{} {} {}\n", key.substr(prefix.size()), one.child_text("Size"),
-                            one.child_text("ETag"));
+        std::string tag = one.child_text("ETag");
+        if (tag.empty()) tag = one.child_text("LastModified");  // as of files behind a gateway
+        text += fmt::format("{} {} {}\n", key.substr(prefix.size()), one.child_text("Size"), tag);
       }
       return {};
     }));

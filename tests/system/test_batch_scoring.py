@@ -106,7 +106,7 @@ def test_a_model_file_with_other_bytes_is_another_job(tmp_path):
     assert json.loads(score().stdout)["rows_resumed"] == 200
     train(rows.b)
     refused = score()
-    assert refused.returncode != 0 and "another job" in refused.stderr, refused.stderr
+    assert refused.returncode != 0 and "something else than this job" in refused.stderr, refused.stderr
     assert json.loads(score("--overwrite").stdout)["rows_resumed"] == 0
 
 

@@ -17,9 +17,9 @@ from mlflow.models import infer_signature
 from s3_server import S3Server
 
 
-def train(seed=1, by="a"):
+def train(seed=1, sign=1):
     rows = pd.DataFrame(np.random.default_rng(seed).normal(size=(300, 3)), columns=["a", "b", "c"])
-    return xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": seed}, xgboost.DMatrix(rows, (rows[by] > 0.2).astype(float)), 10), rows
+    return xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": seed}, xgboost.DMatrix(rows, (sign * rows.a > 0).astype(float)), 10), rows
 
 
 def ask(server, name):
@@ -129,7 +129,7 @@ def test_what_is_deployed_by_path_is_the_bytes_that_were_there(start_server, roo
     server = start_server("bytes", "--models-root", str(root))
     apply(server, root, {"one": "one.ubj"})
     old, before = (root / "one.ubj").read_bytes(), answer(server, "one")
-    train(by="b")[0].save_model(root / "one.ubj")
+    train(sign=-1)[0].save_model(root / "one.ubj")
     new = (root / "one.ubj").read_bytes()
     assert answer(server, "one") == before
     server.cli("endpoints", "deploy", "one", "one.ubj")
@@ -165,7 +165,7 @@ def test_a_model_in_a_bucket(start_server, root, tmp_path, monkeypatch):
         assert first.startswith(f"s3://{s3.bucket}/shared/one#sha256=") and shown["revision"]["variants"][0]["model"] == f"s3://{s3.bucket}/shared/one"
         # Overwritten and deployed: what is there now answers, and going back is to what was there then.
         before = answer(server, "one")
-        train(by="b")[0].save_model(folder / "model.ubj")
+        train(sign=-1)[0].save_model(folder / "model.ubj")
         server.cli("endpoints", "deploy", "one", f"s3://{s3.bucket}/shared/one")
         assert answer(server, "one") != before
         requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=60)
