@@ -37,7 +37,8 @@ std::int64_t read_lines(const std::filesystem::path& file, std::int64_t bytes_ma
 
 Result<LogLines> Pipelines::search_logs(const LogQuery& query) {
   LogLines found;
-  for (const RunRecord& summary : TRY(runs(query.pipeline, query.state, query.runs_max))) {
+  for (const RunRecord& summary :
+       TRY(runs({.pipeline = query.pipeline, .state = query.state, .limit = query.runs_max}))) {
     if (summary.outputs == "gone") continue;
     const RunRecord run = TRY(find_run(summary.id));
     for (const StepRecord& step : run.steps) {

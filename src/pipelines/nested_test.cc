@@ -94,7 +94,7 @@ TEST_F(NestedTest, ParametersGoInAndOutputsComeOut) {
   EXPECT_EQ(nested.actor, "ann");
   EXPECT_EQ(nested.priority, 7);
   EXPECT_EQ(nested.pipeline, "inner");
-  EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).front().parent_run, run.id);
+  EXPECT_EQ(MUST(pipelines_->runs({.pipeline = "inner"})).front().parent_run, run.id);
   EXPECT_EQ(MUST(pipelines_->why(run.id, "sub")), "run " + nested.id + " of inner");
   // The cache works inside, and for what reads it.
   run = start();
@@ -143,7 +143,7 @@ TEST_F(NestedTest, AStepsOwnRetryGoesOnInside) {
   const RunRecord run = go_on();
   EXPECT_EQ(states_of(run), "succeeded: succeeded");
   EXPECT_EQ(run.steps[0].tries, 2);
-  EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
+  EXPECT_EQ(MUST(pipelines_->runs({.pipeline = "inner"})).size(), 1u);
 }
 
 TEST_F(NestedTest, AGateInsideSaysNoForAll) {
@@ -201,7 +201,7 @@ TEST_F(NestedTest, ItGoesOnAfterAStopAndWaitsAsOneRun) {
   MUST(pipelines_->tend(Pipelines::Waits::kAll));
   run = go_on(&Pipelines::run_due);
   EXPECT_EQ(states_of(run), "succeeded: succeeded");
-  EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
+  EXPECT_EQ(MUST(pipelines_->runs({.pipeline = "inner"})).size(), 1u);
 }
 
 // The inner run was started, and the server killed before the outer one had it on record.
@@ -218,7 +218,7 @@ TEST_F(NestedTest, ACrashStartsNoSecondRun) {
   open();
   run = go_on();
   EXPECT_EQ(states_of(run), "succeeded: succeeded");
-  EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
+  EXPECT_EQ(MUST(pipelines_->runs({.pipeline = "inner"})).size(), 1u);
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "ran")), "x\n");
 }
 

@@ -61,7 +61,7 @@ class SchedulesTest : public ::testing::Test {
       text += types::to_rfc3339(turn->scheduled).substr(8, 8) + " " + turn->state + "; ";
     return text;
   }
-  std::size_t runs() { return MUST(pipelines_->runs("p", "", 1000)).size(); }
+  std::size_t runs() { return MUST(pipelines_->runs({.pipeline = "p", .limit = 1000})).size(); }
   std::size_t events(const std::string& kind) {
     return MUST(store::list_events(*db_, {.kind = kind})).size();
   }
@@ -86,7 +86,7 @@ TEST_F(SchedulesTest, StartsWhatIsDueOnceWithTheTimeInItsParameters) {
   advance("2024-01-02T02:00:00Z");
   advance("2024-01-02T02:00:01Z");
   EXPECT_EQ(turns(), "02T02:00 started; ");
-  const RunRecord run = MUST(pipelines_->runs("p", "", 9)).at(0);
+  const RunRecord run = MUST(pipelines_->runs({.pipeline = "p"})).at(0);
   EXPECT_EQ(run.params.at("day"), "of 2024-01-02T02:00:00Z");
   EXPECT_EQ(run.actor, "schedule:s");
   pipelines_->run_queued();
