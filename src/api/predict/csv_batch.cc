@@ -13,8 +13,6 @@ namespace {
 using serving::Cell;
 using serving::InputSpec;
 
-constexpr std::size_t kColumnsMax = 100'000;
-
 // What pandas.read_csv takes for a missing value.
 bool is_missing(std::string_view field) {
   static constexpr std::string_view kWords[] = {"",         "#N/A", "#N/A N/A", "#NA",    "-1.#IND",
@@ -89,10 +87,7 @@ Result<serving::Batch> CsvReader::read(std::string_view body,
     names.push_back(TRY(take_field(body, ends_row)));
     if (names.size() > kColumnsMax) return invalid("CSV has more than {} columns", kColumnsMax);
   }
-  std::vector<std::string_view> sorted = names;
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) return invalid("CSV has a column twice: column={}", *twice);
+  TRY(check_names(names, "CSV"));
   std::vector<const InputSpec*> specs;
   for (const std::string_view name : names) {
     const auto found = std::find_if(inputs.begin(), inputs.end(),

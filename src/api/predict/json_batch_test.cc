@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <ctime>
 #include <limits>
 
 #include "api/predict/testing/shown_batch.h"
@@ -130,6 +131,38 @@ TEST(JsonReader, MlflowScoring) {
     } else {
       EXPECT_EQ(shown(parsed->batch), c.expected);
     }
+  }
+}
+
+// Names were looked for one by one: a megabyte of them took a core for a quarter of a minute.
+TEST(JsonReader, NamesTakeTimeByTheirNumberOnlyAndHaveALimit) {
+  const auto record = [](std::size_t names, bool is_reversed) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < names; ++i)
+      text += fmt::format("{}\"{}\":1", i == 0 ? "" : ",", is_reversed ? names - 1 - i : i);
+    return text + "}";
+  };
+  const auto read = [](const std::string& data) {
+    static JsonReader reader;
+    return reader.read_score("{\"input_data\":" + data + "}", two_features);
+  };
+  const std::clock_t before = std::clock();
+  const std::string many = record(kColumnsMax, false);
+  const std::string reversed = record(kColumnsMax, true);
+  EXPECT_TRUE(read("[" + many + "," + reversed + "]"));
+  EXPECT_TRUE(read(many));
+  EXPECT_LT(std::clock() - before, 5 * CLOCKS_PER_SEC);
+  const std::string more = record(kColumnsMax + 1, false);
+  for (const std::string& given : {"[" + more + "]", more}) {
+    const auto refused = read(given);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("more than 100000 columns"), std::string::npos)
+        << refused.error().message;
+  }
+  for (const char* twice : {R"([{"a":1,"b":2,"a":3}])", R"({"a":[1],"b":[2],"a":[3]})"}) {
+    const auto refused = read(twice);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("comes twice: column=a"), std::string::npos);
   }
 }
 

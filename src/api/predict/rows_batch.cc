@@ -86,6 +86,19 @@ class RowTensor {
   std::size_t rows_ = 0;
 };
 
+std::vector<JsonMembers::Member> sorted_members(JsonValue object) {
+  std::vector<JsonMembers::Member> members;
+  for (const JsonMembers::Member member : object.members()) members.push_back(member);
+  std::ranges::sort(members, {}, &JsonMembers::Member::key);
+  return members;
+}
+
+std::optional<JsonValue> find_member(const std::vector<JsonMembers::Member>& sorted,
+                                     std::string_view name) {
+  const auto found = std::ranges::lower_bound(sorted, name, {}, &JsonMembers::Member::key);
+  return found == sorted.end() || found->key != name ? std::nullopt : std::optional(found->value);
+}
+
 Result<Batch> matrix(const std::vector<Cell>& cells, std::size_t width,
                      std::vector<std::string_view> features, std::string_view what) {
   if (width != features.size() || width == 0) {
@@ -107,8 +120,6 @@ Result<Batch> from_records(JsonValues records, const InputSpecs& inputs, std::st
     if (!record.is_object()) return invalid("{}: row {} must be an object of columns", what, row);
     if (row == 0) {
       for (const auto& [name, value] : record.members()) {
-        if (std::find(names.begin(), names.end(), name) != names.end())
-          return invalid("{}: row {} has a column twice: column={}", what, row, name);
         names.push_back(name);
         tensors.emplace_back();
         if (const InputSpec* spec = find_tensor(inputs, name)) {
@@ -117,24 +128,23 @@ Result<Batch> from_records(JsonValues records, const InputSpecs& inputs, std::st
           columns.push_back(name);
         }
       }
+      TRY(check_names(names, what));
     } else if (record.size() != names.size()) {
       return invalid("{}: row {} has other columns than row 0", what, row);
     }
     auto next = record.members().begin();  // nearly always in the order of the first row
+    std::vector<JsonMembers::Member> by_name;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      const std::string_view name = names[i];
-      const JsonMembers members = record.members();
-      if (next == members.end() || (*next).key != name) {
-        next = members.begin();
-        while (next != members.end() && (*next).key != name) ++next;
-        if (next == members.end()) return invalid("{}: row {} lacks column {}", what, row, name);
-      }
+      if (by_name.empty() && (*next).key != names[i]) by_name = sorted_members(record);
+      const std::optional<JsonValue> value =
+          by_name.empty() ? (*next).value : find_member(by_name, names[i]);
+      if (!value) return invalid("{}: row {} lacks column {}", what, row, names[i]);
       if (tensors[i]) {
-        TRY(tensors[i]->add((*next).value));
+        TRY(tensors[i]->add(*value));
       } else {
-        cells.push_back(TRY(read_cell((*next).value, name, kept)));
+        cells.push_back(TRY(read_cell(*value, names[i], kept)));
       }
-      ++next;
+      if (by_name.empty()) ++next;
     }
     ++row;
   }
@@ -174,10 +184,11 @@ namespace {
 Result<Batch> from_columns(JsonValue columns, const InputSpecs& inputs, std::string_view what,
                            Kept& kept) {
   Batch batch;
-  std::vector<std::string_view> seen;
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : columns.members()) names.push_back(name);
+  TRY(check_names(std::move(names), what));
+  bool is_first = true;
   for (const auto& [name, value] : columns.members()) {
-    if (std::find(seen.begin(), seen.end(), name) != seen.end())
-      return invalid("{}: a column comes twice: column={}", what, name);
     std::size_t rows = 0;
     if (const InputSpec* spec = find_tensor(inputs, name)) {
       RowTensor tensor(*spec, name, kept);
@@ -195,11 +206,11 @@ Result<Batch> from_columns(JsonValue columns, const InputSpecs& inputs, std::str
       rows = batch.cells.size() - before;
       batch.names.push_back(name);
     }
-    if (!seen.empty() && rows != batch.rows) {
+    if (!is_first && rows != batch.rows) {
       return invalid("{}: column {} has {} rows, others have {}", what, name, rows, batch.rows);
     }
     batch.rows = rows;
-    seen.push_back(name);
+    is_first = false;
   }
   return batch;
 }

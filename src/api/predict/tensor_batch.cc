@@ -105,6 +105,17 @@ Result<void> append_cells(const SentTensor& tensor, std::vector<Cell>& cells) {
 
 }  // namespace
 
+// Sorts: hashes of names that were made to be alike would be no help.
+Result<void> check_names(std::vector<std::string_view> names, std::string_view what) {
+  if (names.size() > kColumnsMax) {
+    return invalid("{}: there are more than {} columns: got={}", what, kColumnsMax, names.size());
+  }
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) return invalid("{}: a column comes twice: column={}", what, *twice);
+  return {};
+}
+
 Result<std::size_t> element_count(std::string_view name, std::span<const std::int64_t> shape) {
   if (shape.empty() || shape.size() > kDimensionsMax) {
     return invalid("shape must have 1 to {} dimensions, the first are the rows: input={}",
@@ -159,11 +170,7 @@ Result<TensorBatch::Place> TensorBatch::next(std::string_view name,
     return invalid("inputs differ in rows: input={} rows={} others={}", name, rows, batch_.rows);
   }
   auto bit = seen_[std::hash<std::string_view>()(name) % seen_.size()];
-  if (bit) {
-    const bool is_tensor = std::any_of(batch_.tensors.begin(), batch_.tensors.end(),
-                                       [&](const Tensor& tensor) { return tensor.name == name; });
-    if (is_tensor || batch_.find(name)) return invalid("an input comes twice: input={}", name);
-  }
+  may_come_twice_ = may_come_twice_ || bit;
   bit = true;
   batch_.rows = rows;
   has_rows_ = true;
@@ -218,6 +225,11 @@ Result<void> TensorBatch::add(const SentTensor& tensor) {
 }
 
 Result<Batch> TensorBatch::finish(Inputs& inputs) {
+  if (may_come_twice_ || tensors_ > kColumnsMax) {
+    std::vector<std::string_view> names = batch_.names;
+    for (const Tensor& tensor : batch_.tensors) names.push_back(tensor.name);
+    TRY(check_names(std::move(names), "inputs"));
+  }
   if (matrix_width_ != 0) batch_ = from_rows(batch_.cells, matrix_width_, column_names(*inputs_));
   inputs = std::move(inputs_);
   return std::move(batch_);

@@ -29,6 +29,11 @@ using ModelInputs = std::function<Result<Inputs>()>;
 
 inline constexpr std::int64_t kRowsMax = 1 << 24;
 inline constexpr std::size_t kDimensionsMax = 8;
+inline constexpr std::size_t kColumnsMax = 100'000;  // of a request, tensors among them
+
+// A request's names, of which there are kColumnsMax at most and none twice; kInvalidArgument says
+// which. `what` has them: "inputs".
+Result<void> check_names(std::vector<std::string_view> names, std::string_view what);
 
 // A whole tensor's elements, as many as its shape says, or an error that names it.
 Result<std::size_t> element_count(std::string_view name, std::span<const std::int64_t> shape);
@@ -88,9 +93,10 @@ class TensorBatch {
   bool has_rows_ = false;
   std::size_t matrix_width_ = 0;  // of the only tensor, when it is spread
   Inputs inputs_;
-  // Says of nearly every new name at once that it is new (a Bloom filter), so that hundreds of
-  // inputs needn't be compared with each other.
+  // Says of nearly every new name at once that it is new (a Bloom filter), so that few requests
+  // have their names compared with each other.
   std::bitset<4096> seen_;
+  bool may_come_twice_ = false;
 };
 
 // The elements of a binary tensor of BYTES: each a length of four bytes, little-endian, and so many

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <ctime>
 
 namespace slipway::api::predict {
 namespace {
@@ -109,6 +110,33 @@ TEST(TensorBatch, SaysWhatIsWrong) {
     EXPECT_EQ(added.error().code, Code::kInvalidArgument);
     EXPECT_NE(added.error().message.find(c.says), std::string::npos) << added.error().message;
   }
+}
+
+// Each name was looked for among all before it.
+TEST(TensorBatch, NamesTakeTimeByTheirNumberOnlyAndHaveALimit) {
+  const ModelInputs model = model_of({{.name = "a"}});
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i <= kColumnsMax; ++i) names.push_back(std::to_string(i));
+  const std::vector<float> one = {1};
+  const auto with = [&](std::size_t count, const char* last) -> Result<serving::Batch> {
+    TensorBatch tensors(count, model);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string_view name = names[i];
+      if (last != nullptr && i + 1 == count) name = last;
+      TRY(tensors.add(tensor(name, DataType::kFp32, {1}, one)));
+    }
+    Inputs inputs;
+    return tensors.finish(inputs);
+  };
+  const std::clock_t before = std::clock();
+  EXPECT_TRUE(with(kColumnsMax, nullptr));
+  const auto twice = with(kColumnsMax, "7");
+  ASSERT_FALSE(twice);
+  EXPECT_NE(twice.error().message.find("comes twice: column=7"), std::string::npos);
+  const auto more = with(kColumnsMax + 1, nullptr);
+  ASSERT_FALSE(more);
+  EXPECT_NE(more.error().message.find("more than 100000 columns"), std::string::npos);
+  EXPECT_LT(std::clock() - before, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(TensorBatch, TextsHaveTheirLengthBefore) {
