@@ -104,7 +104,10 @@ class Worth {
 struct Moments {
   std::int64_t count = 0;
   double mean = 0, squares = 0;  // squares: sum of squared distances to the mean (Welford 1962)
+  std::int64_t zeros = 0, ones = 0;
   void add(double value) {
+    zeros += value == 0 ? 1 : 0;
+    ones += value == 1 ? 1 : 0;
     const double before = value - mean;
     mean += before / static_cast<double>(++count);
     squares += before * (value - mean);
@@ -113,6 +116,7 @@ struct Moments {
     const auto n = static_cast<double>(count);
     return count < 2 ? kNone : squares / (n - 1) / n;
   }
+  bool is_rate() const { return zeros + ones == count; }
 };
 
 using RowsById = std::unordered_map<std::string_view, std::size_t>;
@@ -296,13 +300,19 @@ Result<Comparison> compare(const WindowRows& rows, const std::string& a, const s
   fill(a_values, comparison.a);
   fill(b_values, comparison.b);
   comparison.difference = comparison.b.value - comparison.a.value;
-  comparison.interval =
-      comparison.paired
-          ? types::anytime_interval(comparison.difference, std::sqrt(differences.error_squared()),
-                                    differences.count, alpha, kTightestAt)
-          : types::anytime_interval(comparison.difference,
-                                    std::sqrt(a_values.error_squared() + b_values.error_squared()),
-                                    a_values.count + b_values.count, alpha, kTightestAt);
+  if (comparison.paired) {
+    comparison.interval =
+        types::anytime_interval(comparison.difference, std::sqrt(differences.error_squared()),
+                                differences.count, alpha, kTightestAt);
+  } else if (a_values.is_rate() && b_values.is_rate()) {
+    // A small side without a hit yet seems to have no spread at all.
+    comparison.interval = types::anytime_difference({a_values.ones, a_values.count},
+                                                    {b_values.ones, b_values.count}, alpha);
+  } else {
+    comparison.interval = types::anytime_interval(
+        comparison.difference, std::sqrt(a_values.error_squared() + b_values.error_squared()),
+        a_values.count + b_values.count, alpha, kTightestAt);
+  }
   const bool of_classes = rules.problem.kind == Problem::kMulticlass;
   const bool of_chances = measure == Measure::kLogLoss || measure == Measure::kBrier;
   if (of_classes && of_chances && comparison.a.rows + comparison.b.rows == 0) {

@@ -69,7 +69,8 @@ struct Comparison {
   bool paired = false;
   ComparisonSide a, b;
   double difference = 0;     // b's mean minus a's
-  types::Interval interval;  // of the difference, valid at every look (types/sequential.h)
+  types::Interval interval;  // of the difference, valid at every look (types/sequential.h); of
+                             // unpaired values that are all 0 or 1 it is exact
 
   std::optional<ComparedAnswers> answers;  // of paired variants only
   std::string note;                        // why the measure isn't known of any request

@@ -71,6 +71,24 @@ TEST(Comparison, VariantsThatShareTheTrafficAreComparedByTheirMeans) {
   EXPECT_TRUE(same.interval.contains(0));
 }
 
+// A newcomer that nobody had bought from yet had no spread, and was called another than the rest.
+TEST(Comparison, ASmallSideWithoutAHitIsNoDifference) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1100; ++i) ids.push_back("r" + std::to_string(i));
+  std::vector<LoggedRequest> requests;
+  Labels labels;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    requests.push_back(
+        {.id = ids[i], .prediction = 0.5, .variant = i < 1000 ? "live" : "challenger"});
+    labels[ids[i]] = i < 25 ? 1.0 : 0.0;
+  }
+  const Comparison comparison = compared(requests, "live", "challenger", labels, Measure::kLabel);
+  EXPECT_EQ(comparison.b.rows, 100);
+  EXPECT_NEAR(comparison.difference, -0.025, 1e-12);
+  EXPECT_TRUE(comparison.interval.contains(0)) << comparison.interval.high;
+  EXPECT_TRUE(comparison.interval.contains(-0.025));
+}
+
 TEST(Comparison, FailuresCountAsErrorsAndNotAsAnswers) {
   const std::vector<LoggedRequest> requests = {
       {.id = "a", .prediction = 0.2},

@@ -20,6 +20,49 @@ double log_mixture(double hits, double misses, double bound, double b) {
          misses * std::log1p(-bound);
 }
 
+// The logarithm of a tally's e-value against a rate: it is least at the tally's own, and grows to
+// both sides.
+class RateEvidence {
+ public:
+  explicit RateEvidence(Tally tally)
+      : hits_(static_cast<double>(tally.hits)),
+        total_(static_cast<double>(tally.total)),
+        mixed_(log_beta(hits_ + 0.5, total_ - hits_ + 0.5) - log_beta(0.5, 0.5)) {}
+
+  double against(double rate) const {
+    const double misses = total_ - hits_;
+    return mixed_ - (hits_ > 0 ? hits_ * std::log(rate) : 0) -
+           (misses > 0 ? misses * std::log1p(-rate) : 0);
+  }
+  // The rate where it grows by `slope` > 0 or falls by `slope` < 0: what solves
+  // total * rate - hits = slope * rate * (1 - rate).
+  double rate_at(double slope) const {
+    const double steep = std::abs(slope);
+    const double hits = slope > 0 ? hits_ : total_ - hits_;
+    const double less = steep - total_;
+    const double root = std::sqrt(less * less + 4 * steep * hits);
+    const double rate = less >= 0 ? (less + root) / (2 * steep) : 2 * hits / (root - less);
+    return slope > 0 ? rate : 1 - rate;
+  }
+
+ private:
+  double hits_, total_, mixed_;
+};
+
+// The most by which the rate of `above` may exceed that of `below`: there both change their
+// evidence by the same slope (Lagrange), and the evidence together is `enough`.
+double greatest_difference(const RateEvidence& below, const RateEvidence& above, double enough) {
+  double low = -40, high = 80;  // of the slope's logarithm
+  for (int i = 0; i < 60; ++i) {
+    const double slope = std::exp((low + high) / 2);
+    const double evidence =
+        below.against(below.rate_at(-slope)) + above.against(above.rate_at(slope));
+    (evidence < enough ? low : high) = (low + high) / 2;
+  }
+  const double slope = std::exp(low);
+  return above.rate_at(slope) - below.rate_at(-slope);
+}
+
 }  // namespace
 
 double log_evidence_above(std::int64_t hits, std::int64_t total, double bound) {
@@ -40,6 +83,14 @@ Interval anytime_interval(double mean, double standard_error, std::int64_t count
   const double factor =
       std::sqrt(2 * (scaled + 1) / scaled * std::log(std::sqrt(scaled + 1) / alpha));
   return {mean - factor * standard_error, mean + factor * standard_error};
+}
+
+Interval anytime_difference(Tally a, Tally b, double alpha) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (a.total < 2 || b.total < 2) return {kNone, kNone};
+  const RateEvidence of_a(a), of_b(b);
+  const double enough = -std::log(alpha);
+  return {-greatest_difference(of_b, of_a, enough), greatest_difference(of_a, of_b, enough)};
 }
 
 }  // namespace slipway::types

@@ -25,4 +25,16 @@ struct Interval {
 Interval anytime_interval(double mean, double standard_error, std::int64_t count, double alpha,
                           double tightest_at);
 
+// How often something happened in `total` independent trials.
+struct Tally {
+  std::int64_t hits = 0, total = 0;
+};
+// Of the rate of `b` minus that of `a`. All intervals one may ever compute from the growing counts
+// cover it together, with a chance of at least 1 - alpha at any count: nothing in it is about
+// normal, so no rate is too small. It is made of the pairs of rates that no mixture has multiplied
+// a bet against by 1/alpha: for each side the likelihood is mixed over Beta(1/2, 1/2) (Robbins
+// 1970; Howard, Ramdas, McAuliffe and Sekhon 2021), and two independent sides multiply. NaN below
+// two trials a side.
+Interval anytime_difference(Tally a, Tally b, double alpha);
+
 }  // namespace slipway::types
