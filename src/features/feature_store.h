@@ -351,6 +351,8 @@ class FeatureStore {
   struct ParsedRows;
   Result<ParsedRows> parse(std::shared_ptr<const State> state, const std::string& source,
                            const JsonArray& rows) const;
+  static Result<void> find_said(store::Tx& tx, const std::string& source, ParsedRows& parsed,
+                                std::size_t at);
   // Brings the pushed rows behind number `after` into these tables. Returns the last one's number.
   enum class To { kNewTables, kOldTables };
   Result<std::int64_t> bring_pushed(const State& state, const std::set<OnlineStore::Table>& tables,

@@ -340,6 +340,33 @@ TEST_F(FeatureStoreTest, PushedRowsNeedNotNameTheDatasetsKey) {
   EXPECT_EQ(ask(*store, "newest__delay", 100), Value(10.0));
 }
 
+// Who sent a row without its arrival time once more, after a 503 above all, had it counted twice.
+TEST_F(FeatureStoreTest, ARowWithoutItsArrivalTimeThatIsSentAgainIsTheSame) {
+  auto store = open();
+  clock_.set({std::int64_t{100} * 60'000'000});
+  const auto sent = [](int id, double delay) {
+    JsonObject row = landing(id, 100, 0, delay);
+    row.erase("known_at");
+    return row;
+  };
+  JsonObject nameless = sent(0, 50);
+  nameless.erase("id");
+  EXPECT_EQ(store->push("landings", {sent(1, 10), nameless}).value(), 2);
+  clock_.advance(base::Duration::seconds(1));
+  EXPECT_EQ(store->push("landings", {sent(1, 10), nameless, sent(2, 10)}).value(), 1);
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 120), Value(3.0));
+  clock_.advance(base::Duration::seconds(1));
+  EXPECT_EQ(store->push("landings", {sent(1, 40)}).value(), 1) << "it says something else";
+  clock_.advance(base::Duration::seconds(1));
+  EXPECT_EQ(store->push("landings", {sent(1, 10)}).value(), 1) << "corrected back";
+  clock_.advance(base::Duration::seconds(1));
+  EXPECT_EQ(store->push("landings", {sent(1, 10)}).value(), 0);
+  EXPECT_EQ(ask(*store, "newest__delay", 120), Value(10.0));
+  store = open();
+  EXPECT_EQ(store->push("landings", {sent(1, 10), nameless}).value(), 0);
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 120), Value(5.0));
+}
+
 TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
   auto store = open();
   const auto message = [&](const JsonArray& rows) {

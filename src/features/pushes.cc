@@ -74,6 +74,9 @@ struct FeatureStore::ParsedRows {
     std::uint64_t identity = 0;
     types::Timestamp event, arrival;
     std::string text;
+    // Of all that was said, where that wasn't when it arrived: by it a row is known again that is
+    // sent once more.
+    std::optional<std::int64_t> said;
     std::int64_t number = 0;      // that the database gave it
     bool has_key = true;          // all of what tells the dataset's rows apart
     bool is_new = false;          // to the database
@@ -115,10 +118,16 @@ Result<FeatureStore::ParsedRows> FeatureStore::parse(std::shared_ptr<const State
     for (const NamedColumn& column : columns) {
       Result<Value> value = cell_from_json(object.if_contains(column.name), column);
       if (!value) return in_row(value.error());
-      if (is_null(*value) && column.name == source.arrival_time && column.name != source.event_time)
-        *value = now;
       if (!is_null(*value)) stored[column.name] = to_pushed(*value);
       row.values.push_back(std::move(*value));
+    }
+    if (!source.arrival_time.empty() && source.arrival_time != source.event_time) {
+      Value& arrival = row.values[column_position(columns, source.arrival_time)];
+      if (is_null(arrival)) {
+        row.said = static_cast<std::int64_t>(base::hash64(base::to_text(stored)) >> 1);
+        arrival = now;
+        stored[source.arrival_time] = to_pushed(arrival);
+      }
     }
     if (!source.event_time.empty()) {
       const Value& event = row.values[column_position(columns, source.event_time)];
@@ -138,6 +147,38 @@ Result<FeatureStore::ParsedRows> FeatureStore::parse(std::shared_ptr<const State
     parsed.rows.push_back(std::move(row));
   }
   return parsed;
+}
+
+// A row without its arrival time that is there already, with the one it was given then: takes that.
+// Where another row of the same key has come since, this one corrects it.
+Result<void> FeatureStore::find_said(store::Tx& tx, const std::string& source, ParsedRows& parsed,
+                                     std::size_t at) {
+  ParsedRows::Row& row = parsed.rows[at];
+  struct Earlier {
+    types::Timestamp arrival;
+    std::int64_t identity;
+    std::string text;
+  };
+  const auto earlier = TRY(tx.find(
+      "SELECT arrival_time, identity, row FROM feature_rows WHERE source = ? AND event_time = ? "
+      "AND said = ? ORDER BY arrival_time DESC LIMIT 1",
+      {source, row.event, row.said}, [](const store::Row& found) {
+        return Earlier{found.time(0), found.int64(1), found.string(2)};
+      }));
+  if (!earlier) return {};
+  const auto newer = TRY(tx.find(
+      "SELECT number FROM feature_rows WHERE source = ? AND event_time = ? AND arrival_time > ? "
+      "AND identity = ? LIMIT 1",
+      {source, row.event, earlier->arrival, earlier->identity},
+      [](const store::Row& found) { return found.int64(0); }));
+  if (newer) return {};
+  row.arrival = earlier->arrival;
+  row.identity = static_cast<std::uint64_t>(earlier->identity);
+  row.text = earlier->text;
+  const Source& of = parsed.state->definitions.sources[parsed.source];
+  row.values[column_position(parsed.state->source_columns[parsed.source], of.arrival_time)] =
+      row.arrival;
+  return {};
 }
 
 Result<std::int64_t> FeatureStore::push(const std::string& source_name, const JsonArray& rows,
@@ -174,11 +215,13 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
       row.is_old_message = position && position->offsets[i] < next;
       row.is_new = false;
       if (row.is_old_message) continue;
+      // Messages that are alike and name no key are several rows.
+      if (row.said && (row.has_key || !position)) TRY(find_said(tx, source_name, parsed, i));
       const auto identity = static_cast<std::int64_t>(row.identity);
-      const auto added =
-          TRY(tx.insert("INSERT INTO feature_rows(source, event_time, arrival_time, identity, row) "
-                        "VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                        "number", {source_name, row.event, row.arrival, identity, row.text}));
+      const auto added = TRY(tx.insert(
+          "INSERT INTO feature_rows(source, event_time, arrival_time, identity, row, said) "
+          "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+          "number", {source_name, row.event, row.arrival, identity, row.text, row.said}));
       row.is_new = added.has_value();
       row.number = added.value_or(0);
       if (!added) {

@@ -52,6 +52,11 @@ store::RoomMigrations migrations() {
       service TEXT NOT NULL, version INTEGER NOT NULL,
       since INTEGER NOT NULL, definition TEXT NOT NULL,
       PRIMARY KEY(workspace, service, version))
+  )"},
+           // Of a row that came without its arrival time: what was said of it.
+           {7, R"(
+    ALTER TABLE feature_rows ADD COLUMN said INTEGER;
+    CREATE INDEX feature_rows_said ON feature_rows(source, event_time, said) WHERE said IS NOT NULL
   )"}}};
 }
 
