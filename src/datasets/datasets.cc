@@ -555,8 +555,21 @@ Result<std::optional<base::Timestamp>> Datasets::newest_row(const std::string& n
     if (TRY(base::get_string(of, "type")) != types::type_name(ColumnType::kTimestamp)) continue;
     const auto newest = TRY(base::find_string(of, "max"));
     if (!newest) continue;
-    const auto time = types::parse_rfc3339(*newest);
-    return std::optional(time ? std::min(*time, as_of) : as_of);  // after the year 9999
+    const auto time = types::parse_rfc3339(*newest);  // fails after the year 9999
+    if (time && *time <= as_of) return std::optional(*time);
+    // What is yet to come says nothing of how far it goes.
+    std::optional<base::Timestamp> been;
+    TRY(scan(found, {declared.time_column()}, std::nullopt,
+             [&](const Frame& piece, std::int64_t) -> Result<void> {
+               const Column& times = *TRY(piece.column(declared.time_column()));
+               for (std::size_t row = 0; row < times.size(); ++row) {
+                 if (!times.is_valid(row) || times.ints[row] > as_of.micros) continue;
+                 been = std::max(been.value_or(base::Timestamp{times.ints[row]}),
+                                 base::Timestamp{times.ints[row]});
+               }
+               return {};
+             }));
+    return std::optional(been.value_or(found.arrival_time));
   }
   return std::optional(found.arrival_time);
 }

@@ -98,9 +98,9 @@ class Datasets {
   Result<IngestReport> ingest_more(const std::string& name, const types::Frame& more,
                                    const std::string& actor, Columns columns = Columns::kFollow);
 
-  // How far the newest version that had come by `as_of` goes: its newest event time, at most
-  // `as_of`, or when the version came if it has none. Nothing: all versions came later. kNotFound:
-  // no such dataset, or nothing ever came.
+  // How far the newest version that had come by `as_of` goes: its newest event time that
+  // had been by then, or when the version came if none had. Nothing: all versions came later.
+  // kNotFound: no such dataset, or nothing ever came.
   Result<std::optional<base::Timestamp>> newest_row(const std::string& name, base::Timestamp as_of);
 
   // Newest first. kNotFound: no such dataset.

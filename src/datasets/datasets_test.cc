@@ -292,9 +292,10 @@ TEST_F(DatasetsTest, TellsHowFarItGoes) {
   MUST(datasets_.apply(
       MUST(parse_datasets("datasets: {timed: {path: timed.parquet, event_time: at}}")),
       folder_.path(), "ann"));
-  const auto write_until = [&](std::int64_t micros) {
+  const auto write_until = [&](std::int64_t micros, std::int64_t before = 0) {
     Frame frame;
     Column times = Column::of_type("at", ColumnType::kTimestamp);
+    if (before != 0) times.append_int(before);
     times.append_int(micros);
     times.append_null();
     MUST(frame.add(std::move(times)));
@@ -308,7 +309,14 @@ TEST_F(DatasetsTest, TellsHowFarItGoes) {
   EXPECT_EQ(MUST(datasets_.newest_row("timed", first)), base::Timestamp{5'000'000});
   EXPECT_EQ(MUST(datasets_.newest_row("timed", first - base::Duration::seconds(1))), std::nullopt);
   const base::Timestamp ahead = write_until(std::numeric_limits<std::int64_t>::max() / 2);
-  EXPECT_EQ(MUST(datasets_.newest_row("timed", ahead)), ahead) << "not further than the clock";
+  EXPECT_EQ(MUST(datasets_.newest_row("timed", ahead)), ahead) << "no row of it has been";
+  const std::int64_t year_2099 = 4'070'908'800'000'000;
+  for (const std::int64_t future : {year_2099, std::numeric_limits<std::int64_t>::max() / 2}) {
+    const base::Timestamp later = write_until(future, 6'000'000);
+    EXPECT_EQ(MUST(datasets_.newest_row("timed", later + base::Duration::days(400))),
+              base::Timestamp{6'000'000})
+        << "one row of the future makes nothing fresh";
+  }
   MUST(datasets_.apply(
       MUST(parse_datasets("datasets: {weather: {path: weather.parquet, event_time: id}}")),
       folder_.path(), "ann"));

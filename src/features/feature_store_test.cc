@@ -367,6 +367,25 @@ TEST_F(FeatureStoreTest, ARowWithoutItsArrivalTimeThatIsSentAgainIsTheSame) {
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 120), Value(5.0));
 }
 
+// One row of another century made a view fresh for ever.
+TEST_F(FeatureStoreTest, AViewIsAsFreshAsItsNewestRowThatHasBeen) {
+  auto store = open();
+  constexpr std::int64_t kMinute = 60'000'000, kFarAhead = 60'000'000;
+  clock_.set({1'000 * kMinute});
+  const auto newest = [&] {
+    for (const auto& view : store->freshness()) {
+      if (view.view == "carrier") return view.newest;
+    }
+    return std::optional<types::Timestamp>();
+  };
+  ASSERT_TRUE(store->push("landings", {landing(1, kFarAhead, kFarAhead, 10)}));
+  EXPECT_EQ(newest(), std::nullopt);
+  ASSERT_TRUE(store->push("landings", {landing(2, 100, 110, 10)}));
+  EXPECT_EQ(newest(), types::Timestamp{100 * kMinute});
+  ASSERT_TRUE(store->push("landings", {landing(3, kFarAhead, 900, 10)}));
+  EXPECT_EQ(newest(), types::Timestamp{900 * kMinute}) << "it was told then";
+}
+
 TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
   auto store = open();
   const auto message = [&](const JsonArray& rows) {

@@ -188,7 +188,9 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const Row
     for (std::size_t i = 0; i < key.size(); ++i) key[i] = cell_of(*columns[view.keys[i]], row);
     std::optional<std::string> text = key_of(key, positions);
     if (!text) continue;
-    newest = std::max(newest, at.event);
+    // Rows of the future, told early or by a wrong clock, make nothing fresh.
+    const std::int64_t known = std::min(at.event, at.arrival);
+    if (known <= now.micros) newest = std::max(newest, known);
     by_key[std::move(*text)].push_back(at);
   }
   if (by_key.empty()) return newest;
