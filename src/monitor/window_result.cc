@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "monitor/class_answers.h"
 #include "monitor/drift/bins.h"
@@ -184,21 +184,29 @@ Result<WindowRows> WindowRows::of(const types::Frame& frame) {
   rows.times_ = frame.find("event_time");
   rows.answers_ = frame.find("prediction_values");
 
-  std::unordered_set<std::string> seen;
-  std::map<std::string, std::vector<std::size_t>> live;
+  // One id is one request, whichever live variant a retry met. Its first answer counts, as that is
+  // what was acted on; without any its first failure.
+  std::unordered_map<std::string, std::size_t> chosen;
   for (std::size_t row = 0; row < frame.rows(); ++row) {
     // Also of a first row that is left out: its rules may have kept it apart alone.
     if (const std::string& id = rows.ids_->strings[row]; id.ends_with(kFirstRow))
       rows.batches_.insert(id.substr(0, id.size() - kFirstRow.size()));
     if (traffic->is_valid(row) && !traffic->strings[row].empty()) continue;
-    const std::string& variant = rows.variants_->strings[row];
     const bool is_live = rows.roles_->strings[row] == "live";
-    // One id is one request, whichever live variant a retry met.
-    if (!seen.insert((is_live ? "live" : "shadow/" + variant) + '\n' + rows.ids_->strings[row])
-             .second) {
-      continue;
-    }
-    if (is_live) {
+    const auto [request, is_first] =
+        chosen.try_emplace((is_live ? "live" : "shadow/" + rows.variants_->strings[row]) + '\n' +
+                               rows.ids_->strings[row],
+                           row);
+    if (!is_first && is_error(*rows.errors_, request->second) && !is_error(*rows.errors_, row))
+      request->second = row;
+  }
+  std::vector<std::size_t> counting;
+  for (const auto& [request, row] : chosen) counting.push_back(row);
+  std::ranges::sort(counting);
+  std::map<std::string, std::vector<std::size_t>> live;
+  for (const std::size_t row : counting) {
+    const std::string& variant = rows.variants_->strings[row];
+    if (rows.roles_->strings[row] == "live") {
       rows.by_variant_["live"].push_back(row);
       live[variant].push_back(row);
     } else {

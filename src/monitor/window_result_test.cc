@@ -42,6 +42,28 @@ TEST(WindowRows, CountsRequestsOnceAndLeavesLoadTrafficOut) {
   EXPECT_EQ(rows.judge("canary", labels, nullptr, nullptr).model_version, 2);
 }
 
+// A request that failed and was asked again counted as failed, and what its user got as nothing.
+TEST(WindowRows, TheFirstAnswerOfARequestCounts) {
+  const types::Frame frame = to_frame({
+      {.id = "a", .prediction = std::nan(""), .error = "deadline"},
+      {.id = "b", .prediction = std::nan(""), .error = "deadline"},
+      {.id = "a", .prediction = 0.3, .variant = "canary", .model_version = 2},
+      {.id = "a", .prediction = 0.4},
+      {.id = "b", .prediction = std::nan(""), .error = "killed"},
+      {.id = "a", .prediction = std::nan(""), .error = "deadline"},
+      {.id = "a", .prediction = std::nan(""), .variant = "new", .role = "shadow", .error = "x"},
+      {.id = "a", .prediction = 0.9, .variant = "new", .role = "shadow"},
+  });
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  const VariantResult live = rows.judge("live", {{"a", 1.0}}, nullptr, nullptr);
+  EXPECT_EQ(live.rows, 2);
+  EXPECT_EQ(live.errors, 1);
+  EXPECT_EQ(live.labels, 1);
+  EXPECT_DOUBLE_EQ(live.metrics.at("mean_prediction"), 0.3);
+  EXPECT_EQ(rows.answered_by("canary").size(), 1u);
+  EXPECT_DOUBLE_EQ(rows.judge("new", {}, nullptr, nullptr).metrics.at("mean_prediction"), 0.9);
+}
+
 TEST(WindowRows, AnOutcomeThatWillNeverComeCompletesWithoutALabel) {
   const types::Frame frame =
       to_frame({{.id = "a", .prediction = 0.2}, {.id = "b", .prediction = 0.4}});
