@@ -7,10 +7,11 @@ namespace slipway::monitor {
 namespace {
 
 enum class Added { kNew, kUnchanged, kCorrected };
+constexpr base::Duration kClockStepMax = base::Duration::seconds(1);
 
 // One label; says how it relates to what was known.
 Result<Added> add_one(store::Tx& tx, const std::string& workspace, const std::string& endpoint,
-                      const Label& label) {
+                      Label label) {
   struct Known {
     std::optional<double> value;
     std::int64_t arrival;
@@ -28,6 +29,11 @@ Result<Added> add_one(store::Tx& tx, const std::string& workspace, const std::st
       tx.find("SELECT value, arrival_time, class_name FROM monitor_labels WHERE workspace = ? AND "
               "endpoint = ? AND request_id = ? ORDER BY arrival_time DESC LIMIT 1",
               {workspace, endpoint, label.request_id}, map));
+  // The clock may stand, or have stepped back a little since.
+  if (label.is_stamped && known && !known->is(label) &&
+      known->arrival >= label.arrival_time.micros &&
+      known->arrival - label.arrival_time.micros <= kClockStepMax.micros)
+    label.arrival_time.micros = known->arrival + 1;
   if (known && known->is(label) && known->arrival <= label.arrival_time.micros) {
     return Added::kUnchanged;
   }

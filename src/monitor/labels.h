@@ -18,7 +18,8 @@ struct Label {
   std::optional<double> value;  // nothing and no class: the outcome will never be known
   std::optional<base::Timestamp> event_time;
   base::Timestamp arrival_time;
-  std::string class_name;  // instead of a value
+  std::string class_name;   // instead of a value
+  bool is_stamped = false;  // nobody said when it arrived: it is when it was sent
 };
 
 // A label as a caller sends it.
@@ -43,8 +44,9 @@ class LabelStore {
       : db_(db), workspace_(std::move(workspace)) {}
 
   // Durable when it returns; all of them or none. Adding the same label again changes nothing, so a
-  // client may repeat a batch it got no answer for. kInvalidArgument: an empty id, or a number that
-  // isn't finite.
+  // client may repeat a batch it got no answer for. A stamped label of another value than one of
+  // the same moment corrects it, and arrives a microsecond later. kInvalidArgument: an empty id, or
+  // a number that isn't finite; kConflict: two values that were both said to arrive at one moment.
   Result<LabelReceipt> add(const std::string& endpoint, const std::vector<Label>& labels);
 
   // For each id the newest label with arrival_time <= as_of, and when its first arrived; ids

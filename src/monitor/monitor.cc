@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "monitor/metrics.h"
 #include "types/timestamp.h"
@@ -401,7 +402,12 @@ Result<LabelReceipt> Monitor::add_labels(const std::string& endpoint,
                          "only a rehearsal says when a label arrived: id={}", draft.request_id);
     }
     labels.push_back({draft.request_id, draft.value, draft.event_time,
-                      draft.arrival_time.value_or(now), draft.class_name});
+                      draft.arrival_time.value_or(now), draft.class_name, !draft.arrival_time});
+  }
+  // Of an id that comes more than once the last counts: those before it arrived a moment earlier.
+  std::unordered_map<std::string_view, std::int64_t> after;
+  for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+    if (label->is_stamped) label->arrival_time.micros -= after[label->request_id]++;
   }
   const LabelReceipt receipt = TRY(labels_.add(endpoint, labels));
   base::MutexLock lock(mutex_);

@@ -741,6 +741,30 @@ TEST_F(MonitorTest, MonitorsOfOneEndpointReadTheSameLabels) {
                        "test"));
 }
 
+// The usual export of a table of status changes was refused as a whole, again and again.
+TEST_F(MonitorTest, OfAnIdThatComesTwiceTheLastLabelCounts) {
+  const auto add = [&](const std::vector<LabelDraft>& drafts) {
+    return monitor_->add_labels("e", drafts, Monitor::Arrival::kStamped);
+  };
+  const auto known = [&](const char* id) {
+    return MUST(monitor_->labels().find("e", {id}, clock_.now())).at(id).value;
+  };
+  const LabelDraft yes{.request_id = "a", .value = 1}, no{.request_id = "a", .value = 0};
+  const auto receipt = add({yes, {.request_id = "b", .value = 1}, no, yes, no});
+  ASSERT_TRUE(receipt) << receipt.error().message;
+  EXPECT_EQ(receipt->added, 2);
+  EXPECT_EQ(receipt->corrected, 3);
+  EXPECT_EQ(known("a"), 0);
+  EXPECT_EQ(known("b"), 1);
+  EXPECT_EQ(MUST(add({no})).unchanged, 1);
+  // The clock of a rehearsal stands.
+  EXPECT_EQ(MUST(add({yes})).corrected, 1);
+  EXPECT_EQ(MUST(add({no})).corrected, 1);
+  clock_.advance(base::Duration::seconds(2));
+  EXPECT_EQ(known("a"), 0);
+  EXPECT_EQ(MUST(monitor_->labels().history("e", "a")).size(), 6u);
+}
+
 TEST_F(MonitorTest, OnlyARehearsalSaysWhenALabelArrived) {
   const LabelDraft plain{.request_id = "a", .value = 1};
   LabelDraft dated = plain;
