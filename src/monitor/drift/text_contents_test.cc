@@ -138,5 +138,15 @@ TEST(Units, a_change_is_named) {
   EXPECT_EQ(unit_change({}, before), "");
 }
 
+// "about inf times what it was", of every column of zeros above all.
+TEST(Units, a_median_of_zero_has_no_other_unit) {
+  std::vector<double> zeros(60, 0.0), mostly_fives(100, 5.0);
+  zeros.resize(100, 7.0);
+  EXPECT_EQ(unit_words(zeros, mostly_fives, false), "");
+  EXPECT_EQ(unit_words(mostly_fives, zeros, false), "");
+  EXPECT_EQ(unit_words(mostly_fives, std::vector<double>(100, 5000.0), false),
+            "the median is about 1000 times what it was: another unit?");
+}
+
 }  // namespace
 }  // namespace slipway::monitor

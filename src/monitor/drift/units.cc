@@ -107,7 +107,7 @@ std::string unit_words(std::span<const double> reference, std::span<const double
   }
   const double ratio = current[current.size() / 2] / reference[reference.size() / 2];
   const double exponent = std::log10(ratio);
-  if (!(ratio > 0) || std::abs(exponent) <= 1.9 ||
+  if (!(ratio > 0) || !std::isfinite(exponent) || std::abs(exponent) <= 1.9 ||
       std::abs(exponent - std::round(exponent)) >= 0.05)
     return "";
   return fmt::format("the median is about {:g} times what it was: another unit?",
