@@ -163,9 +163,14 @@ Result<std::int64_t> LabelStore::count(const std::string& endpoint,
   return db_.read([&](store::Reader& reader) -> Result<std::int64_t> {
     std::int64_t count = 0;
     TRY(reader.query(
-        "SELECT COUNT(*) FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
-        "arrival_time > ? AND arrival_time <= ? AND (value IS NOT NULL OR class_name IS NOT NULL)",
-        {workspace_, endpoint, from, until}, [&](const store::Row& row) { count = row.int64(0); }));
+        "SELECT COUNT(DISTINCT request_id) FROM monitor_labels AS label WHERE workspace = ? AND "
+        "endpoint = ? AND arrival_time > ? AND arrival_time <= ? AND (value IS NOT NULL OR "
+        "class_name IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM monitor_labels AS earlier WHERE "
+        "earlier.workspace = label.workspace AND earlier.endpoint = label.endpoint AND "
+        "earlier.request_id = label.request_id AND earlier.arrival_time <= ? AND (earlier.value IS "
+        "NOT NULL OR earlier.class_name IS NOT NULL))",
+        {workspace_, endpoint, from, until, from},
+        [&](const store::Row& row) { count = row.int64(0); }));
     return count;
   });
 }

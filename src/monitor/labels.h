@@ -61,7 +61,7 @@ class LabelStore {
       const std::string& endpoint, const std::vector<std::string>& ids);
   // All that is known about one request, oldest first.
   Result<std::vector<Label>> history(const std::string& endpoint, const std::string& id);
-  // Labels with a value or class and after < arrival_time <= until.
+  // Requests whose first label with a value or class has after < arrival_time <= until.
   Result<std::int64_t> count(const std::string& endpoint, std::optional<base::Timestamp> after,
                              base::Timestamp until);
 

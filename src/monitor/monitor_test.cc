@@ -612,7 +612,11 @@ TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t + hour)).at("a").value, 0.0);
   EXPECT_TRUE(MUST(monitor_->labels().find("e", {"a"}, t - hour)).empty());
   EXPECT_EQ(MUST(monitor_->labels().history("e", "a")).size(), 2u);
-  EXPECT_EQ(MUST(monitor_->labels().count("e", std::nullopt, t + hour)), 2) << "b has no value";
+  EXPECT_EQ(MUST(monitor_->labels().count("e", std::nullopt, t + hour)), 1)
+      << "b has no value, and a correction is no new example";
+  EXPECT_EQ(MUST(monitor_->labels().count("e", t, t + hour)), 0);
+  MUST(post(*monitor_, {{"b", 1.0, {}, t + hour}}));
+  EXPECT_EQ(MUST(monitor_->labels().count("e", t, t + hour)), 1) << "now it has";
 
   EXPECT_EQ(post(*monitor_, {{"c", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}).error().code,
             Code::kConflict);
