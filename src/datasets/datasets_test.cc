@@ -417,6 +417,39 @@ TEST_F(DatasetsTest, DuplicateKeysAndMissingOnesAreAside) {
   EXPECT_EQ(report->snapshot.violations.at("id key"), Json(2));
 }
 
+// Cells ran together, and the second of two missing keys was a duplicate of the first.
+TEST(Validation, KeysAreToldApartWhateverIsInThem) {
+  Column first = Column::of_type("first", ColumnType::kString);
+  Column second = Column::of_type("second", ColumnType::kString);
+  Column number = Column::of_type("number", ColumnType::kDouble);
+  for (const auto& [a, b, c] : {std::tuple{"a\x1f", "b", 1.0},
+                                {"a",
+                                 "\x1f"
+                                 "b",
+                                 1.0},
+                                {"a",
+                                 "\x1f"
+                                 "b",
+                                 1.0},
+                                {"c", "d", NAN},
+                                {"c", "d", NAN}}) {
+    first.append_string(a);
+    second.append_string(b);
+    number.append_double(c);
+  }
+  Frame frame;
+  for (Column* column : {&first, &second, &number}) MUST(frame.add(std::move(*column)));
+  const auto definitions =
+      MUST(parse_datasets("datasets: {d: {path: d.parquet, key: [first, second, number]}}"));
+  const Validation found = MUST(validate(frame, definitions.at(0), nullptr, {}));
+  ASSERT_EQ(found.violations.size(), 3u);
+  EXPECT_EQ(found.violations[0].row, 2u);
+  EXPECT_NE(found.violations[0].value, "missing");
+  EXPECT_EQ(found.violations[1].row, 3u);
+  EXPECT_EQ(found.violations[1].value, "missing");
+  EXPECT_EQ(found.violations[2].value, "missing");
+}
+
 TEST_F(DatasetsTest, RejectTakesNothingAndFlagTakesAll) {
   write(weather({3, 500}, {"EWR"}));
   apply("key: [id]", "on_violation: reject");

@@ -56,9 +56,10 @@ Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
     bool missing = false;
     std::string shown;
     for (const Column* column : columns) {
-      missing = missing || !column->is_valid(row);
-      text += cell_text(*column, row);
-      text.push_back('\x1f');
+      missing = missing || !column->is_valid(row) ||
+                (column->type == ColumnType::kDouble && std::isnan(column->doubles[row]));
+      const std::string cell = cell_text(*column, row);
+      text += fmt::format("{}:{}", cell.size(), cell);
     }
     // The first of several rows with one key stays.
     if (missing || !seen.insert(text).second) {
