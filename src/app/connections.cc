@@ -100,8 +100,11 @@ Result<features::Value> to_value(const serving::Cell& cell, const features::Requ
       return base::error(Code::kInvalidArgument, "input {} must be a text: got={}", column.name,
                          *number);
     }
-    if (column.type == types::ColumnType::kTimestamp)
-      return features::Value(types::Timestamp{static_cast<std::int64_t>(*number)});
+    if (column.type == types::ColumnType::kTimestamp) {
+      auto time = features::time_of_micros(*number);
+      if (!time) return std::move(time).error().with_context("input " + column.name);
+      return time;
+    }
     if (column.type == types::ColumnType::kInt64 && std::abs(*number) > 0x1p53) {
       return base::error(Code::kInvalidArgument,
                          "input {} is beyond 2^53, where numbers are no longer exact: send its "

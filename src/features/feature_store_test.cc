@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "features/testing/trips.h"
@@ -399,6 +400,13 @@ TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
             std::string::npos);
   EXPECT_NE(message({{{"carrier", "A"}}}).find("the event time is missing: column=landed_at"),
             std::string::npos);
+  for (const std::int64_t micros :
+       {std::numeric_limits<std::int64_t>::min() + 1, std::int64_t{-62'135'596'800'000'001},
+        std::int64_t{253'402'300'800'000'000}}) {
+    JsonObject row = landing(1, 1, 1, 1);
+    row["landed_at"] = micros;
+    EXPECT_NE(message({row}).find("beyond the years 1 to 9999"), std::string::npos) << micros;
+  }
   EXPECT_EQ(ask(*store, "carrier__landed_24h", 1), Value(0.0));
   EXPECT_EQ(store->push("nope", {}).error().code, Code::kNotFound);
   EXPECT_EQ(store->lookup("nope", {}, std::nullopt).error().code, Code::kNotFound);

@@ -35,7 +35,11 @@ Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
       if (!cell->is_string()) return wrong("expected a text");
       return Value(std::string(std::string_view(cell->get_string())));
     case ValueType::kTime: {
-      if (cell->is_int64()) return Value(types::Timestamp{cell->get_int64()});
+      if (cell->is_int64()) {
+        Result<Value> time = time_of_micros(cell->get_int64());
+        if (!time) return wrong(time.error().message);
+        return time;
+      }
       if (!cell->is_string()) return wrong("expected an RFC 3339 time or microseconds");
       const auto time = types::parse_rfc3339(std::string_view(cell->get_string()));
       if (!time) return wrong(time.error().message);

@@ -11,8 +11,7 @@ namespace {
 using types::Timestamp;
 using LocalTime = date::local_time<std::chrono::microseconds>;
 
-constexpr std::int64_t kFirst = -62'135'596'800'000'000;  // 0001-01-01
-constexpr std::int64_t kAfter = 253'402'300'800'000'000;  // 10000-01-01
+constexpr std::int64_t kFirst = kTimesBegin, kAfter = kTimesEnd;
 constexpr std::int64_t kDay = 86'400'000'000;
 
 std::optional<Timestamp> known(std::int64_t micros) {

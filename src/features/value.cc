@@ -29,6 +29,22 @@ std::optional<std::int64_t> whole_of(double number) {
   return static_cast<std::int64_t>(number);
 }
 
+Result<Value> time_of_micros(std::int64_t micros) {
+  if (micros < kTimesBegin || micros >= kTimesEnd) {
+    return base::error(Code::kInvalidArgument,
+                       "microseconds beyond the years 1 to 9999 are no time: got={}", micros);
+  }
+  return Value(types::Timestamp{micros});
+}
+
+Result<Value> time_of_micros(double micros) {
+  if (!(std::abs(micros) < 0x1p63)) {
+    return base::error(Code::kInvalidArgument,
+                       "microseconds beyond the years 1 to 9999 are no time: got={}", micros);
+  }
+  return time_of_micros(static_cast<std::int64_t>(micros));
+}
+
 Value computable(Value value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
   return value;

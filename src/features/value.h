@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/json.h"
+#include "base/result.h"
 #include "types/frame.h"
 #include "types/timestamp.h"
 
@@ -27,6 +28,13 @@ Value whole_number(std::int64_t number);
 std::optional<std::int64_t> whole_of(double number);
 // What one computes with: of a whole number the nearest double, everything else as it is.
 Value computable(Value value);
+
+// Times know the years 1 to 9999: from this microsecond on, and before that one.
+inline constexpr std::int64_t kTimesBegin = -62'135'596'800'000'000;
+inline constexpr std::int64_t kTimesEnd = 253'402'300'800'000'000;
+// A time from microseconds since 1970. kInvalidArgument: it is none of those.
+Result<Value> time_of_micros(std::int64_t micros);
+Result<Value> time_of_micros(double micros);
 
 // The shortest text that reads back as the number; whole ones without point and exponent: "7".
 std::string text_of_number(double number);

@@ -255,7 +255,8 @@ inline bool is_too_old(const View& view, std::int64_t event, types::Timestamp as
   types::Duration longest;
   for (const Window& window : view.windows) longest = std::max(longest, window.length);
   if (view.is_windowed()) return event <= view.window_begin(longest, as_of.micros);
-  return view.ttl && as_of.micros - event > view.ttl->micros;
+  std::int64_t age = 0;
+  return view.ttl && (__builtin_sub_overflow(as_of.micros, event, &age) || age > view.ttl->micros);
 }
 
 // The newest row that is known at `as_of` and not older than the view's ttl. Nothing: there is

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -65,7 +66,7 @@ Result<void> read_recurrence(YamlMap& map, MaintenanceWindow& window) {
   if (const auto days = map.find("days_of_month")) {
     for (const YamlNode& item : TRY(days->list())) {
       const double day = TRY(item.number());
-      if (day != static_cast<int>(day) || day == 0 || day < -31 || day > 31)
+      if (!(std::abs(day) >= 1 && std::abs(day) <= 31) || day != std::trunc(day))
         return item.error("must be 1 to 31, or -1 to -31 from the month's end");
       window.days_of_month.push_back(static_cast<int>(day));
     }

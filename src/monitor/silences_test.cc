@@ -78,6 +78,8 @@ TEST(Maintenance, MistakesAreNamed) {
        {"{for: 1h}", "{from: '25:00', for: 1h}", "{from: '1:00', for: 1h}", "{from: '01:00'}",
         "{from: '01:00', for: 0s}", "{from: '01:00', for: 8d}",
         "{from: '01:00', for: 1h, days: [x]}", "{from: '01:00', for: 1h, days_of_month: [0]}",
+        "{from: '01:00', for: 1h, days_of_month: [1e300]}",
+        "{from: '01:00', for: 1h, days_of_month: [1.5]}",
         "{from: '01:00', for: 1h, time_zone: X/Y}", "{start: 2024-02-02, end: 2024-02-01}",
         "{start: 2024-02-02}", "{from: '01:00', for: 1h, match: [what]}",
         "{from: '01:00', for: 1h, else: 1}"}) {

@@ -172,11 +172,17 @@ Result<Value> read_value(const Json& json, const features::RequestColumn& column
     if (!time) return std::move(time).error().with_context(column.name);
     return Value(*time);
   }
+  if (column.type == types::ColumnType::kTimestamp && json.is_int64()) {
+    auto time = features::time_of_micros(json.get_int64());
+    if (!time) return std::move(time).error().with_context(column.name);
+    return time;
+  }
   if (column.type == types::ColumnType::kString && json.is_string())
     return Value(std::string(std::string_view(json.get_string())));
   if (column.type == types::ColumnType::kInt64 && json.is_int64())
     return features::whole_number(json.get_int64());
-  if (column.type != types::ColumnType::kString && json.is_number())
+  if (column.type != types::ColumnType::kString && column.type != types::ColumnType::kTimestamp &&
+      json.is_number())
     return Value(json.to_number<double>());
   if (column.type == types::ColumnType::kBool && json.is_bool())
     return Value(json.get_bool() ? 1.0 : 0.0);
