@@ -95,7 +95,9 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   Planned planned;
   const auto [frame, reference, note] = TRY(read_rows(definition, cursor.window));
   const WindowRows rows = TRY(WindowRows::of(frame));
-  const Labels labels = TRY(labels_.find(definition.endpoint, rows.live_request_ids(), now));
+  // Not as of now: the server may have been away for days.
+  const Labels labels = TRY(labels_.find(definition.endpoint, rows.live_request_ids(),
+                                         std::min(now, cursor.complete_at())));
   const auto known = TRY(baselines(cursor, cursor.window));
   auto estimates = TRY(stored_estimates(definition.name, cursor.kind, cursor.window.start))
                        .value_or(std::map<std::string, Estimates>());

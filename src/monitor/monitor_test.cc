@@ -37,6 +37,23 @@ TEST_F(MonitorTest, JudgesADayOnceEnoughLabelsArrived) {
   EXPECT_TRUE(windows[1].judged_at.has_value());
 }
 
+// A server that was away over a weekend judged Saturday with the labels and corrections of Monday.
+TEST_F(MonitorTest, AWindowThatIsJudgedLateIsJudgedByTheSameLabels) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::hours(2));
+  MUST(post(*monitor_, later_));
+  MUST(post(*monitor_, {{"2013-06-03T00:00:00Z-0", 0.0, {}, at("2013-06-05T00:00:00Z")}}));
+  clock_.set(at("2013-06-09T00:00:00Z"));
+  MUST(monitor_->advance(clock_.now()));
+  const auto windows = MUST(monitor_->windows("m", {.kind = WindowKind::kDay}));
+  const auto first = std::find_if(windows.begin(), windows.end(), [](const auto& window) {
+    return window.result.variant == "live" && window.result.rows == 200;
+  });
+  ASSERT_NE(first, windows.end());
+  EXPECT_EQ(first->result.labels, 198);
+  EXPECT_NEAR(first->result.metrics.at("late_rate"), 100.0 / 198, 1e-12);
+}
+
 TEST_F(MonitorTest, JudgesLateWhenLabelsStayAway) {
   apply();
   traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::days(9));
