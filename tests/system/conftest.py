@@ -1,4 +1,5 @@
 """Starts the built server for a test, with an empty data folder and a free port."""
+import importlib
 import json
 import os
 import pathlib
@@ -260,8 +261,8 @@ def open_page(browser, request):
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory):
     """The flights demo, played once for all tests that look at it: they leave it as it is."""
-    import flights_demo
-
+    # By its name: steps of pipelines made from functions have all that their file imports as code.
+    flights_demo = importlib.import_module("flights_demo")
     folder = tmp_path_factory.mktemp("flights")
     running = flights_demo.serve(folder)
     yield flights_demo.Ask(running.url, folder)

@@ -99,7 +99,7 @@ def test_what_has_run_is_found_in_pages(project):
         requests.post(f"{project.url}/slipway/v1/pipelines/asks/runs", json={"actor": actor}, timeout=10).raise_for_status()
 
     def listed(*flags):
-        return [line.split()[0] for line in project.cli("pipelines", "runs", *flags).stdout.splitlines()[1:]]
+        return [run["id"] for run in json.loads(project.cli("--json", "pipelines", "runs", *flags).stdout)["runs"]]
 
     everything = listed()
     assert len(everything) == 3 and listed("asks") == everything and listed("many") == []

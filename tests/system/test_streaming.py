@@ -170,7 +170,7 @@ def test_a_kill_in_mid_stream_loses_nothing_and_repeats_under_the_same_id(tmp_pa
         brokers.send(source, [(f"k{i}", row(i), []) for i in range(total // 3)])
         for part in (1, 2):
             brokers.send(source, [(f"k{i}", row(i), []) for i in range(total // 3 * part, total // 3 * (part + 1))], wait=False)
-            eventually(lambda: stream(server)["answers"] > 0, pause=0.01)
+            eventually(lambda: stream(server).get("answers", 0) > 0, pause=0.01)
             server.kill()
             assert server.process.returncode == -signal.SIGKILL
             server.start()
