@@ -14,10 +14,10 @@ const rangeOf = ({ masked, min, p05, p50, p95, max }: ColumnProfile) =>
 
 function Tagged({ name, tags }: { name: string; tags: string[] }) {
   return (
-    <Group gap={6} wrap="nowrap">
+    <Group gap={6}>
       {name}
       {tags.map((tag) => (
-        <Badge key={tag} size="sm" variant="default" tt="none">
+        <Badge key={tag} size="sm" variant="default" tt="none" style={{ flexShrink: 0 }}>
           {tag}
         </Badge>
       ))}
