@@ -468,7 +468,7 @@ def test_a_server_without_a_cluster_or_a_volume_says_so(tmp_path):
 def kubeflow_spec(image):
     text = {"parameterType": "STRING"}
     make = {"image": image, "command": ["sh", "-ec", 'mkdir -p "$(dirname "$1")"; printf %s "$0 $MODE in $(pwd)" > "$1"; command -v slipway || echo no slipway; echo $HOME'],
-            "args": ["{{$.inputs.parameters['word']}}", "{{$.outputs.parameters['said'].outputFile}}"], "env": [{"name": "MODE", "value": "loudly"}],
+            "args": ["{{$.inputs.parameters['word']}}", "{{$.outputs.parameters['said'].output_file}}"], "env": [{"name": "MODE", "value": "loudly"}],
             "resources": {"resourceCpuRequest": "50m", "resourceMemoryLimit": "64Mi", "cpuRequest": 0.05, "memoryLimit": 0.067}}
     use = {"image": image, "command": ["sh", "-ec", 'echo "got: $0"'], "args": ["{{$.inputs.parameters['said']}}"]}
     return {"pipelineInfo": {"name": "hello"}, "schemaVersion": "2.1.0", "sdkVersion": "kfp-2.17.3",
