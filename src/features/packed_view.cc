@@ -167,6 +167,9 @@ std::string fingerprint_of(const BoundView& view, const Source& source,
   return base::sha256_hex(base::to_text(all)).substr(0, 32);
 }
 
+// Rows come with clocks that go ahead, and replays push a day before the clock is moved.
+constexpr types::Duration kAhead = types::Duration::days(1);
+
 std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const RowsToPack& packed,
                        types::Timestamp now, OnlineStore::Table table,
                        std::vector<OnlineStore::Rows>& out) {
@@ -190,7 +193,7 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const Row
     if (!text) continue;
     // Rows of the future, told early or by a wrong clock, make nothing fresh.
     const std::int64_t known = std::min(at.event, at.arrival);
-    if (known <= now.micros) newest = std::max(newest, known);
+    if (known <= now.micros + kAhead.micros) newest = std::max(newest, known);
     by_key[std::move(*text)].push_back(at);
   }
   if (by_key.empty()) return newest;

@@ -62,7 +62,10 @@ std::string live_uri(const Json& revision) {
   const Json& variants = member_at(revision, "variants");
   if (!variants.is_array()) return {};
   for (const Json& variant : variants.get_array()) {
-    if (cell(member_at(variant, "role")) == "live") return cell(member_at(variant, "uri"));
+    if (cell(member_at(variant, "role")) != "live") continue;
+    // Without what says which bytes were deployed: "x.ubj#sha256=0123456789abcdef".
+    const std::string uri = cell(member_at(variant, "uri"));
+    return uri.substr(0, uri.find("#sha256="));
   }
   return {};
 }
