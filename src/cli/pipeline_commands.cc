@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "base/http_client.h"
 #include "cli/commands.h"
@@ -19,8 +19,8 @@
 namespace slipway::cli {
 namespace {
 
-constexpr auto kPollFirst = std::chrono::milliseconds(2),
-               kPollLast = std::chrono::milliseconds(200);
+// Between two looks at a run: a tenth of the time that it is followed, within these.
+constexpr auto kPollMin = std::chrono::milliseconds(5), kPollMax = std::chrono::milliseconds(200);
 constexpr std::size_t kLogTailBytes = 3000;
 
 const std::vector<TableColumn> kStepColumns = {
@@ -111,8 +111,8 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
   std::map<std::string, std::string> told;
   LiveTrials live;
   const bool is_terminal = ::isatty(2) == 1;
-  for (auto interval = kPollFirst;;
-       interval = std::min(interval * 5 / 4 + kPollFirst / 2, kPollLast)) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (;;) {
     Result<Json> answer = client.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
     if (!answer && patience.wait(answer.error())) continue;
     const Json run = TRY(std::move(answer));
@@ -135,7 +135,9 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
     }
     if (is_terminal) live.draw(run);
     if (!member_at(run, "finished_at").is_null()) return run;
-    std::this_thread::sleep_for(interval);
+    const auto followed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begun);
+    std::this_thread::sleep_for(std::clamp(followed / 10, kPollMin, kPollMax));
   }
 }
 

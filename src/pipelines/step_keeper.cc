@@ -99,18 +99,6 @@ Result<Command> command_in(const fs::path& file) {
   return command;
 }
 
-Result<pid_t> start_keeper(KeeperSource& source, const Command& command) {
-  const store::FileHandle notes = TRY(open_notes(command.log, O_CREAT));
-  if (!lock(notes))
-    return base::error(Code::kInternal, "an earlier try of the step still runs: log={}",
-                       command.log.string());
-  if (::ftruncate(notes.get(), 0) != 0 || ::posix_fallocate(notes.get(), 0, kBytes) != 0)
-    return base::error(Code::kResourceExhausted, "there is no room for a step's notes: log={}",
-                       command.log.string());
-  const store::FileHandle text = TRY(in_memory(command));
-  return source.make(text.get(), notes.get());
-}
-
 int open_process(pid_t process) {
   return process <= 0 ? -1 : static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
 }
@@ -122,22 +110,25 @@ bool ask_to_end(const store::FileHandle& notes, pid_t keeper) {
          ::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0) == 0;
 }
 
-// Waits until the keeper that has the file locked has ended, and asks it to when it is wished.
-// Returns what was wished then.
-Wish wait_for_keeper(const store::FileHandle& notes, const std::string& job, pid_t child,
-                     const std::function<Wish()>& wish) {
+// Waits until nobody has the file locked, and asks the keeper that has it to end when it is wished.
+// `own`: that keeper; null: one that a server before this one has given it. Returns what was wished
+// then.
+Wish wait_for_end(const store::FileHandle& notes, const std::string& job, const Keeper* own,
+                  const std::function<Wish()>& wish) {
   bool is_asked = false;
-  pid_t keeper = child;
+  pid_t keeper = 0;
   std::optional<store::FileHandle> process;
   Wish wished = Wish::kGoOn;
   while (!lock(notes)) {
-    if (keeper == 0) keeper = read_notes(notes.get(), job).keeper;
-    if (!process && keeper > 0) {
+    // One that has begun: what it is asked before, it takes for the end of another step.
+    if (keeper == 0 && (own == nullptr || wished != Wish::kGoOn))
+      keeper = read_notes(notes.get(), job).keeper;
+    if (own == nullptr && !process && keeper > 0) {
       process.emplace(open_process(keeper));
       if (process->get() < 0 && lock(notes)) break;  // it has ended between
     }
-    // Readable when it has ended.
-    pollfd news{.fd = process ? process->get() : -1, .events = POLLIN, .revents = 0};
+    const int ended = own != nullptr ? own->news() : process ? process->get() : -1;
+    pollfd news{.fd = ended, .events = POLLIN, .revents = 0};
     ::poll(&news, 1, kPollMs);
     if (wished == Wish::kGoOn) wished = wish();
     if (wished != Wish::kGoOn && !is_asked && keeper > 0) is_asked = ask_to_end(notes, keeper);
@@ -149,15 +140,35 @@ volatile sig_atomic_t shall_end = 0;
 
 }  // namespace
 
+Result<Keeper> KeptProcesses::begin(const Command& command) {
+  const store::FileHandle notes = TRY(open_notes(command.log, O_CREAT));
+  if (!lock(notes))
+    return base::error(Code::kInternal, "an earlier try of the step still runs: log={}",
+                       command.log.string());
+  if (::ftruncate(notes.get(), 0) != 0 || ::posix_fallocate(notes.get(), 0, kBytes) != 0)
+    return base::error(Code::kResourceExhausted, "there is no room for a step's notes: log={}",
+                       command.log.string());
+  const store::FileHandle text = TRY(in_memory(command));
+  while (auto idle = source_.take()) {
+    if (idle->give(text.get(), notes.get())) return std::move(*idle);
+  }
+  Keeper made = TRY(source_.make());
+  if (!made.give(text.get(), notes.get()))
+    return base::error(Code::kInternal, "a step can't be begun: its keeper is gone");
+  return made;
+}
+
 Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish()>& wish) {
   const std::string& job = command.names.job;
-  const pid_t child = command.is_followed ? 0 : TRY(start_keeper(source_, command));
+  std::optional<Keeper> keeper;
+  if (!command.is_followed) keeper.emplace(TRY(begin(command)));
   const auto notes = open_notes(command.log, 0);
   Wish wished = Wish::kGoOn;
   Notes left;
   if (notes) {
-    wished = wait_for_keeper(*notes, job, child, wish);
+    wished = wait_for_end(*notes, job, keeper ? &*keeper : nullptr, wish);
     left = read_notes(notes->get(), job);
+    if (keeper && keeper->is_done()) source_.give_back(std::move(*keeper));
   }
   if (!left.end) processes_.clean_up(fmt::format("{}={}", kProcessMark, job));
   Result<Exit> exit =
@@ -183,21 +194,22 @@ std::optional<Command> KeptProcesses::kept(const fs::path& log) {
 namespace {
 
 // What a keeper does: runs the command that it reads, and writes how it ended into its file 3.
-int keep_step() {
+void keep_step() {
   // What ends the server, also from a terminal, is no end of the step.
   for (const int number : {SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   ::signal(SIGTERM, [](int) { shall_end = 1; });
+  shall_end = 0;  // it was meant for the step before
   const Result<Command> command = command_in("/proc/self/fd/0");
-  if (!command) return 1;
+  if (!command) return;
   const std::string& job = command->names.job;
-  if (!write_note(kFile, 0, {{"job", job}, {"pid", ::getpid()}})) return 1;
+  if (!write_note(kFile, 0, {{"job", job}, {"pid", ::getpid()}})) return;
   ProcessExecutor executor;
   Result<Exit> exit =
       executor.run(*command, [] { return shall_end != 0 ? Wish::kEnd : Wish::kGoOn; });
   if (exit) exit->ended = base::SystemClock().now();
   if (!exit)
     exit = base::error(exit.error().code, "{}", exit.error().message.substr(0, kReasonBytesMax));
-  return write_note(kFile, kEndAt, {{"job", job}, {"end", text_of(exit)}}) ? 0 : 1;
+  write_note(kFile, kEndAt, {{"job", job}, {"end", text_of(exit)}});
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 
 namespace slipway::pipelines {
 
-// Runs each command under a keeper, another process of this program, which needs no server: it
-// masks the log, keeps timeout and memory, and leaves in a file beside the log, STEP.try, how the
-// command ended. It has that file locked from before it begins until it has ended, and a lock ends
-// with its process, so that no id of a process is taken for another's. Of one without a keeper and
-// without an end (kLost), what has its mark is ended.
+// Runs each command under a keeper, another process of this program, which needs no server once it
+// has begun: it masks the log, keeps timeout and memory, and leaves in a file beside the log,
+// STEP.try, how the command ended. It has that file locked from before it begins until it has
+// ended, and a lock ends with its process, so that no id of a process is taken for another's. Of
+// one without a keeper and without an end (kLost), what has its mark is ended.
 //
 // Safe to use from several threads.
 class KeptProcesses final : public Executor {
@@ -28,6 +28,9 @@ class KeptProcesses final : public Executor {
   static std::optional<Command> kept(const std::filesystem::path& log);
 
  private:
+  // Gives it to a keeper, which has its notes locked from then on.
+  Result<Keeper> begin(const Command& command);
+
   ProcessExecutor processes_;
   KeeperSource source_;
 };

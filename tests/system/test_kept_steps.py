@@ -231,6 +231,23 @@ def test_a_keeper_that_is_killed_beside_its_server_costs_one_try(server, tmp_pat
     assert not is_alive(int(text_of(folder / "begun").split()[0]))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_keeper_that_is_done_keeps_the_next_step(server, tmp_path, number):
+    """One that is gone meanwhile, or was told to end when it kept nothing, costs the next step nothing."""
+    steps = [{"name": "a", "run": "true"}, {"name": "b", "after": ["a"], "run": "true"}]
+    run = end_of(server, declare(server, tmp_path / "project", steps))["id"]
+    keeper = keeper_of(server, run, "a")
+    assert keeper_of(server, run, "b") == keeper and is_alive(keeper)
+    os.kill(keeper, number)
+    if number == signal.SIGKILL:
+        eventually(lambda: not is_alive(keeper))
+    again = end_of(server, declare(server, tmp_path / "project", steps))
+    assert [(step["state"], step["tries"], step["earlier_tries"]) for step in again["steps"]] == [("succeeded", 1, [])] * 2
+    keeper = keeper_of(server, again["id"], "b")
+    server.stop()
+    eventually(lambda: not is_alive(keeper))
+
+
 def test_a_followed_step_is_cancelled(server, tmp_path):
     folder = tmp_path / "project"
     run = declare(server, folder, [{"name": "a", "run": "trap 'echo told >> told; exit 1' TERM; touch begun; while :; do sleep 0.1; done"}])
