@@ -187,14 +187,15 @@ webhooks::LineageReceiver lineage_receiver(const Settings& settings) {
 datasets::Outside datasets_outside(const Settings& settings, const std::filesystem::path& data,
                                    const base::Clock& clock,
                                    const governance::Governance& governance) {
-  return {.environment = environment,
-          .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
-          .query_seconds_max = static_cast<int>(settings.postgres_query_seconds),
-          .bytes_max = settings.dataset_bytes_max,
-          .own_folder = data,
-          .condition = row_answers,
-          .erased = [&governance](const types::Frame& frame,
-                                  const datasets::DatasetDefinition& definition) {
+  return {
+      .environment = environment,
+      .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
+      .query_seconds_max = static_cast<int>(settings.postgres_query_seconds),
+      .bytes_max = settings.dataset_bytes_max,
+      .own_folder = data,
+      .condition = row_answers,
+      .erased =
+          [&governance](const types::Frame& frame, const datasets::DatasetDefinition& definition) {
             return governance.erased_rows(frame, tags_of(definition), definition.time_column());
           }};
 }
@@ -636,30 +637,15 @@ Application::Rooms::Rooms(const Foundation& foundation,
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),
-          tracking::migrations(),
-          registry::migrations(),
-          datasets::migrations(),
-          governance::migrations(),
-          features::migrations(),
-          pipelines::migrations(),
-          releases::migrations(),
-          monitor::migrations(),
-          Project::migrations(),
-          webhooks::migrations(),
-          tracking::import_migrations(),
-          traces::migrations(),
-          evaluations::migrations(),
-          AliasFollower::migrations(),
-          store::LocalLog::migrations(),
-          streams::Streams::migrations(),
-          invocations::migrations(),
-          incidents::migrations(),
-          monitor::DrillLog::migrations(),
-          versions::migrations(),
-          objects::migrations(),
-          lineage::migrations(),
-          kubeflow::migrations()};
+  return {
+      access::migrations(),          tracking::migrations(),          registry::migrations(),
+      datasets::migrations(),        governance::migrations(),        features::migrations(),
+      pipelines::migrations(),       releases::migrations(),          monitor::migrations(),
+      Project::migrations(),         webhooks::migrations(),          tracking::import_migrations(),
+      traces::migrations(),          evaluations::migrations(),       AliasFollower::migrations(),
+      store::LocalLog::migrations(), streams::Streams::migrations(),  invocations::migrations(),
+      incidents::migrations(),       monitor::DrillLog::migrations(), versions::migrations(),
+      objects::migrations(),         lineage::migrations(),           kubeflow::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -920,9 +906,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
       i.kubeflow.services(static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max))));
   router.set_fallback("/apis/", api::kubeflow::no_route);
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
-  router.add_all(
-      api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.governed, i.endpoints,
-                                rehearses));
+  router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.governed,
+                                           i.endpoints, rehearses));
   router.add_all(api::own::governance_routes(i.governed));
   i.trained_inputs.connect(*i.monitor);
   router.add_all(api::own::input_routes(i.releases, i.endpoints, i.trained_inputs, i.governed));
