@@ -34,6 +34,10 @@ void add_tags(ColumnTags& columns, const std::string& column,
   }
 }
 
+void add_left(JsonArray& left, std::string_view what) {
+  if (!what.empty()) left.emplace_back(what);
+}
+
 // A cell of a pushed row, as subject_text() says it of a column.
 std::string subject_of(const Json& cell) {
   if (cell.is_string()) return std::string(std::string_view(cell.get_string()));
@@ -204,13 +208,13 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
   return {};
 }
 
-Result<JsonArray> GovernedData::erase_everywhere(const Found& sought) {
+Result<JsonArray> GovernedData::erase_everywhere(const Found& sought, JsonArray& left) {
   JsonArray places;
   for (const DatasetDefinition& definition : TRY(datasets_.definitions()))
     TRY(erase_dataset(definition, sought, places));
   const bool counts = sought.how == How::kOnlyCount;
   // Tables that requests look features up in hold copies of all of these.
-  if (!counts) TRY(features_.renew_online());
+  if (!counts) add_left(left, TRY(features_.renew_online()));
   const std::vector<std::string> columns = columns_with(TRY(all_tags()), sought.tag);
   for (const std::string& endpoint : TRY(log_.endpoints())) {
     const std::int64_t rows = TRY(log_.erase(
@@ -219,7 +223,11 @@ Result<JsonArray> GovernedData::erase_everywhere(const Found& sought) {
     if (rows > 0)
       places.push_back(JsonObject{{"kind", "request log"}, {"name", endpoint}, {"rows", rows}});
   }
-  if (!counts) TRY(datasets_.reclaim(datasets::Datasets::Reclaim::kRemove));
+  if (counts) return places;
+  TRY(datasets_.reclaim(datasets::Datasets::Reclaim::kRemove));
+  // Nobody finds the rows any more, whatever becomes of their bytes.
+  const auto scrubbed = db_.scrub();
+  add_left(left, scrubbed ? *scrubbed : scrubbed.error().message);
   return places;
 }
 
@@ -240,12 +248,16 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   std::string id;
   // First of all nothing of it comes in any more.
   if (how == How::kErase) id = TRY(governance_.begin_erasure(tag, value, actor)).id;
+  JsonArray left;
   JsonArray places =
-      TRY(erase_everywhere({.tag = tag, .value = value, .actor = actor, .how = how}));
+      TRY(erase_everywhere({.tag = tag, .value = value, .actor = actor, .how = how}, left));
   std::int64_t rows = 0;
   for (const Json& place : places) rows += place.at("rows").as_int64();
   JsonObject report{{"rows", rows}, {"places", std::move(places)}};
-  if (how == How::kErase) return TRY(governance_.finish_erasure(id, std::move(report))).to_json();
+  if (how == How::kErase) {
+    report["left"] = std::move(left);
+    return TRY(governance_.finish_erasure(id, std::move(report))).to_json();
+  }
   report["tag"] = tag;
   report["dry_run"] = true;
   return report;

@@ -12,6 +12,7 @@
 #include "governance/governance.h"
 #include "releases/releases.h"
 #include "serving/request_log.h"
+#include "store/db.h"
 
 namespace slipway::app {
 
@@ -22,10 +23,11 @@ governance::ColumnTags tags_of(const datasets::DatasetDefinition& definition);
 class GovernedData final : public api::own::Masking, public api::own::ErasureControl {
  public:
   // `access`: null without login, where everybody sees everything.
-  GovernedData(const access::Access* access, governance::Governance& governance,
+  GovernedData(const access::Access* access, store::Db& db, governance::Governance& governance,
                datasets::Datasets& datasets, features::FeatureStore& features,
                releases::Releases& releases, serving::RequestLog& log, const base::Clock& clock)
       : access_(access),
+        db_(db),
         governance_(governance),
         datasets_(datasets),
         features_(features),
@@ -60,10 +62,12 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
   Result<governance::ColumnTags> all_tags();
   Result<void> erase_dataset(const datasets::DatasetDefinition& definition, const Found& sought,
                              JsonArray& places);
-  Result<JsonArray> erase_everywhere(const Found& sought);
+  // `left`: where bytes may still be, in words.
+  Result<JsonArray> erase_everywhere(const Found& sought, JsonArray& left);
   Result<void> keep_no_longer();
 
   const access::Access* const access_;
+  store::Db& db_;
   governance::Governance& governance_;
   datasets::Datasets& datasets_;
   features::FeatureStore& features_;

@@ -446,7 +446,7 @@ struct Application::Rooms::Impl {
         plane(endpoints),
         facts(log),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
-        governed(f.access, governance, datasets, features, releases, log, clock),
+        governed(f.access, f.db, governance, datasets, features, releases, log, clock),
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         servers(f.db),

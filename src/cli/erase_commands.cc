@@ -65,6 +65,8 @@ std::string show(const Json& report) {
   out += fmt::format("\n{} rows {}\n", cell(member_at(report, "rows")),
                      is_done ? "were erased" : "would be erased; nothing was: --yes does it");
   if (is_done) {
+    for (const Json& left : member_at(report, "left").as_array())
+      out += fmt::format("bytes may be left in {}\n", cell(left));
     out +=
         "not searched: files that datasets come from, artifacts of runs and outputs of pipelines, "
         "folders under `slipway data`, S3 buckets, topics, backups\n";

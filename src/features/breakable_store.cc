@@ -40,6 +40,10 @@ class BreakableStore final : public OnlineStore {
     TRY(check());
     return store_->settle(table, block);
   }
+  Result<std::string> scrub() override {
+    TRY(check());
+    return store_->scrub();
+  }
 
  private:
   Result<void> check() const {

@@ -232,8 +232,10 @@ class FeatureStore {
   enum class Erase { kRemove, kOnlyCount };
   Result<std::int64_t> erase_pushed(const std::string& dataset, const IsGone& is_gone, Erase how);
   // Loads all rows again, into new tables, as of the last materialization; the old ones go. What
-  // was erased of datasets and of pushed rows is then in no table. Slow. kUnavailable.
-  Result<void> renew_online();
+  // was erased of datasets and of pushed rows is then in no table, and in no file of the online
+  // store. Slow. Returns where bytes of it may be all the same and until when, in words; empty:
+  // nowhere. kUnavailable.
+  Result<std::string> renew_online();
 
   // Until when rows of the datasets are loaded; nothing was yet: none.
   Result<std::optional<types::Timestamp>> materialized() const;

@@ -513,7 +513,7 @@ Result<void> FeatureStore::tend() {
   return {};
 }
 
-Result<void> FeatureStore::renew_online() {
+Result<std::string> FeatureStore::renew_online() {
   const base::MutexLock replacing(replace_mutex_);
   // A number that was taken away may be given again, so what the store knows of numbers is told
   // anew, as after it was away.
@@ -524,7 +524,10 @@ Result<void> FeatureStore::renew_online() {
       fresh,
       {.before = present, .after = present, .until = present.until, .makes_new_tables = true},
       [](std::int64_t) { return Result<void>(); }));
-  return {};
+  std::string left = TRY(online_->scrub());
+  if (left.empty() && !unused_.empty())
+    left = "tables of the online store that somebody still reads, until rows are loaded again";
+  return left;
 }
 
 MaterializationProgress FeatureStore::progress() const {

@@ -72,6 +72,10 @@ class OnlineStore {
   static constexpr std::size_t kSettledBytesMin = 4096;
   virtual Result<void> settle(Table, std::string_view block) = 0;
 
+  // After drop(): sees to it that no file of the store has the bytes of what was taken away. Slow.
+  // Returns where there may be some all the same and until when, in words; empty: nowhere.
+  virtual Result<std::string> scrub() { return std::string(); }
+
   // Zeros where nobody knows.
   struct Size {
     std::uint64_t memory_bytes = 0, disk_bytes = 0;

@@ -5,6 +5,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -66,6 +69,40 @@ class OnlineStoreTest : public ::testing::TestWithParam<const char*> {
   store::testing::TempFolder folder_;
   base::SystemRandom random_;
 };
+
+// In RocksDB a key may be in logs, tables and manifests, of which it keeps old ones for a while.
+TEST_P(OnlineStoreTest, WhatWasDroppedIsInNoFileOnceItIsScrubbed) {
+  auto store = open();
+  ASSERT_TRUE(store->attach());
+  ASSERT_TRUE(store->write({.rows = {{1, "zebulon", row(10, 1)}}, .notes = {{"n", "one"}}}));
+  ASSERT_TRUE(store->settle(1, {}));
+  ASSERT_TRUE(store->write({.rows = {{1, "zebulon", row(20, 2)}, {2, "ann", row(10, 3)}}}));
+  const auto has = [&](std::string_view text) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+      if (!entry.is_regular_file()) continue;
+      std::ifstream in(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+      if (bytes.find(text) != std::string::npos) return true;
+    }
+    return false;
+  };
+  const bool has_files = std::string_view(GetParam()) == "rocksdb";
+  EXPECT_EQ(has("zebulon"), has_files);
+  ASSERT_TRUE(store->drop(1));
+  EXPECT_EQ(has("zebulon"), has_files);
+  const std::string left = MUST(store->scrub());
+  EXPECT_EQ(left.empty(), std::string_view(GetParam()) != "redis");
+  EXPECT_FALSE(has("zebulon"));
+  EXPECT_EQ(has("ann"), has_files);
+  EXPECT_EQ(numbers(*store, 2, "ann"), std::vector<double>{3});
+  if (!outlives()) return;
+  store.reset();
+  store = open();
+  ASSERT_TRUE(store->attach());
+  EXPECT_FALSE(has("zebulon"));
+  EXPECT_EQ(numbers(*store, 2, "ann"), std::vector<double>{3});
+  EXPECT_EQ(MUST(store->note("n")), "one");
+}
 
 TEST_P(OnlineStoreTest, RowsAreAddedByTableAndKey) {
   auto store = open();

@@ -238,6 +238,11 @@ class RedisStore final : public OnlineStore {
     return tables;
   }
 
+  Result<std::string> scrub() override {
+    return std::string(
+        "files of Redis, where it keeps any, until it writes them anew (BGSAVE, "
+        "BGREWRITEAOF)");
+  }
   Result<void> drop(Table table) override {
     TRY(each_key(table, [&](std::span<const std::string_view> keys) -> Result<void> {
       Command unlink = {"UNLINK"};

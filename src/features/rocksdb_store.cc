@@ -10,6 +10,9 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <thread>
 
 #include "base/shared_mutex.h"
 #include "features/packed_rows.h"
@@ -22,6 +25,9 @@ using Table = OnlineStore::Table;
 
 // Beyond so many, a read puts the blocks of a key together for the reads after it.
 constexpr std::size_t kBlocksMax = 64;
+
+// How long scrub() waits for reads that began before it.
+constexpr std::chrono::seconds kReadersWait{30};
 
 // Where a read on this thread notes the keys of more blocks than that; nowhere while RocksDB
 // compacts.
@@ -161,6 +167,34 @@ class RocksDbStore final : public OnlineStore {
     return {};
   }
 
+  // Every file that there is now has to go: logs and tables, and the manifests, which say the least
+  // and the greatest key of tables that were.
+  Result<std::string> scrub() override {
+    const std::uint64_t last = last_file();
+    TRY(flush());
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    for (rocksdb::ColumnFamilyHandle* family : families_) {
+      const rocksdb::Status status = db_->CompactRange(options, family, nullptr, nullptr);
+      if (!status.ok()) return error_of(status, "scrub");
+    }
+    // A manifest begins with the tables that there were before the change that began it: with one
+    // more change it is one of new tables alone (max_manifest_file_size).
+    const rocksdb::Status status =
+        db_->Put(rocksdb::WriteOptions(), notes_family(), "scrubbed", "");
+    if (!status.ok()) return error_of(status, "scrub");
+    TRY(flush());
+    for (const auto until = std::chrono::steady_clock::now() + kReadersWait;;) {
+      const std::string old = file_until(last);
+      if (old.empty()) return std::string();
+      if (std::chrono::steady_clock::now() >= until) {
+        return fmt::format("{} of the online store: somebody reads it; it goes when that ends",
+                           old);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
   Size size() const override {
     Size size;
     std::uint64_t value = 0;
@@ -209,6 +243,41 @@ class RocksDbStore final : public OnlineStore {
     rocksdb::WriteOptions options;
     options.no_slowdown = true;  // a reader waits for no compaction: rows stay as they were
     db_->Write(options, &writes).PermitUncheckedError();
+  }
+
+  Result<void> flush() {
+    const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), families_);
+    if (!status.ok()) return error_of(status, "flush");
+    return {};
+  }
+
+  // The number of a file of rows or of what is said of them, as RocksDB names them: 000012.sst,
+  // 000013.log, MANIFEST-000014. Of others: 0.
+  static std::uint64_t file_number(const std::filesystem::path& file) {
+    constexpr std::string_view kManifest = "MANIFEST-";
+    const std::string name = file.filename().string(), end = file.extension().string();
+    const bool is_manifest = name.starts_with(kManifest);
+    if (!is_manifest && end != ".sst" && end != ".log" && end != ".blob") return 0;
+    const char* const first = name.data() + (is_manifest ? kManifest.size() : 0);
+    std::uint64_t number = 0;
+    std::from_chars(first, name.data() + name.size(), number);
+    return number;
+  }
+  std::uint64_t last_file() const {
+    std::uint64_t last = 0;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(db_->GetName(), ignored))
+      last = std::max(last, file_number(entry.path()));
+    return last;
+  }
+  // The name of one that has this number or a lower one; empty: there is none.
+  std::string file_until(std::uint64_t last) const {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(db_->GetName(), ignored)) {
+      const std::uint64_t number = file_number(entry.path());
+      if (number > 0 && number <= last) return entry.path().filename().string();
+    }
+    return "";
   }
 
   rocksdb::ColumnFamilyHandle* rows_family() const { return families_[0]; }
@@ -280,6 +349,8 @@ Result<std::unique_ptr<OnlineStore>> open_rocksdb_store(const RocksDbOptions& op
   db_options.keep_log_file_num = 4;
   db_options.info_log_level = rocksdb::WARN_LEVEL;
   db_options.max_total_wal_size = 256 << 20;
+  // Every change of tables makes a manifest, which says nothing of earlier ones: scrub().
+  db_options.max_manifest_file_size = 1;
   // Both families come back as one: a note never without the rows of its batch.
   db_options.atomic_flush = true;
 

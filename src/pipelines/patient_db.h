@@ -20,6 +20,7 @@ class PatientDb final : public store::Db {
   Result<void> migrate(const std::vector<store::RoomMigrations>& rooms) override {
     return db_.migrate(rooms);
   }
+  Result<std::string> scrub() override { return db_.scrub(); }
 
  protected:
   Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body) override {

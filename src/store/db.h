@@ -266,6 +266,12 @@ class Db {
   // other writes. Zeros where the database does that by itself.
   virtual Result<Space> give_back_space(std::int64_t /*bytes_max*/) { return Space(); }
 
+  // After rows were deleted for good: sees to it that no file of the database has their bytes any
+  // more, also not where they lay before, and not its log. Slow; other writes wait meanwhile.
+  // Returns where there may be some all the same and until when, in words; empty: nowhere.
+  // kStorageFull, kUnavailable: there may be, and the rows are deleted none the less.
+  virtual Result<std::string> scrub() = 0;
+
  protected:
   virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body) = 0;
   virtual Result<void> run_joint_write(JointWrite& joint, JointItem& item) = 0;

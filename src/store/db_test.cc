@@ -6,6 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
 #include "base/hash.h"
 #include "store/events.h"
 #include "store/postgres.h"
@@ -54,6 +60,82 @@ class DbTest : public ::testing::TestWithParam<Store> {
   base::ManualClock clock_{{1'000'000}};
   base::SeededRandom random_{1};
 };
+
+// Rows are moved from page to page as others come and go, and are longer than a page.
+TEST_P(DbTest, WhatWasDeletedIsInNoFileOnceItIsScrubbed) {
+  if (GetParam() == Store::kPostgres) {
+    EXPECT_NE(MUST(open()->scrub()).find("VACUUM"), std::string::npos);
+    return;
+  }
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  const auto name_of = [](int i) {
+    return fmt::format("{}-{}-{}", i % 10 == 0 ? "zebulon" : "somebody", i * 7919 % 3000,
+                       std::string(i % 7 == 0 ? 9000 : i % 300, 'x'));
+  };
+  for (int from = 0; from < 3000; from += 500) {
+    MUST(db->write([&](Tx& tx) -> Result<void> {
+      for (int i = from; i < from + 500; ++i)
+        TRY(tx.execute("INSERT INTO things(name) VALUES(?)", {name_of(i)}));
+      TRY(tx.execute("DELETE FROM things WHERE id % 3 = 1 AND id < ?", {from}));
+      return {};
+    }));
+  }
+  MUST(db->write(
+      [](Tx& tx) { return tx.execute("DELETE FROM things WHERE name LIKE 'zebulon%'"); }));
+  const std::int64_t left = count(*db);
+  ASSERT_GT(left, 1000);
+  const auto has = [&](std::string_view text) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+      std::ifstream in(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+      if (bytes.find(text) != std::string::npos) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(has("zebulon"));
+
+  // Others write meanwhile.
+  std::thread writer([&] {
+    for (int i = 0; i < 50; ++i) MUST(add(*db, fmt::format("meanwhile {}", i)));
+  });
+  EXPECT_EQ(MUST(db->scrub()), "");
+  writer.join();
+  EXPECT_FALSE(has("zebulon"));
+  EXPECT_TRUE(has("somebody"));
+  EXPECT_EQ(count(*db), left + 50);
+  db.reset();
+  EXPECT_FALSE(has("zebulon"));
+  EXPECT_EQ(count(*open()), left + 50);
+}
+
+// A reader that began before has its log; it is told, and no write waits for it.
+TEST_P(DbTest, ALogThatIsReadIsEmptiedOnceTheReaderIsDone) {
+  if (GetParam() == Store::kPostgres) return;
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  MUST(add(*db, "zebulon"));
+  std::atomic<bool> is_read{false}, is_written{false};
+  std::thread reader([&] {
+    MUST(db->read([&](Reader& snapshot) -> Result<void> {
+      TRY(snapshot.query("SELECT 1 FROM things", {}, [](const Row&) {}));
+      is_read = true;
+      while (!is_written) std::this_thread::yield();
+      return {};
+    }));
+  });
+  while (!is_read) std::this_thread::yield();
+  std::thread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    MUST(add(*db, "somebody"));
+    is_written = true;
+  });
+  EXPECT_EQ(MUST(db->scrub()), "");
+  writer.join();
+  reader.join();
+  EXPECT_EQ(std::filesystem::file_size(folder_.path() / "slipway.db-wal"), 0u);
+  EXPECT_EQ(count(*db), 2);
+}
 
 TEST_P(DbTest, WritesReadsAndUndoesOnError) {
   auto db = open();

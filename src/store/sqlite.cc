@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "base/log.h"
 #include "base/mutex.h"
@@ -13,6 +15,10 @@
 
 namespace slipway::store {
 namespace {
+
+constexpr int kBusyTimeoutMs = 10'000;
+// How long scrub() waits for readers that began before it.
+constexpr std::chrono::seconds kReadersWait{30};
 
 Error sqlite_error(sqlite3* db, int code, std::string_view what) {
   Code mapped = Code::kInternal;
@@ -87,7 +93,7 @@ class Connection {
         sqlite3_open_v2(file.c_str(), &connection->db_,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     if (code != SQLITE_OK) return sqlite_error(connection->db_, code, "open " + file.string());
-    sqlite3_busy_timeout(connection->db_, 10'000);
+    sqlite3_busy_timeout(connection->db_, kBusyTimeoutMs);
     // Of a new file: what deletes free can go back to the file system (give_back_space).
     TRY(connection->run("PRAGMA auto_vacuum=INCREMENTAL"));
     // FULL: every commit is on disk before it is acknowledged, also after a power failure.
@@ -122,7 +128,7 @@ class Connection {
         sqlite3_open_v2(uri.c_str(), &connection->db_,
                         SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
     if (code != SQLITE_OK) return sqlite_error(connection->db_, code, "open " + file.string());
-    sqlite3_busy_timeout(connection->db_, 10'000);
+    sqlite3_busy_timeout(connection->db_, kBusyTimeoutMs);
     return connection;
   }
 
@@ -310,6 +316,25 @@ class SqliteDb final : public Db {
     return space;
   }
 
+  // Pages keep copies of rows that were moved to others when they were full, which secure_delete
+  // does not overwrite: only a file that is made of the rows there are has none.
+  Result<std::string> scrub() override {
+    {
+      const base::MutexLock lock(writer_mutex_);
+      TRY(writer_->run("VACUUM"));
+    }
+    // The log goes into the file, and is emptied as soon as nobody reads what was before.
+    for (const auto until = std::chrono::steady_clock::now() + kReadersWait;;) {
+      if (TRY(empty_log())) return std::string();
+      if (std::chrono::steady_clock::now() >= until) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return fmt::format(
+        "{}-wal: somebody has been reading the database for {} seconds; the file is emptied by the "
+        "next erasure, and when the server stops",
+        options_.file.filename().string(), kReadersWait.count());
+  }
+
  protected:
   Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
     return writes_->run(body);
@@ -342,7 +367,20 @@ class SqliteDb final : public Db {
     return connection;
   }
 
+  // False: a reader needs what is in it.
+  Result<bool> empty_log() {
+    const base::MutexLock lock(writer_mutex_);
+    sqlite3_busy_timeout(writer_->handle(), 0);  // nobody's write waits for a reader
+    const int code = sqlite3_wal_checkpoint_v2(writer_->handle(), nullptr,
+                                               SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    sqlite3_busy_timeout(writer_->handle(), kBusyTimeoutMs);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return false;
+    if (code != SQLITE_OK) return sqlite_error(writer_->handle(), code, "empty its log");
+    return true;
+  }
+
   void commit_group(WriteGroup group) {
+    const base::MutexLock lock(writer_mutex_);
     SqliteTx tx(*writer_, clock_, random_);
     Result<void> whole = writer_->run("BEGIN IMMEDIATE");
     for (QueuedWrite* write : group) {
@@ -365,7 +403,8 @@ class SqliteDb final : public Db {
   const SqliteOptions options_;
   const base::Clock& clock_;
   base::Random& random_;
-  std::unique_ptr<Connection> writer_;  // used by the queue only
+  base::Mutex writer_mutex_;            // of the queue, one group after the other, and of scrub()
+  std::unique_ptr<Connection> writer_;  // set once; used with the mutex held
 
   base::Mutex mutex_;
   base::CondVar reader_free_;

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 import mlflow
 import numpy as np
@@ -276,6 +277,69 @@ def test_somebody_is_erased_everywhere_and_stays_away(served):
     served.start()
     assert len(ok(call(served, "GET", "erasures"))["erasures"]) == 2
     assert looked_up(served, "bob") == looked_up(served, "nobody")
+
+
+ZEBULON = "zebulon-unlikely-4711"
+
+
+def with_zebulon(rows) -> pa.Table:
+    """Every fifth row is Zebulon's; one of his breaks a rule."""
+    table = visits(rows).to_pandas()
+    table.loc[::5, "patient"] = ZEBULON
+    table.loc[::5, "email"] = f"{ZEBULON}@example.org"
+    table.loc[5, "email"] = f"{ZEBULON} has none"
+    return pa.Table.from_pandas(table, preserve_index=False)
+
+
+def test_the_bytes_of_somebody_erased_are_in_no_file(start_server, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    yaml = YAML.replace("cost: cost}", "cost: cost, email: email}")
+    pq.write_table(with_zebulon(40), folder / "visits.parquet")
+    server = start_server("data", "--online-store", "rocksdb")
+    declare(server, folder, yaml)
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    register(server)
+    declare(server, folder, yaml + ENDPOINT)
+    ok(call(server, "POST", "features/materialize", as_of="2026-01-02T00:00:00Z"))
+    names = [*NAMES, ZEBULON]
+
+    def push(turn):  # rows of a few bytes, and of more than a page of the database
+        ok(call(server, "POST", "features/push", source="visits", rows=[
+            {"visit": 900 + 5 * turn + i, "patient": name, "email": f"{name}@pushed.org" + "-" * (7000 if turn % 4 == 3 else 0) + name, "age": 40, "cost": 1000,
+             "at": f"2026-01-01T05:{turn:02}:00Z"} for i, name in enumerate(names)]))
+
+    for turn in range(10):
+        push(turn)
+    server.stop()  # what is in the logs goes into the files
+    server.start()
+    pq.write_table(with_zebulon(44), folder / "visits.parquet")
+    ok(call(server, "POST", "datasets/visits/ingest", path=""))
+    ok(call(server, "POST", "features/materialize", as_of="2026-01-02T00:00:00Z"))
+    for turn in range(10, 20):
+        push(turn)
+    for number, name in enumerate(names):
+        predict(server, name, f"r{number}")
+    assert {"slipway.db", "slipway.db-wal"} <= set(files_with(server.data_dir, ZEBULON)) and any(name.startswith("online/") for name in files_with(server.data_dir, ZEBULON))
+    time.sleep(0.1)  # files have times of a clock that ticks seldom
+    began = time.time()
+
+    done = ok(call(server, "POST", "erasures", tag="patient", value=ZEBULON))
+    assert done["rows"] == 8 + 9 + 20 + 1 and done["left"] == []
+
+    def nothing_is_left():
+        assert files_with(server.data_dir, ZEBULON) == []
+        online = [file for file in (server.data_dir / "online").iterdir() if file.suffix in (".sst", ".log", ".blob") or file.name.startswith("MANIFEST")]
+        # Tables are compressed: what is in them isn't found by its bytes, so none may be older.
+        assert len(online) >= 3 and [file.name for file in online if file.stat().st_mtime < began - 0.05] == []
+
+    nothing_is_left()
+    assert looked_up(server, ZEBULON) == looked_up(server, "nobody") and looked_up(server, "ann") != looked_up(server, "nobody")
+    assert "ann" in rows_of(server, None)["patient"].to_pylist() and files_with(server.data_dir, "ann@pushed.org")
+    server.stop()
+    nothing_is_left()
+    server.start()
+    assert looked_up(server, ZEBULON) == looked_up(server, "nobody") and looked_up(server, "ann") != looked_up(server, "nobody")
 
 
 def test_an_erasure_that_a_kill_ended_is_listed_and_done_again(served):

@@ -17,6 +17,7 @@ class AwayDb final : public store::Db {
   Result<void> migrate(const std::vector<store::RoomMigrations>& rooms) override {
     return db_.migrate(rooms);
   }
+  Result<std::string> scrub() override { return db_.scrub(); }
 
  protected:
   Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body) override {
