@@ -21,7 +21,8 @@ namespace {
 // Files that are read as a whole, several at the same time; longer ones come one after the other,
 // so that each lies in one piece.
 constexpr std::uint64_t kWholeBytesMax = 4 << 20;
-constexpr std::size_t kBlockBytes = 8 << 20;
+constexpr std::size_t kFilesPerTurn = 64;  // of a thread
+constexpr std::size_t kBlockBytes = 2 << 20;
 constexpr std::size_t kBlocksAhead = 4;
 constexpr int kDepthMax = 400;
 constexpr std::size_t kPathBytesMax = 4096;
@@ -128,7 +129,7 @@ class Scan {
 };
 
 // Up to `out.size()` bytes from here on; fewer at the end.
-Result<std::size_t> read_some(int fd, std::span<char> out, const std::filesystem::path& file) {
+Result<std::size_t> read_some(int fd, std::span<char> out, std::string_view file) {
   std::size_t done = 0;
   while (done < out.size()) {
     const ssize_t n = ::read(fd, out.data() + done, out.size() - done);
@@ -140,15 +141,14 @@ Result<std::size_t> read_some(int fd, std::span<char> out, const std::filesystem
   return done;
 }
 
-Error changed_meanwhile(const std::string& path) {
-  return base::error(Code::kConflict, "a file changed while it was read: {}; add it again", path);
-}
-
 // Reads the contents of files into packs.
 class ContentReader {
  public:
   ContentReader(const std::filesystem::path& top, PackWriter& writer, const AddOptions& options)
-      : top_(top), writer_(writer), options_(options) {}
+      : top_(top),
+        folder_(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+        writer_(writer),
+        options_(options) {}
 
   // Of `files`, which need not be in order; each with its content.
   Result<std::vector<IndexedFile>> read(const std::vector<const FoundFile*>& files) {
@@ -165,30 +165,33 @@ class ContentReader {
   }
 
  private:
+  // What a thread reads before it has its turn at the writer.
+  struct Turn {
+    std::string bytes;  // of all its files of one chunk
+    std::size_t used = 0;
+    std::vector<PackWriter::Object> objects;  // in `bytes`
+    std::string longer;                       // a file of several chunks
+  };
+
   Result<void> read_small(const std::vector<const FoundFile*>& files,
                           const std::vector<std::size_t>& small, std::vector<IndexedFile>& out) {
     std::atomic<std::size_t> next = 0;
     std::optional<Error> failed;
     base::Mutex failed_mutex;
     const auto work = [&] {
-      std::string buffer;
-      for (std::size_t at; (at = next++) < small.size();) {
-        const FoundFile& file = *files[small[at]];
-        const std::int64_t read_ns = now_ns();
-        Result<Content> content =
-            file.kind == EntryKind::kLink ? read_link(file) : read_whole(file, buffer);
-        if (!content) {
+      Turn turn;
+      for (std::size_t at; (at = next.fetch_add(kFilesPerTurn)) < small.size();) {
+        const auto some = std::span(small).subspan(at, std::min(kFilesPerTurn, small.size() - at));
+        if (Result<void> done = read_turn(files, some, turn, out); !done) {
           const base::MutexLock lock(failed_mutex);
-          failed = std::move(content).error();
+          failed = std::move(done).error();
           next = small.size();
           return;
         }
-        out[small[at]] = {{file.path, file.kind, *content}, WorkIndex::settled(file.mark, read_ns)};
-        tell(1, content->bytes);
       }
     };
     std::vector<std::thread> threads;
-    const std::size_t helpers = std::min(options_.threads, small.size() / 64 + 1);
+    const std::size_t helpers = std::min(options_.threads, small.size() / kFilesPerTurn + 1);
     for (std::size_t i = 1; i < helpers; ++i) threads.emplace_back(work);
     work();
     for (std::thread& thread : threads) thread.join();
@@ -196,81 +199,120 @@ class ContentReader {
     return {};
   }
 
+  Result<void> read_turn(const std::vector<const FoundFile*>& files,
+                         std::span<const std::size_t> some, Turn& turn,
+                         std::vector<IndexedFile>& out) {
+    std::uint64_t room = 0, bytes = 0;
+    for (const std::size_t at : some) {
+      if (is_chunk(*files[at])) room += files[at]->mark.bytes;
+    }
+    turn.bytes.resize(room);
+    turn.used = 0;
+    turn.objects.clear();
+    for (const std::size_t at : some) {
+      const FoundFile& file = *files[at];
+      const std::int64_t read_ns = now_ns();
+      const Content content =
+          TRY(file.kind == EntryKind::kLink ? read_link(file) : read_whole(file, turn));
+      out[at] = {{file.path, file.kind, content}, WorkIndex::settled(file.mark, read_ns)};
+      bytes += content.bytes;
+    }
+    TRY(writer_.add(turn.objects));
+    tell(some.size(), bytes);
+    return {};
+  }
+
+  // Whether its content is one however it is cut.
+  static bool is_chunk(const FoundFile& file) { return file.mark.bytes <= kChunkBytesMin; }
+
   Result<Content> read_link(const FoundFile& file) {
     std::string target(kPathBytesMax, '\0');
-    const ssize_t n = ::readlink((top_ / file.path).c_str(), target.data(), target.size());
+    const ssize_t n = ::readlinkat(folder_.get(), file.path.c_str(), target.data(), target.size());
     if (n < 0) return store::errno_error(errno, "read the link", top_ / file.path);
     target.resize(static_cast<std::size_t>(n));
     return writer_.add_content(target);
   }
 
   Result<store::FileHandle> open(const FoundFile& file) const {
-    store::FileHandle fd(::open((top_ / file.path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    store::FileHandle fd(
+        ::openat(folder_.get(), file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (fd.get() < 0) return store::errno_error(errno, "open the file", top_ / file.path);
     return fd;
   }
 
-  Result<void> require_unchanged(int fd, const FoundFile& file) const {
+  // And had `bytes` when it was read.
+  Result<void> require_unchanged(int fd, const FoundFile& file, std::uint64_t bytes) const {
     struct stat stat;
-    if (::fstat(fd, &stat) == 0 && mark_of(stat) == file.mark) return {};
-    return changed_meanwhile(file.path);
+    if (bytes == file.mark.bytes && ::fstat(fd, &stat) == 0 && mark_of(stat) == file.mark)
+      return {};
+    return base::error(Code::kConflict, "a file changed while it was read: {}; add it again",
+                       file.path);
   }
 
-  Result<Content> read_whole(const FoundFile& file, std::string& buffer) {
+  Result<Content> read_whole(const FoundFile& file, Turn& turn) {
     const store::FileHandle fd = TRY(open(file));
-    buffer.resize(file.mark.bytes + 1);
-    const std::size_t bytes = TRY(read_some(fd.get(), buffer, top_ / file.path));
-    if (bytes != file.mark.bytes) return changed_meanwhile(file.path);
-    TRY(require_unchanged(fd.get(), file));
-    return writer_.add_content(std::string_view(buffer).substr(0, bytes));
+    if (!is_chunk(file)) turn.longer.resize(file.mark.bytes);
+    const std::span<char> room = is_chunk(file)
+                                     ? std::span(turn.bytes).subspan(turn.used, file.mark.bytes)
+                                     : std::span(turn.longer);
+    TRY(require_unchanged(fd.get(), file, TRY(read_some(fd.get(), room, file.path))));
+    const std::string_view bytes(room.data(), room.size());
+    if (!is_chunk(file)) return writer_.add_content(bytes);
+    turn.used += bytes.size();
+    turn.objects.push_back({base::sha256(bytes), bytes});
+    return Content{.digest = turn.objects.back().digest, .is_list = false, .bytes = bytes.size()};
   }
 
   struct Block {
-    std::string bytes;
+    const std::unique_ptr<char[]> bytes =
+        std::make_unique_for_overwrite<char[]>(kChunkBytesMax + kBlockBytes);
     std::vector<Chunk> chunks;  // of the front; the rest went on to the next block
   };
 
-  // This thread reads, cuts and writes; others take the digests meanwhile.
+  // This thread reads, cuts and gathers; others take the digests meanwhile.
   Result<Content> read_large(const FoundFile& file) {
     const store::FileHandle fd = TRY(open(file));
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     TRY(writer_.align());
     std::deque<std::future<std::unique_ptr<Block>>> ahead;
+    std::vector<std::unique_ptr<Block>> spare;
     std::vector<Chunk> chunks;
-    const auto write_first = [&]() -> Result<void> {
-      const std::unique_ptr<Block> block = ahead.front().get();
+    const auto add_first = [&]() -> Result<void> {
+      std::unique_ptr<Block> block = ahead.front().get();
       ahead.pop_front();
-      std::string_view bytes = block->bytes;
+      const char* bytes = block->bytes.get();
       for (const Chunk& chunk : block->chunks) {
-        TRY(writer_.add(chunk.digest, bytes.substr(0, chunk.bytes)));
-        bytes.remove_prefix(chunk.bytes);
+        TRY(writer_.add(chunk.digest, {bytes, chunk.bytes}));
+        bytes += chunk.bytes;
       }
       chunks.insert(chunks.end(), block->chunks.begin(), block->chunks.end());
+      spare.push_back(std::move(block));
       return {};
     };
-    std::string rest;
+    std::string_view rest;  // of the block before
+    std::uint64_t bytes = 0;
     for (bool is_end = false; !is_end;) {
-      auto block = std::make_unique<Block>();
-      block->bytes = std::move(rest);
-      const std::size_t before = block->bytes.size();
-      block->bytes.resize(before + kBlockBytes);
+      if (spare.empty()) spare.push_back(std::make_unique<Block>());
+      std::unique_ptr<Block> block = std::move(spare.back());
+      spare.pop_back();
+      std::copy(rest.begin(), rest.end(), block->bytes.get());
       const std::size_t read =
-          TRY(read_some(fd.get(), std::span(block->bytes).subspan(before), top_ / file.path));
+          TRY(read_some(fd.get(), {block->bytes.get() + rest.size(), kBlockBytes}, file.path));
       is_end = read < kBlockBytes;
-      block->bytes.resize(before + read);
-      std::string_view open = block->bytes;
-      while (open.size() >= kChunkBytesMax || (is_end && !open.empty())) {
-        const std::size_t cut = next_chunk(open);
+      bytes += read;
+      rest = {block->bytes.get(), rest.size() + read};
+      block->chunks.clear();
+      while (rest.size() >= kChunkBytesMax || (is_end && !rest.empty())) {
+        const std::size_t cut = next_chunk(rest);
         block->chunks.push_back({{}, static_cast<std::uint32_t>(cut)});
-        open.remove_prefix(cut);
+        rest.remove_prefix(cut);
       }
-      rest = open;
       tell(0, read);
       ahead.push_back(std::async(std::launch::async, take_digests, std::move(block)));
-      if (ahead.size() > kBlocksAhead) TRY(write_first());
+      if (ahead.size() > kBlocksAhead) TRY(add_first());
     }
-    while (!ahead.empty()) TRY(write_first());
-    TRY(require_unchanged(fd.get(), file));
+    while (!ahead.empty()) TRY(add_first());
+    TRY(require_unchanged(fd.get(), file, bytes));
     tell(1, 0);
     const std::string list = write_chunks(chunks);
     const Content content{base::sha256(list), true, file.mark.bytes};
@@ -279,10 +321,10 @@ class ContentReader {
   }
 
   static std::unique_ptr<Block> take_digests(std::unique_ptr<Block> block) {
-    std::string_view bytes = block->bytes;
+    const char* bytes = block->bytes.get();
     for (Chunk& chunk : block->chunks) {
-      chunk.digest = base::sha256(bytes.substr(0, chunk.bytes));
-      bytes.remove_prefix(chunk.bytes);
+      chunk.digest = base::sha256({bytes, chunk.bytes});
+      bytes += chunk.bytes;
     }
     return block;
   }
@@ -295,6 +337,7 @@ class ContentReader {
   }
 
   const std::filesystem::path& top_;
+  const store::FileHandle folder_;  // the same
   PackWriter& writer_;
   const AddOptions& options_;
   base::Mutex told_mutex_;
@@ -451,11 +494,11 @@ Result<bool> has_content(const Repository& repository, const std::string& path,
   if (fd.get() < 0) return store::errno_error(errno, "open the file", full);
   for (const Chunk& chunk : TRY(chunks_of(repository.packs(), content))) {
     bytes.resize(chunk.bytes);
-    if (TRY(read_some(fd.get(), bytes, full)) != chunk.bytes) return false;
+    if (TRY(read_some(fd.get(), bytes, full.native())) != chunk.bytes) return false;
     if (base::sha256(bytes) != chunk.digest) return false;
   }
   char more;
-  return TRY(read_some(fd.get(), {&more, 1}, full)) == 0;
+  return TRY(read_some(fd.get(), {&more, 1}, full.native())) == 0;
 }
 
 Result<std::vector<WorkChange>> find_changes(const Repository& repository, const WorkIndex& index) {

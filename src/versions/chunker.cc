@@ -26,11 +26,35 @@ constexpr std::uint64_t top_bits(int count) { return ~std::uint64_t{0} << (64 - 
 constexpr std::uint64_t kBefore = top_bits(20), kAfter = top_bits(16);
 static_assert(kChunkBytesUsual == 1 << 18);
 
-// The position after the first byte in [from, to) where a chunk may end, or `to`.
+// How many bytes are looked at side by side with as many behind them, and what a hash has seen.
+constexpr std::size_t kStretch = 4096, kSeen = 64;
+
+std::uint64_t roll(std::uint64_t hash, unsigned char byte) { return (hash << 1) + kGear[byte]; }
+
+// The position after the first byte in [from, to) where a chunk may end, or `to`; then `hash` goes
+// on. Each step waits for the one before, so two stretches go side by side.
 std::size_t find_cut(const unsigned char* bytes, std::size_t from, std::size_t to,
                      std::uint64_t mask, std::uint64_t& hash) {
-  for (std::size_t at = from; at < to; ++at) {
-    hash = (hash << 1) + kGear[bytes[at]];
+  std::size_t at = from;
+  for (; to - at >= 2 * kStretch; at += 2 * kStretch) {
+    const unsigned char* const first = bytes + at;
+    const unsigned char* const second = first + kStretch;
+    std::uint64_t of_second = 0;
+    for (std::size_t i = 0; i < kSeen; ++i) of_second = roll(of_second, *(second - kSeen + i));
+    std::size_t cut = 0;  // of the second
+    for (std::size_t i = 0; i < kStretch; ++i) {
+      hash = roll(hash, first[i]);
+      if ((hash & mask) == 0) [[unlikely]]
+        return at + i + 1;
+      of_second = roll(of_second, second[i]);
+      if ((of_second & mask) == 0 && cut == 0) [[unlikely]]
+        cut = at + kStretch + i + 1;
+    }
+    hash = of_second;
+    if (cut != 0) return cut;
+  }
+  for (; at < to; ++at) {
+    hash = roll(hash, bytes[at]);
     if ((hash & mask) == 0) [[unlikely]]
       return at + 1;
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 #include <set>
 
@@ -55,6 +57,67 @@ TEST(ChunkerTest, ARowMoreInTheMiddleChangesAChunkOrTwo) {
     for (const std::string& chunk : now) fresh += !known.contains(chunk);
     EXPECT_LE(fresh, 2u) << at;
   }
+}
+
+// The format says where cuts are, byte for byte; what goes side by side must find the same.
+class Rolling {
+ public:
+  Rolling() {
+    std::uint64_t state = 0;
+    for (std::uint64_t& number : gear_) {
+      std::uint64_t z = state += 0x9E3779B97F4A7C15;
+      z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+      z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+      number = z ^ (z >> 31);
+    }
+  }
+  std::uint64_t next(std::uint64_t hash, char byte) const {
+    return (hash << 1) + gear_[static_cast<unsigned char>(byte)];
+  }
+  std::size_t next_chunk(std::string_view bytes) const {
+    std::uint64_t hash = 0;
+    for (std::size_t at = kChunkBytesMin; at < std::min(bytes.size(), kChunkBytesMax); ++at) {
+      hash = next(hash, bytes[at]);
+      const bool may_end = hash >> (at < kChunkBytesUsual ? 44 : 48) == 0;
+      if (may_end && at + 1 != kChunkBytesUsual) return at + 1;
+    }
+    return std::min(bytes.size(), kChunkBytesMax);
+  }
+
+ private:
+  std::array<std::uint64_t, 256> gear_;
+};
+
+TEST(ChunkerTest, CutsAreWhereAHashByteForByteHasThem) {
+  const Rolling rolling;
+  const std::string bytes = random_bytes(64 << 20, 4);
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const std::size_t size = rolling.next_chunk(rest);
+    ASSERT_EQ(next_chunk(rest), size) << bytes.size() - rest.size();
+    rest.remove_prefix(size);
+  }
+  for (std::size_t size = kChunkBytesMin - 2; size < kChunkBytesMin + 20'000; size += 331)
+    ASSERT_EQ(next_chunk(std::string_view(bytes).substr(0, size)), size);
+}
+
+// Where masks change a chunk goes on, with what was seen before.
+TEST(ChunkerTest, NoCutIsAtTheUsualLength) {
+  const Rolling rolling;
+  std::mt19937_64 random(5);
+  std::string bytes(kChunkBytesMax, 'a');
+  char* const seen = bytes.data() + kChunkBytesUsual - 64;
+  for (std::uint64_t hash = ~std::uint64_t{0}; hash >> 44 != 0;) {
+    for (std::size_t i = 0; i < 8; ++i) seen[i * 8 + 7] = static_cast<char>(random());
+    hash = 0;
+    for (std::size_t i = 0; i < 64; ++i) hash = rolling.next(hash, seen[i]);
+  }
+  for (std::uint64_t hash = ~std::uint64_t{0}; hash >> 48 != 0;) {
+    for (std::size_t i = 64; i < 72; ++i) seen[i] = static_cast<char>(random());
+    hash = 0;
+    for (std::size_t i = 8; i < 72; ++i) hash = rolling.next(hash, seen[i]);
+  }
+  ASSERT_EQ(rolling.next_chunk(bytes), kChunkBytesUsual + 8);
+  EXPECT_EQ(next_chunk(bytes), rolling.next_chunk(bytes));
 }
 
 // Other cuts would share nothing with what people have stored.

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kCountBytes = 8;
 constexpr std::size_t kToldBytes = sizeof(Digest) + 8;
+constexpr std::uint32_t kRunBytesMax = 1u << 30;  // that are read at once
 
 std::string_view as_bytes(const std::uint64_t& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
@@ -18,7 +19,7 @@ std::string_view as_bytes(const Digest& digest) {
 }  // namespace
 
 Result<Stream> write_stream(const Packs& packs, std::span<const Digest> digests,
-                            std::uint64_t bytes_max) {
+                            std::uint64_t bytes_max, Stream used) {
   std::vector<Place> places;
   std::uint64_t bytes = 0;
   for (const Digest& digest : digests) {
@@ -28,15 +29,22 @@ Result<Stream> write_stream(const Packs& packs, std::span<const Digest> digests,
     bytes += place->bytes;
     places.push_back(*place);
   }
-  Stream stream{.objects = places.size()};
+  Stream stream{.bytes = std::move(used.bytes), .objects = places.size()};
   std::string& out = stream.bytes;
+  out.clear();
   out.reserve(kCountBytes + places.size() * kToldBytes + bytes);
   out += as_bytes(std::uint64_t{places.size()});
   for (std::size_t i = 0; i < places.size(); ++i) {
     out += as_bytes(digests[i]);
     out += as_bytes(std::uint64_t{places[i].bytes});
   }
-  for (const Place& place : places) TRY(packs.read(place, out));
+  for (auto at = places.begin(); at != places.end();) {
+    Place run = *at++;  // of objects that lie one behind the other
+    while (at != places.end() && at->pack == run.pack && at->offset == run.offset + run.bytes &&
+           run.bytes + at->bytes <= kRunBytesMax)
+      run.bytes += (at++)->bytes;
+    TRY(packs.read(run, out));
+  }
   return stream;
 }
 

@@ -18,10 +18,10 @@ struct Stream {
   std::string bytes;
   std::size_t objects = 0;
 };
-// As many objects of the front of `digests` as have `bytes_max` in all, one at least. kNotFound,
-// kCorruption.
+// As many objects of the front of `digests` as have `bytes_max` in all, one at least. What `used`
+// was is gone, its memory is used again. kNotFound, kCorruption.
 Result<Stream> write_stream(const Packs& packs, std::span<const Digest> digests,
-                            std::uint64_t bytes_max);
+                            std::uint64_t bytes_max, Stream used = {});
 
 // Digests one after the other, 32 bytes each. kInvalidArgument: it breaks off.
 std::string write_digests(std::span<const Digest> digests);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <future>
 
 #include "versions/chunker.h"
 
@@ -85,11 +87,26 @@ Result<Index> read_index(const std::filesystem::path& file) {
 Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno != EINTR) return store::errno_error(errno, "write the pack", path);
-    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EINVAL && (::fcntl(fd, F_GETFL) & O_DIRECT) != 0) {
+      ::fcntl(fd, F_SETFL, 0);  // it wants other blocks, or has room for a part of one
+    } else if (errno != EINTR) {
+      return store::errno_error(errno, "write the pack", path);
+    }
   }
   return {};
 }
+
+// Bytes that go to the disk in one piece, from where O_DIRECT takes them.
+struct Buffer {
+  std::size_t room() const { return kBufferBytes - used; }
+  std::string_view view() const { return {bytes.get(), used}; }
+
+  const std::unique_ptr<char, decltype(&std::free)> bytes{
+      static_cast<char*>(std::aligned_alloc(kBlockBytes, kBufferBytes)), &std::free};
+  std::size_t used = 0;
+};
 
 }  // namespace
 
@@ -284,26 +301,66 @@ Result<void> Packs::remove_named(const std::vector<std::string>& names) {
   return {};
 }
 
+// What fills a buffer is written straight to the disk while the next one fills: the sync at the end
+// finds little to do, and what others have in memory stays there.
 struct PackWriter::Pack {
   // Under a name that no pack has: were it named by what is in it, one that is written anew could
   // have the name of one that is about to be removed.
   explicit Pack(const std::filesystem::path& folder)
       : path((folder / "XXXXXX.pack").string()),
         file(::mkostemps(path.data(), kSuffixBytes, O_CLOEXEC)) {
-    if (file.get() >= 0) ::fchmod(file.get(), 0644);
-    buffer.reserve(kBufferBytes);
+    if (file.get() < 0) return;
+    ::fchmod(file.get(), 0644);
+    ::fcntl(file.get(), F_SETFL, O_DIRECT);  // where the file system can
   }
   ~Pack() {
     if (!is_published && file.get() >= 0) ::unlink(path.c_str());
+  }
+
+  Result<void> append(std::string_view more) {
+    bytes += more.size();
+    while (!more.empty()) {
+      if (filling->room() == 0) TRY(write_behind());
+      const std::size_t some = std::min(more.size(), filling->room());
+      std::memcpy(filling->bytes.get() + filling->used, more.data(), some);
+      filling->used += some;
+      more.remove_prefix(some);
+    }
+    return {};
+  }
+
+  Result<void> finish() {
+    TRY(wait());
+    const std::size_t whole = filling->used / kBlockBytes * kBlockBytes;
+    TRY(write_all(file.get(), filling->view().substr(0, whole), path));
+    ::fcntl(file.get(), F_SETFL, 0);  // the rest is no whole block
+    TRY(write_all(file.get(), filling->view().substr(whole), path));
+    if (::fsync(file.get()) != 0) return store::errno_error(errno, "sync the pack", path);
+    return {};
   }
 
   static constexpr int kSuffixBytes = 5;  // ".pack"
   std::string path;
   const store::FileHandle file;
   bool is_published = false;
-  std::string buffer;
-  std::uint64_t bytes = 0;  // with the buffer's
+  std::uint64_t bytes = 0;  // with those that aren't written yet
   std::vector<PackedObject> objects;
+
+ private:
+  // After an error it is the answer from then on.
+  Result<void> wait() const { return written.valid() ? written.get() : Result<void>(); }
+  Result<void> write_behind() {
+    TRY(wait());
+    std::swap(filling, behind);
+    filling->used = 0;
+    written = std::async(std::launch::async,
+                         [this] { return write_all(file.get(), behind->view(), path); });
+    return {};
+  }
+
+  std::unique_ptr<Buffer> filling = std::make_unique<Buffer>();
+  std::unique_ptr<Buffer> behind = std::make_unique<Buffer>();  // `written` reads it
+  std::shared_future<Result<void>> written;                     // waits when it is destroyed
 };
 
 PackWriter::PackWriter(Packs& packs, std::set<std::uint32_t> leaving)
@@ -316,21 +373,21 @@ Result<void> PackWriter::append(std::string_view bytes) {
     if (pack->file.get() < 0) return store::errno_error(errno, "make the pack", pack->path);
     pack_ = std::move(pack);
   }
-  if (pack_->buffer.size() + bytes.size() > kBufferBytes) {
-    TRY(write_all(pack_->file.get(), pack_->buffer, pack_->path));
-    pack_->buffer.clear();
-  }
-  if (bytes.size() >= kBufferBytes) {
-    TRY(write_all(pack_->file.get(), bytes, pack_->path));
-  } else {
-    pack_->buffer += bytes;
-  }
-  pack_->bytes += bytes.size();
-  return {};
+  return pack_->append(bytes);
 }
 
 Result<bool> PackWriter::add(const Digest& digest, std::string_view bytes) {
   const base::MutexLock lock(mutex_);
+  return add_locked(digest, bytes);
+}
+
+Result<void> PackWriter::add(std::span<const Object> objects) {
+  const base::MutexLock lock(mutex_);
+  for (const Object& object : objects) TRY(add_locked(object.digest, object.bytes));
+  return {};
+}
+
+Result<bool> PackWriter::add_locked(const Digest& digest, std::string_view bytes) {
   const auto place = packs_.find(digest);
   const bool is_there = place && !leaving_.contains(place->pack);
   if (is_there || !pending_.insert(digest).second) return false;
@@ -372,8 +429,7 @@ Result<void> PackWriter::align() {
 Result<void> PackWriter::close_pack() {
   if (pack_ == nullptr) return {};
   Pack& pack = *pack_;
-  TRY(write_all(pack.file.get(), pack.buffer, pack.path));
-  if (::fsync(pack.file.get()) != 0) return store::errno_error(errno, "sync the pack", pack.path);
+  TRY(pack.finish());
   const std::string name = std::filesystem::path(pack.path).stem().string();
   // With it the pack is there; that its own name is durable comes with the index's.
   TRY(store::write_file(packs_.folder_ / (name + ".index"), write_index(pack.objects, pack.bytes)));

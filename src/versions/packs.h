@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -106,6 +107,12 @@ class PackWriter {
 
   // False: it is there already. kStorageFull.
   Result<bool> add(const Digest& digest, std::string_view bytes);
+  // Several, in one turn among threads.
+  struct Object {
+    Digest digest{};
+    std::string_view bytes;
+  };
+  Result<void> add(std::span<const Object> objects);
   // Content of any length, cut into chunks.
   Result<Content> add_content(std::string_view bytes);
   // What comes next begins where file systems can share its blocks.
@@ -117,6 +124,7 @@ class PackWriter {
 
  private:
   struct Pack;
+  Result<bool> add_locked(const Digest& digest, std::string_view bytes) REQUIRES(mutex_);
   Result<void> append(std::string_view bytes) REQUIRES(mutex_);
   Result<void> close_pack() REQUIRES(mutex_);
 

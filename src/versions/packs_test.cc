@@ -1,7 +1,9 @@
 #include "versions/packs.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "store/testing/temp_folder.h"
@@ -61,6 +63,52 @@ TEST_F(PacksTest, AnObjectIsKeptOnce) {
   EXPECT_TRUE(*writer.add(base::sha256("new"), "new"));
   EXPECT_FALSE(*writer.add(base::sha256("new"), "new"));
   EXPECT_FALSE(*writer.add(base::sha256("x3"), "x3"));
+}
+
+// Longer than what is written at once, and of lengths that no disk has blocks of.
+TEST_F(PacksTest, ManyMegabytesArriveWhole) {
+  auto packs = open();
+  std::vector<std::string> contents;
+  for (std::size_t i = 0; i < 40; ++i) {
+    contents.emplace_back(i * 65'537, 'a');
+    for (std::size_t at = 0; at < contents[i].size(); ++at)
+      contents[i][at] = static_cast<char>(at * (i + 3) >> 5);
+  }
+  PackWriter writer(*packs);
+  std::vector<PackWriter::Object> objects;
+  for (const std::string& content : contents) objects.push_back({base::sha256(content), content});
+  MUST(writer.add(objects));
+  MUST(writer.finish());
+  packs = open();
+  EXPECT_TRUE(packs->damaged().empty());
+  for (const PackWriter::Object& object : objects)
+    EXPECT_EQ(*packs->read(object.digest), object.bytes);
+}
+
+// Written while others are added, so the error comes to one of those; then it stays.
+TEST_F(PacksTest, WhatCouldNotBeWrittenIsNotThere) {
+  auto packs = open();
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit limited {
+    .rlim_cur = 6 << 20, .rlim_max = before.rlim_max
+  };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
+  {
+    PackWriter writer(*packs);
+    std::string content(1 << 20, 'x');
+    for (char i = 0; i < 20; ++i) {
+      content.back() = i;
+      (void)writer.add(base::sha256(content), content);
+    }
+    EXPECT_FALSE(writer.finish());
+    EXPECT_FALSE(writer.finish());
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, SIG_DFL);
+  EXPECT_TRUE(std::filesystem::is_empty(folder()));
+  EXPECT_EQ(packs->size(), 0u);
 }
 
 TEST_F(PacksTest, WhatWasNotFinishedLeavesNothing) {

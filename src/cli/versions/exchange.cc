@@ -1,7 +1,9 @@
 #include "cli/versions/exchange.h"
 
 #include <algorithm>
+#include <thread>
 
+#include "base/mutex.h"
 #include "cli/table.h"
 #include "versions/hub.h"
 #include "versions/pack_stream.h"
@@ -12,6 +14,7 @@ namespace {
 using versions::Digest;
 
 constexpr std::uint64_t kRequestBytes = 32 << 20;
+constexpr std::size_t kRequestsAtOnce = 2;
 constexpr std::uint64_t kKeptBytes = 128 << 20;  // that come are made durable
 constexpr std::size_t kDigestsAsked = 30'000;    // in one question of what is missing
 constexpr std::size_t kDigestsFetched = 4'096;   // in one request for objects
@@ -26,7 +29,8 @@ Result<std::string> member_text(const Json& object, std::string_view name) {
 
 Exchange::Exchange(const Context& context, versions::Repository& repository, std::string name,
                    Progress progress)
-    : client_(context),
+    : context_(context),
+      client_(context),
       repository_(repository),
       name_(std::move(name)),
       progress_(std::move(progress)) {}
@@ -79,17 +83,58 @@ Result<Moved> Exchange::send_objects(const Digest& commit, const std::vector<Dig
   std::sort(objects.begin(), objects.end(), [](const auto& a, const auto& b) {
     return std::pair(a.place.pack, a.place.offset) < std::pair(b.place.pack, b.place.offset);
   });
-  std::vector<Digest> digests;
-  for (const versions::PackedObject& object : objects) digests.push_back(object.digest);
-  Moved moved;
-  for (std::span<const Digest> rest = digests; !rest.empty();) {
-    const versions::Stream stream = TRY(versions::write_stream(packs, rest, kRequestBytes));
-    TRY(client_.post_bytes(path("/objects"), stream.bytes));
-    rest = rest.subspan(stream.objects);
-    moved.objects += stream.objects;
-    moved.bytes += stream.bytes.size();
-    progress_(moved.bytes, std::max(all, moved.bytes));
+  std::vector<std::vector<Digest>> requests;
+  std::uint64_t bytes = 0;  // of the last one
+  for (const auto& [digest, place] : objects) {
+    if (requests.empty() || bytes + place.bytes > kRequestBytes) {
+      requests.emplace_back();
+      bytes = 0;
+    }
+    requests.back().push_back(digest);
+    bytes += place.bytes;
   }
+  return send(requests, all);
+}
+
+// Several at a time: while the server checks and writes what came, more is on its way.
+Result<Moved> Exchange::send(const std::vector<std::vector<Digest>>& requests, std::uint64_t all) {
+  base::Mutex mutex;
+  std::size_t next = 0;
+  Moved moved;
+  std::optional<Error> failed;
+  const auto work = [&] {
+    Client client(context_);
+    versions::Stream stream;
+    for (;;) {
+      std::size_t at;
+      {
+        const base::MutexLock lock(mutex);
+        if (failed || next == requests.size()) return;
+        at = next++;
+      }
+      const auto send_one = [&]() -> Result<void> {
+        stream = TRY(versions::write_stream(repository_.packs(), requests[at], kRequestBytes,
+                                            std::move(stream)));
+        TRY(client.post_bytes(path("/objects"), stream.bytes));
+        return {};
+      };
+      Result<void> sent = send_one();
+      const base::MutexLock lock(mutex);
+      if (!sent) {
+        failed = std::move(sent).error();
+        return;
+      }
+      moved.objects += stream.objects;
+      moved.bytes += stream.bytes.size();
+      progress_(moved.bytes, std::max(all, moved.bytes));
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < std::min(kRequestsAtOnce, requests.size()); ++i)
+    threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (failed) return std::move(*failed);
   return moved;
 }
 

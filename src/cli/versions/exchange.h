@@ -52,7 +52,10 @@ class Exchange {
 
  private:
   std::string path(std::string_view rest) const;
+  // `all`: how many bytes the objects have.
+  Result<Moved> send(const std::vector<std::vector<versions::Digest>>& requests, std::uint64_t all);
 
+  const Context context_;
   Client client_;
   versions::Repository& repository_;
   const std::string name_;
