@@ -23,8 +23,9 @@ class PatientDb final : public store::Db {
   Result<std::string> scrub() override { return db_.scrub(); }
 
  protected:
-  Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body) override {
-    return again([&] { return db_.write(body); });
+  Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body,
+                         store::Durable durable) override {
+    return again([&] { return db_.write(body, durable); });
   }
   Result<void> run_joint_write(store::JointWrite& joint, store::JointItem& item) override {
     return again([&] { return db_.write_jointly(joint, item); });

@@ -345,7 +345,7 @@ Result<void> RunTable::save_state(const RunRecord& run) {
 }
 
 Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::size_t>& positions) {
-  return db_.write([&](store::Tx& tx) -> Result<void> {
+  const auto save = [&](store::Tx& tx) -> Result<void> {
     TRY(check_lead(tx));
     for (const std::size_t position : positions) {
       const StepRecord& step = run.steps[position];
@@ -407,7 +407,8 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
                            .event_time = run.now}));
     }
     return {};
-  });
+  };
+  return db_.write(save, store::Durable::kSoon);
 }
 
 Result<void> RunTable::add_items(const RunRecord& run, std::size_t position, std::size_t known) {

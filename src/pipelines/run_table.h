@@ -107,7 +107,8 @@ class RunTable {
     });
   }
   Result<void> save_state(const RunRecord& run);
-  // Those steps at once: all of them are kept or none.
+  // Those steps at once: all of them are kept or none. The disk isn't waited for: steps end with
+  // their machine, and are run again.
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
   // A step that has become the items it has now, of which the first `known` are on record.
   Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);

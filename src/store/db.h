@@ -193,13 +193,20 @@ struct RoomMigrations {
   std::vector<Migration> steps;
 };
 
+// When a write is safe from a power failure. What others see of it, and what the next server finds
+// after this one was killed, is there when the call returns, either way.
+enum class Durable {
+  kNow,   // then, too
+  kSoon,  // within milliseconds: for what is done again when the machine has failed
+};
+
 // Safe to use from several threads.
 class Db {
  public:
   virtual ~Db() = default;
 
-  // Runs `body` in a transaction and returns when its effects are durable. An error from `body`
-  // undoes what it did.
+  // Runs `body` in a transaction and returns when its effects are as durable as is asked. An error
+  // from `body` undoes what it did.
   //
   // Writes happen one after the other, as if nobody else wrote, also where several servers share
   // the database. They are grouped: many bodies run under a single commit. A body may
@@ -207,24 +214,28 @@ class Db {
   // outside the transaction but values that it sets anew, must not call back into the Db, and must
   // be quick. On whatever thread it runs, it acts for the caller's user.
   template <typename Body>
-  auto write(Body&& body) -> std::invoke_result_t<Body, Tx&> {
+  auto write(Body&& body, Durable durable = Durable::kNow) -> std::invoke_result_t<Body, Tx&> {
     using R = std::invoke_result_t<Body, Tx&>;
     using T = typename R::value_type;
     const std::string_view user = base::acting_user();
     if constexpr (std::is_void_v<T>) {
-      return run_write([&](Tx& tx) -> Result<void> {
-        const base::ActingAs acting(user);
-        return body(tx);
-      });
+      return run_write(
+          [&](Tx& tx) -> Result<void> {
+            const base::ActingAs acting(user);
+            return body(tx);
+          },
+          durable);
     } else {
       std::optional<T> value;
-      Result<void> done = run_write([&](Tx& tx) -> Result<void> {
-        const base::ActingAs acting(user);
-        R result = body(tx);
-        if (!result) return std::move(result).error();
-        value = std::move(result).value();
-        return {};
-      });
+      Result<void> done = run_write(
+          [&](Tx& tx) -> Result<void> {
+            const base::ActingAs acting(user);
+            R result = body(tx);
+            if (!result) return std::move(result).error();
+            value = std::move(result).value();
+            return {};
+          },
+          durable);
       if (!done) return std::move(done).error();
       return std::move(*value);
     }
@@ -273,7 +284,7 @@ class Db {
   virtual Result<std::string> scrub() = 0;
 
  protected:
-  virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body) = 0;
+  virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body, Durable durable) = 0;
   virtual Result<void> run_joint_write(JointWrite& joint, JointItem& item) = 0;
   virtual Result<void> run_read(const std::function<Result<void>(Reader&)>& body) = 0;
 };

@@ -256,11 +256,12 @@ TEST_P(DbTest, WhatWasAcknowledgedSurvivesAKill) {
   if (child == 0) {
     auto db = open();
     for (int i = 0;; ++i) {
-      const Result<void> done = db->write([&](Tx& tx) -> Result<void> {
+      const auto add_next = [&](Tx& tx) -> Result<void> {
         TRY(tx.execute("INSERT INTO things(id, name) VALUES(?, ?)", {i, std::to_string(i)}));
         TRY(tx.append_event({.kind = "thing.created", .subject = fmt::format("things/{}", i)}));
         return {};
-      });
+      };
+      const Result<void> done = db->write(add_next, i % 3 == 0 ? Durable::kNow : Durable::kSoon);
       if (!done || ::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(1);
     }
   }

@@ -237,7 +237,7 @@ class PostgresDb final : public Db {
   // The lock belongs to the writer's session, so it is free as soon as the server has ended.
   Result<bool> lead() override {
     bool leads = false;
-    TRY(run_write([&](Tx&) -> Result<void> {
+    TRY(write([&](Tx&) -> Result<void> {
       leads = TRY(try_to_lead());
       return {};
     }));
@@ -246,7 +246,7 @@ class PostgresDb final : public Db {
   }
 
   Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
-    return run_migrations(rooms, [this](const auto& body) { return run_write(body); });
+    return run_migrations(rooms, [this](const auto& body) { return write(body); });
   }
 
   // VACUUM would not overwrite them either, and its files and copies are its administrator's.
@@ -257,8 +257,8 @@ class PostgresDb final : public Db {
   }
 
  protected:
-  Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
-    return writes_->run(body);
+  Result<void> run_write(const std::function<Result<void>(Tx&)>& body, Durable) override {
+    return writes_->run(body, Durable::kNow);
   }
   Result<void> run_joint_write(JointWrite& joint, JointItem& item) override {
     return writes_->run(joint, item);

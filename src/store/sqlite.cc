@@ -1,14 +1,20 @@
 #include "store/sqlite.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/event_chain.h"
+#include "store/file_system.h"
 #include "store/foreign_db.h"
 #include "store/migrations.h"
 #include "store/write_queue.h"
@@ -96,9 +102,8 @@ class Connection {
     sqlite3_busy_timeout(connection->db_, kBusyTimeoutMs);
     // Of a new file: what deletes free can go back to the file system (give_back_space).
     TRY(connection->run("PRAGMA auto_vacuum=INCREMENTAL"));
-    // FULL: every commit is on disk before it is acknowledged, also after a power failure.
     TRY(connection->run("PRAGMA journal_mode=WAL"));
-    TRY(connection->run("PRAGMA synchronous=FULL"));
+    TRY(connection->commit_durably(Durable::kNow));
     TRY(connection->run("PRAGMA foreign_keys=ON"));
     TRY(connection->run("PRAGMA cache_size=-16000"));
     // A page that many commits change goes into the file once; 16 MB of log.
@@ -152,6 +157,15 @@ class Connection {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return outcome;
+  }
+
+  // FULL: every commit is on disk before it is acknowledged, also after a power failure. NORMAL:
+  // the log is written, and the disk isn't waited for.
+  Result<void> commit_durably(Durable durable) {
+    if (durable_ == durable) return {};
+    TRY(run(durable == Durable::kNow ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+    durable_ = durable;
+    return {};
   }
 
   sqlite3* handle() const { return db_; }
@@ -220,6 +234,7 @@ class Connection {
     }
   };
   sqlite3* db_ = nullptr;
+  std::optional<Durable> durable_;  // nothing: as SQLite was built
   std::unordered_multimap<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
 };
 
@@ -270,6 +285,52 @@ class SqliteReader final : public Reader {
   Connection& connection_;
 };
 
+// A thread that has the disk keep what was committed to the log without waiting for it.
+class LogSync {
+ public:
+  explicit LogSync(std::filesystem::path log) : log_(std::move(log)), thread_([this] { loop(); }) {}
+  // After what was asked for.
+  ~LogSync() {
+    {
+      const base::MutexLock lock(mutex_);
+      is_stopping_ = true;
+      wake_.notify_one();
+    }
+    thread_.join();
+  }
+  LogSync(const LogSync&) = delete;
+  LogSync& operator=(const LogSync&) = delete;
+
+  void ask() {
+    const base::MutexLock lock(mutex_);
+    is_asked_ = true;
+    wake_.notify_one();
+  }
+
+ private:
+  void loop() {
+    for (;;) {
+      {
+        const base::MutexLock lock(mutex_);
+        while (!is_asked_ && !is_stopping_) wake_.wait(mutex_);
+        if (!is_asked_) return;
+        is_asked_ = false;
+      }
+      const FileHandle log(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
+      if (log.get() < 0 || ::fdatasync(log.get()) != 0)
+        base::log_error("store", "the database's log can't be synced: file={} why={}",
+                        log_.string(), std::strerror(errno));
+    }
+  }
+
+  const std::filesystem::path log_;
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  bool is_asked_ GUARDED_BY(mutex_) = false;
+  bool is_stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
 class SqliteDb final : public Db {
  public:
   SqliteDb(SqliteOptions options, const base::Clock& clock, base::Random& random)
@@ -288,7 +349,7 @@ class SqliteDb final : public Db {
   }
 
   Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
-    return run_migrations(rooms, [this](const auto& body) { return run_write(body); });
+    return run_migrations(rooms, [this](const auto& body) { return write(body); });
   }
 
   Result<Space> give_back_space(std::int64_t bytes_max) override {
@@ -305,7 +366,7 @@ class SqliteDb final : public Db {
     const bool can = mode == 2;  // a file that an older build made keeps its pages
     while (can && free_pages > 0 && space.given_back_bytes < bytes_max) {
       const std::int64_t before = free_pages;
-      TRY(run_write([&](Tx& tx) -> Result<void> {
+      TRY(write([&](Tx& tx) -> Result<void> {
         TRY(tx.execute(fmt::format("PRAGMA incremental_vacuum({})", kPagesAtOnce)));
         return look(tx);
       }));
@@ -336,8 +397,8 @@ class SqliteDb final : public Db {
   }
 
  protected:
-  Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
-    return writes_->run(body);
+  Result<void> run_write(const std::function<Result<void>(Tx&)>& body, Durable durable) override {
+    return writes_->run(body, durable);
   }
   Result<void> run_joint_write(JointWrite& joint, JointItem& item) override {
     return writes_->run(joint, item);
@@ -382,7 +443,10 @@ class SqliteDb final : public Db {
   void commit_group(WriteGroup group) {
     const base::MutexLock lock(writer_mutex_);
     SqliteTx tx(*writer_, clock_, random_);
-    Result<void> whole = writer_->run("BEGIN IMMEDIATE");
+    const bool is_soon = std::ranges::all_of(
+        group, [](const QueuedWrite* write) { return write->durable == Durable::kSoon; });
+    Result<void> whole = writer_->commit_durably(is_soon ? Durable::kSoon : Durable::kNow);
+    if (whole) whole = writer_->run("BEGIN IMMEDIATE");
     for (QueuedWrite* write : group) {
       if (!whole) break;
       whole = writer_->run("SAVEPOINT one");
@@ -391,6 +455,7 @@ class SqliteDb final : public Db {
       whole = writer_->run(write->outcome ? "RELEASE one" : "ROLLBACK TO one; RELEASE one");
     }
     if (whole) whole = writer_->run("COMMIT");
+    if (whole && is_soon) log_sync_.ask();
     if (whole) return;
     if (sqlite3_get_autocommit(writer_->handle()) == 0) {
       if (const Result<void> undone = writer_->run("ROLLBACK"); !undone) {
@@ -410,6 +475,7 @@ class SqliteDb final : public Db {
   base::CondVar reader_free_;
   std::vector<std::unique_ptr<Connection>> idle_readers_ GUARDED_BY(mutex_);
 
+  LogSync log_sync_{options_.file.string() + "-wal"};
   std::unique_ptr<WriteQueue> writes_;  // last, so that it ends before what it uses
 };
 

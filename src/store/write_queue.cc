@@ -30,9 +30,10 @@ WriteQueue::~WriteQueue() {
   thread_.join();
 }
 
-Result<void> WriteQueue::run(const std::function<Result<void>(Tx&)>& body) {
+Result<void> WriteQueue::run(const std::function<Result<void>(Tx&)>& body, Durable durable) {
   QueuedWrite write;
   write.body = &body;
+  write.durable = durable;
   return run(write);
 }
 

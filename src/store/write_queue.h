@@ -17,6 +17,7 @@ struct QueuedWrite {
   const std::function<Result<void>(Tx&)>* body = nullptr;
   JointWrite* joint = nullptr;  // instead of a body, with
   JointItem* item = nullptr;
+  Durable durable = Durable::kNow;
   Result<void> outcome;
   bool done = false;
   base::CondVar finished;
@@ -39,12 +40,12 @@ class WriteQueue {
   };
   // `commit` runs on one thread at a time: the queue's own, or that of a caller who finds nobody
   // before him, which saves him two switches of threads. Every write it gets has a body. It sets
-  // every outcome and returns when those that say success are durable.
+  // every outcome and returns when those that say success are as durable as they ask.
   WriteQueue(Limits limits, std::function<void(WriteGroup)> commit);
   ~WriteQueue();  // after everything that waits
 
   // Return when the write is done.
-  Result<void> run(const std::function<Result<void>(Tx&)>& body);
+  Result<void> run(const std::function<Result<void>(Tx&)>& body, Durable durable);
   Result<void> run(JointWrite& joint, JointItem& item);
 
  private:

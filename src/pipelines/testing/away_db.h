@@ -20,9 +20,10 @@ class AwayDb final : public store::Db {
   Result<std::string> scrub() override { return db_.scrub(); }
 
  protected:
-  Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body) override {
+  Result<void> run_write(const std::function<Result<void>(store::Tx&)>& body,
+                         store::Durable durable) override {
     TRY(check());
-    return db_.write(body);
+    return db_.write(body, durable);
   }
   Result<void> run_joint_write(store::JointWrite& joint, store::JointItem& item) override {
     TRY(check());
