@@ -383,15 +383,23 @@ Result<ImportedRules> import_suite(const JsonObject& suite) {
   return std::move(builder.rules());
 }
 
-// One check: pandera.Check's methods.
+// One check: pandera.Check's methods. `given` is its argument, or its arguments by name.
 Builder::Why check(Builder& builder, const std::string& column, const std::string& name,
-                   const JsonObject& of) {
-  const Json *value = of.if_contains("value"), *low = of.if_contains("min_value"),
-             *high = of.if_contains("max_value");
+                   const Json& given) {
+  const JsonObject of = given.is_object() ? given.get_object() : JsonObject{{"value", given}};
+  if (is_true_at(of, "raise_warning")) return "it only warns there";
+  const auto argument = [&](std::string_view called) -> const Json* {
+    const Json* value = of.if_contains("value");
+    return value != nullptr ? value : of.if_contains(called);
+  };
+  const auto text = [](const Json* value) {
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+  };
+  const Json *low = of.if_contains("min_value"), *high = of.if_contains("max_value");
   if (name == "greater_than" || name == "greater_than_or_equal_to")
-    return builder.range(column, value, nullptr, name == "greater_than", false);
+    return builder.range(column, argument("min_value"), nullptr, name == "greater_than", false);
   if (name == "less_than" || name == "less_than_or_equal_to")
-    return builder.range(column, nullptr, value, false, name == "less_than");
+    return builder.range(column, nullptr, argument("max_value"), false, name == "less_than");
   if (name == "in_range" || name == "between") {
     const auto leaves_out = [&](std::string_view which) {
       const Json* is_in = of.if_contains(which);
@@ -399,21 +407,101 @@ Builder::Why check(Builder& builder, const std::string& column, const std::strin
     };
     return builder.range(column, low, high, leaves_out("include_min"), leaves_out("include_max"));
   }
-  if (name == "isin") return builder.one_of(column, value);
-  if (name == "notin") return builder.none_of(column, value);
-  const std::string text =
-      value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-  if (name == "str_matches") return builder.like(column, "^(?:" + text + ")");
-  if (name == "str_contains") return builder.like(column, text);
+  if (name == "isin") return builder.one_of(column, argument("allowed_values"));
+  if (name == "notin") return builder.none_of(column, argument("forbidden_values"));
+  if (const Json* value = argument("value"); value != nullptr) {
+    const Json alone(JsonArray{*value});
+    if (name == "equal_to") return builder.one_of(column, &alone);
+    if (name == "not_equal_to") return builder.none_of(column, &alone);
+  }
+  if (name == "str_matches") return builder.like(column, "^(?:" + text(argument("pattern")) + ")");
+  if (name == "str_contains") return builder.like(column, text(argument("pattern")));
   if (name == "str_startswith")
-    return builder.rule(column + "_starts", {column},
-                        fmt::format("starts_with({}, {})", column, literal(text)));
+    return builder.rule(
+        column + "_starts", {column},
+        fmt::format("starts_with({}, {})", column, literal(text(argument("string")))));
   if (name == "str_endswith")
-    return builder.rule(column + "_ends", {column},
-                        fmt::format("ends_with({}, {})", column, literal(text)));
-  if (name == "str_length")
-    return builder.length(column, number_at(of, "min_value"), number_at(of, "max_value"));
+    return builder.rule(
+        column + "_ends", {column},
+        fmt::format("ends_with({}, {})", column, literal(text(argument("string")))));
+  if (name == "str_length") {
+    const auto exact = number_at(of, "exact_value");
+    return builder.length(column, exact ? exact : number_at(of, "min_value"),
+                          exact ? exact : number_at(of, "max_value"));
+  }
   return "there is no such rule here";
+}
+
+// Checks by name with what they are given: a list with options (as pandera 0.27 writes), a mapping
+// (0.20), or members of the column itself (0.35).
+Result<JsonArray> checks_of(const std::string& column, const JsonObject& of) {
+  static const std::set<std::string_view> kAbout = {"checks",
+                                                    "coerce",
+                                                    "default",
+                                                    "description",
+                                                    "drop_invalid_rows",
+                                                    "dtype",
+                                                    "metadata",
+                                                    "name",
+                                                    "nullable",
+                                                    "parsers",
+                                                    "regex",
+                                                    "required",
+                                                    "title",
+                                                    "unique",
+                                                    "properties",
+                                                    "report_duplicates",
+                                                    "api"};
+  JsonArray found;
+  const auto add = [&](std::string_view name, const Json& given) {
+    found.push_back(JsonArray{Json(name), given});
+  };
+  for (const auto& [key, value] : of) {
+    if (!kAbout.contains(key)) add(key, value);
+  }
+  const Json* checks = of.if_contains("checks");
+  if (checks == nullptr || checks->is_null()) return found;
+  if (checks->is_object()) {
+    for (const auto& [name, given] : checks->get_object()) add(name, given);
+    return found;
+  }
+  if (!checks->is_array())
+    return base::error(Code::kInvalidArgument, "checks are no list and no mapping: column={}",
+                       column);
+  for (const Json& one : checks->get_array()) {
+    if (!one.is_object())
+      return base::error(Code::kInvalidArgument, "a check is no object: column={}", column);
+    JsonObject given = one.get_object();
+    std::string name;
+    if (const Json* options = given.if_contains("options");
+        options != nullptr && options->is_object()) {
+      name = text_at(options->get_object(), "check_name");
+      given["raise_warning"] = is_true_at(options->get_object(), "raise_warning");
+    }
+    add(name, given);
+  }
+  return found;
+}
+
+// What of a schema or column is set and has no equal. `of` names it: " of km", or nothing.
+void tell_what_has_no_equal(Builder& builder, const JsonObject& schema, const std::string& of) {
+  static const std::map<std::string_view, std::string_view> kWhy = {
+      {"strict", "columns that no rule names may be there, and are told as notes"},
+      {"ordered", "columns have no order"},
+      {"coerce", "values are checked as they are and not converted"},
+      {"add_missing_columns", "nothing is added to rows"},
+      {"unique_column_names", "files with two columns of one name are refused anyway"},
+      {"drop_invalid_rows",
+       "rows that break a rule are refused, put aside or flagged: on_violation"},
+      {"default", "nothing is filled in"},
+      {"parsers", "rows aren't changed before they are checked"},
+      {"dtype", "each column has its own type"}};
+  for (const auto& [key, why] : kWhy) {
+    const Json* value = schema.if_contains(key);
+    const bool is_set = value != nullptr && !value->is_null() && *value != Json(false) &&
+                        (key != "dtype" || of.empty());
+    if (is_set) builder.tell(std::string(key) + of, std::string(why));
+  }
 }
 
 Result<ImportedRules> import_schema(const JsonObject& schema) {
@@ -441,21 +529,26 @@ Result<ImportedRules> import_schema(const JsonObject& schema) {
     if (const std::string type = text_at(of, "dtype"); !type.empty())
       builder.tell("dtype of " + column, builder.type(column, {type}));
     if (is_true_at(of, "unique")) builder.tell("unique of " + column, builder.unique({column}));
-    const Json* checks = of.if_contains("checks");
-    if (checks == nullptr || !checks->is_array()) continue;
-    for (const Json& one : checks->get_array()) {
-      if (!one.is_object())
-        return base::error(Code::kInvalidArgument, "a check is no object: column={}", column);
-      const Json* options = one.get_object().if_contains("options");
-      const std::string called = options != nullptr && options->is_object()
-                                     ? text_at(options->get_object(), "check_name")
-                                     : std::string();
+    tell_what_has_no_equal(builder, of, " of " + column);
+    for (const Json& one : TRY(checks_of(column, of))) {
+      const JsonArray& named = one.get_array();
+      const std::string called(named[0].get_string());
       builder.tell(fmt::format("{} of {}", called, column),
-                   check(builder, column, called, one.get_object()));
+                   check(builder, column, called, named[1]));
     }
   }
-  const std::vector<std::string> together = texts_at(schema, "unique");
-  if (!together.empty()) builder.tell("unique", builder.unique(together));
+  if (const Json* unique = schema.if_contains("unique"); unique != nullptr && !unique->is_null())
+    builder.tell("unique",
+                 builder.unique(unique->is_string() ? std::vector{text_at(schema, "unique")}
+                                                    : texts_at(schema, "unique")));
+  tell_what_has_no_equal(builder, schema, "");
+  if (const Json* index = schema.if_contains("index"); index != nullptr && index->is_array()) {
+    for (const Json& one : index->get_array()) {
+      const std::string called = one.is_object() ? text_at(one.get_object(), "name") : "";
+      builder.tell("index" + (called.empty() ? "" : " " + called),
+                   "rows have no index: where it is a column of the file, give it rules as one");
+    }
+  }
   const Json* checks = schema.if_contains("checks");
   if (checks != nullptr && !checks->is_null())
     builder.tell("checks of the whole frame", "there is no such rule here");

@@ -78,10 +78,61 @@ on_violation: reject
 )y");
 }
 
+// As pandera 0.20.4 and 0.35.0 write the same schema: checks as a mapping, and beside the type.
+TEST(RulesImportTest, EachFormOfPanderasChecksIsRead) {
+  const std::string rules = R"y(# pandera schema rides: 11 of 14 are here
+columns:
+  plate: {type: string, pattern: "^(?:[A-Z]{2}[0-9]+)", required: true}
+  seats: {type: int64, min: 1, max: 60, required: true}
+  odd: {type: int64, required: true}
+rules:
+  plate_length: "length(plate) >= 3 and length(plate) <= 8"
+on_violation: reject
+checks:
+  unique: [plate]
+# left out: greater_than_or_equal_to of odd: it only warns there
+# left out: strict: columns that no rule names may be there, and are told as notes
+# left out: index ride: rows have no index: where it is a column of the file, give it rules as one
+)y";
+  EXPECT_EQ(yaml_of(R"y(
+schema_type: dataframe
+version: 0.20.4
+columns:
+  plate:
+    {dtype: str, nullable: false, unique: true, coerce: false, required: true, regex: false,
+     checks: {str_matches: '[A-Z]{2}[0-9]+', str_length: {min_value: 3, max_value: 8}}}
+  seats:
+    {dtype: int64, nullable: false, checks: {greater_than_or_equal_to: 0,
+     in_range: {min_value: 1, max_value: 60, include_min: true, include_max: null}}}
+  odd: {dtype: int64, checks: {greater_than_or_equal_to: {value: 3, raise_warning: true}}}
+checks: null
+index:
+- {dtype: int64, nullable: false, checks: {greater_than_or_equal_to: 0}, name: ride, unique: true}
+strict: true
+name: rides
+ordered: false)y"),
+            rules);
+  EXPECT_EQ(yaml_of(R"y(
+schema_type: dataframe
+api: pandas
+columns:
+  plate: {dtype: 'string[python]', unique: true, str_matches: '[A-Z]{2}[0-9]+',
+          str_length: {min_value: 3, max_value: 8, exact_value: null}}
+  seats: {dtype: int64, greater_than_or_equal_to: 0,
+          in_range: {min_value: 1, max_value: 60, include_min: true, include_max: true}}
+  odd: {dtype: int64, greater_than_or_equal_to: {min_value: 3, raise_warning: true}}
+index:
+- {dtype: int64, name: ride, unique: true, greater_than_or_equal_to: 0}
+strict: true
+name: rides)y"),
+            rules);
+}
+
 TEST(RulesImportTest, OtherFilesAreRefused) {
   for (const char* text : {"", "[]", "{", "expectations: 3", "{\"expectations\": [3]}",
                            "{\"expectations\": [{\"type\": \"x\"}]}", "schema_type: dataframe",
-                           "{schema_type: dataframe, columns: {a: 1}}"}) {
+                           "{schema_type: dataframe, columns: {a: 1}}",
+                           "{schema_type: dataframe, columns: {a: {checks: 1}}}"}) {
     const auto refused = import_rules(text);
     ASSERT_FALSE(refused) << text;
     EXPECT_EQ(refused.error().code, Code::kInvalidArgument) << text;

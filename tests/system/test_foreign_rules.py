@@ -47,6 +47,20 @@ def test_rows_are_judged_as_there(server, tmp_path, which, file, left_out):
         assert (done.returncode == 0) == verdict[which], (name, done.stderr)
 
 
+@pytest.mark.parametrize("version", ["0.20.4", "0.35.0"])
+def test_schemas_of_pandera_of_each_version_are_read_whole(server, version):
+    """One schema as `to_yaml()` of two versions writes it: checks as a mapping, and beside the type."""
+    told = json.loads(server.cli("--json", "data", "rules", "import", str(HERE / f"pandera-{version}.yaml")).stdout)
+    columns = told["rules"]["columns"]
+    assert columns["plate"] == {"type": "string", "pattern": "^(?:[A-Z]{2}[0-9]+)", "required": True}
+    assert columns["kind"] == {"type": "string", "in": ["bus", "car"], "required": True} and columns["seats"] == {"type": "int64", "min": 1, "max": 60, "required": True}
+    assert told["rules"]["rules"] == {"plate_length": "length(plate) >= 3 and length(plate) <= 8", "km_in_range": "km > -1", "km_in_range_2": "km < 5000", "note_allowed": "note not in ('x')"}
+    assert told["rules"]["checks"] == {"unique": [["plate"], ["kind", "note"]]} or told["rules"]["checks"] == {"unique": ["plate", ["kind", "note"]]}, told["rules"]["checks"]
+    said = [line.split(":")[0] for line in told["left_out"]]
+    # 0.20.4 writes no `raise_warning`.
+    assert said == ["coerce of km", *(["greater_than_or_equal_to of odd"] if version == "0.35.0" else []), "coerce", "ordered", "strict", "index ride"], said
+
+
 def test_rules_that_are_inferred_hold(server, tmp_path):
     declare(server, tmp_path, "rides", "key: [ride]\nevent_time: at\nrules: {later: arrived >= at}")
     rows(None).to_parquet(tmp_path / "rides.parquet", index=False)
