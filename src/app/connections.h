@@ -59,7 +59,8 @@ class StepInputs final : public pipelines::InputDigests {
 // its own for as long as it runs.
 class StepExecutor final : public pipelines::Executor, private pipelines::StepTokens {
  public:
-  explicit StepExecutor(access::Access* access) : access_(access) {}
+  StepExecutor(access::Access* access, pipelines::KeptProcesses::AtStop at_stop)
+      : access_(access), kept_(at_stop) {}
   // From now on steps may run as Jobs. Before the first of them runs.
   void connect(pipelines::KubernetesExecutor::Options options) {
     pipelines::StepTokens* const tokens = access_ == nullptr ? nullptr : this;

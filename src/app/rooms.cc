@@ -395,7 +395,8 @@ struct Application::Rooms::Impl {
              .rows_at_once = static_cast<std::size_t>(f.settings.training_set_rows),
              .sets_at_once = static_cast<std::size_t>(f.settings.training_sets_at_once)}),
         inputs(datasets, registry, f.clock),
-        executor(f.access),
+        executor(f.access, f.settings.leave_steps ? pipelines::KeptProcesses::AtStop::kLeave
+                                                  : pipelines::KeptProcesses::AtStop::kEnd),
         given_steps(f.db),
         step_worker(f.db,
                     [this](pipelines::Command command, const auto& wish) {

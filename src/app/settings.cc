@@ -399,6 +399,9 @@ const std::vector<SettingInfo>& setting_table() {
               "Runs of one backfill; a range with more is refused."),
       boolean("no-step-cache", &Settings::no_step_cache,
               "No run of a pipeline takes anything from the step cache."),
+      boolean("leave-steps", &Settings::leave_steps,
+              "Steps go on when the server is stopped, and the next one follows them, as after a "
+              "kill; without it they are ended, and begin again."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time on this server, over all runs."),
       integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,

@@ -97,6 +97,7 @@ struct Settings {
   std::int64_t backfill_runs_max = 10'000;
   std::int64_t pipeline_steps_max = 4;
   bool no_step_cache = false;
+  bool leave_steps = false;
   std::int64_t pipeline_items_max = 1'000;
   std::int64_t pipeline_log_search_bytes_max = 1 << 30;
   std::int64_t pipeline_cpus_max = 0;

@@ -381,12 +381,16 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
            step.server,
            run.id,
            position}));
-      if (step.state == "pending" && step.started && step.finished) {  // to be tried again
-        TRY(tx.execute(
+      const auto add_try = [&](const EarlierTry& earlier) {
+        return tx.execute(
             "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
             "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            {run.id, step.name, *step.started, *step.finished, step.exit_code, step.reason}));
-      }
+            {run.id, step.name, earlier.started, earlier.finished, earlier.exit_code,
+             earlier.reason});
+      };
+      if (step.state == "pending" && step.started && step.finished)  // to be tried again
+        TRY(add_try({*step.started, *step.finished, step.exit_code, step.reason}));
+      if (!step.earlier_tries.empty()) TRY(add_try(step.earlier_tries.back()));
       if (step.state == "pending" || step.state == "skipped") continue;
       if (step.state == "running") {
         TRY(tx.append_event({.kind = "pipeline.step.running",

@@ -110,11 +110,11 @@ bool ask_to_end(const store::FileHandle& notes, pid_t keeper) {
          ::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0) == 0;
 }
 
-// Waits until nobody has the file locked, and asks the keeper that has it to end when it is wished.
-// `own`: that keeper; null: one that a server before this one has given it. Returns what was wished
-// then.
+// Waits until nobody has the file locked, and asks the keeper that has it to end when it is wished,
+// or leaves it. `own`: that keeper; null: one that a server before this one has given it. Returns
+// what was wished then.
 Wish wait_for_end(const store::FileHandle& notes, const std::string& job, const Keeper* own,
-                  const std::function<Wish()>& wish) {
+                  KeptProcesses::AtStop at_stop, const std::function<Wish()>& wish) {
   bool is_asked = false;
   pid_t keeper = 0;
   std::optional<store::FileHandle> process;
@@ -131,6 +131,7 @@ Wish wait_for_end(const store::FileHandle& notes, const std::string& job, const 
     pollfd news{.fd = ended, .events = POLLIN, .revents = 0};
     ::poll(&news, 1, kPollMs);
     if (wished == Wish::kGoOn) wished = wish();
+    if (wished == Wish::kLeave && at_stop == KeptProcesses::AtStop::kLeave) break;
     if (wished != Wish::kGoOn && !is_asked && keeper > 0) is_asked = ask_to_end(notes, keeper);
   }
   return wished;
@@ -166,16 +167,18 @@ Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish
   Wish wished = Wish::kGoOn;
   Notes left;
   if (notes) {
-    wished = wait_for_end(*notes, job, keeper ? &*keeper : nullptr, wish);
+    wished = wait_for_end(*notes, job, keeper ? &*keeper : nullptr, at_stop_, wish);
     left = read_notes(notes->get(), job);
     if (keeper && keeper->is_done()) source_.give_back(std::move(*keeper));
   }
+  const bool is_left = wished == Wish::kLeave && at_stop_ == AtStop::kLeave;
+  if (is_left && !left.end) return Exit{.kind = Exit::Kind::kLeft};
   if (!left.end) processes_.clean_up(fmt::format("{}={}", kProcessMark, job));
   Result<Exit> exit =
       left.end ? exit_of(*left.end)
                : Exit{.kind = wished == Wish::kGoOn ? Exit::Kind::kLost : Exit::Kind::kStopped};
   if (wished == Wish::kLeave && exit && exit->kind == Exit::Kind::kStopped) {
-    const Exit again{.kind = Exit::Kind::kNotBegun};
+    const Exit again{.kind = Exit::Kind::kNotBegun, .ended = exit->ended};
     write_note(notes->get(), kEndAt, {{"job", job}, {"end", text_of(again)}});
   }
   return exit;

@@ -20,7 +20,13 @@ namespace slipway::pipelines {
 // Safe to use from several threads.
 class KeptProcesses final : public Executor {
  public:
-  // A server that leaves ends what runs; the next one is told that (kNotBegun).
+  // Of what runs when its server leaves.
+  enum class AtStop {
+    kEnd,    // it is ended, and the next server is told that (kNotBegun)
+    kLeave,  // it goes on, and the next server follows it (kLeft)
+  };
+  explicit KeptProcesses(AtStop at_stop) : at_stop_(at_stop) {}
+
   Result<Exit> run(const Command& command, const std::function<Wish()>& wish) override;
   void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
 
@@ -31,6 +37,7 @@ class KeptProcesses final : public Executor {
   // Gives it to a keeper, which has its notes locked from then on.
   Result<Keeper> begin(const Command& command);
 
+  const AtStop at_stop_;
   ProcessExecutor processes_;
   KeeperSource source_;
 };

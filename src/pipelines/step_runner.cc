@@ -80,6 +80,17 @@ Result<std::map<std::string, std::string>> texts_of_item(const StepDefinition& d
   return texts;
 }
 
+// Of a step that was ended for no fault of its own: another try, the last one told.
+void begin_anew(StepRecord& step, const std::string& reason) {
+  step.state = "pending";
+  step.reason = reason;
+  --step.tries;
+  step.earlier_tries.push_back({.started = *step.started,
+                                .finished = *step.finished,
+                                .exit_code = std::nullopt,
+                                .reason = reason});
+}
+
 std::string out_of_memory(const StepRecord& step, const StepDefinition& definition) {
   return fmt::format("OOMKilled: step {} used {}, more than its {}; raise resources.memory",
                      step.name, memory_text(step.usage.peak_memory_bytes.value_or(0)),
@@ -532,14 +543,13 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
   } else if (exit->kind == Exit::Kind::kStopped || exit->kind == Exit::Kind::kLost) {
     lose(step);
     return step;
+  } else if (exit->kind == Exit::Kind::kNotBegun && step.server.empty()) {
+    begin_anew(step, "it was ended with its server");
+    return step;
   } else if (exit->kind == Exit::Kind::kNotBegun) {
     step.state = "pending";
-    if (step.server.empty()) {  // it was ended with its server
-      step.reason.clear();
-    } else {
-      step.reason = fmt::format("server {} had ended before it began", name_of_server(step.server));
-      step.not_before = *step.finished + kNotBegunPause;
-    }
+    step.reason = fmt::format("server {} had ended before it began", name_of_server(step.server));
+    step.not_before = *step.finished + kNotBegunPause;
     --step.tries;
     step.started.reset();
     step.finished.reset();
@@ -585,14 +595,8 @@ void StepRunner::lose(StepRecord& step) {
     step.reason = fmt::format("{}, as {} times before", reason, losses);
     return;
   }
-  step.state = "pending";
-  step.reason = reason;
   step.not_before = *step.finished + retry_delay(kAfterLoss, losses + 1, random_.uniform());
-  --step.tries;  // it is no fault of the step's
-  step.earlier_tries.push_back({.started = *step.started,
-                                .finished = *step.finished,
-                                .exit_code = std::nullopt,
-                                .reason = reason});
+  begin_anew(step, reason);
 }
 
 void StepRunner::try_later(StepRecord& step, const StepDefinition& definition) {

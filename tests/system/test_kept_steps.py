@@ -268,7 +268,23 @@ def test_a_server_that_is_stopped_leaves_nothing_and_begins_again(server, tmp_pa
     eventually(lambda: not processes(f"SLIPWAY_OUT={server.data_dir}"), seconds=60)
     server.start()
     step = end_of(server, run)["steps"][0]
-    assert step["state"] == "succeeded" and step["tries"] == 1 and step["earlier_tries"] == []
+    assert step["state"] == "succeeded" and step["tries"] == 1
+    assert [earlier["reason"] for earlier in step["earlier_tries"]] == ["it was ended with its server"]
+
+
+def test_steps_that_are_left_go_on_over_a_stop(start_server, tmp_path):
+    server = start_server("left", "--leave-steps")
+    folder = tmp_path / "project"
+    run = declare(server, folder, [{"name": "a", "outputs": ["made"], "run": "echo try >> begun; until [ -e go ]; do sleep 0.05; done; echo 7 > {out}/made"},
+                                   {"name": "b", "after": ["a"], "run": "cat {a}/made"}])
+    eventually(lambda: (folder / "begun").exists())
+    for _ in range(2):
+        server.stop()
+        server.start()
+    (folder / "go").touch()
+    ended = end_of(server, run)
+    assert [(step["state"], step["tries"], step["earlier_tries"]) for step in ended["steps"]] == [("succeeded", 1, [])] * 2
+    assert text_of(folder / "begun") == "try\n" and server.cli("pipelines", "log", run, "b").stdout == "7\n"
 
 
 def test_a_followed_step_stays_signed_in(start_server, tmp_path, monkeypatch):
