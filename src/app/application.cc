@@ -156,12 +156,13 @@ Result<void> Application::start(int listener) {
   http::ServerOptions options = http_options();
   options.listener = listener;
   server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
-  TRY(server_->start());
-  // The listener stops first: what it still runs needs everything below it.
+  TRY(server_->listen());
+  // The listener begins last and stops first: what it runs needs everything below it.
   TRY(rooms_->start(url(), [this](std::string what, std::function<void()> stop) {
     on_stop(std::move(what), std::move(stop));
   }));
   TRY(start_grpc());
+  TRY(server_->start());
   on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
   // Nobody waits for the hours that one may take: it goes on where it was.
   on_stop("materialization", [this] { rooms_->end_loads(); });

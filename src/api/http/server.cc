@@ -96,13 +96,9 @@ class Server::Impl final : private EventLoop::Source {
         [this] { return static_cast<double>(shared_.connections.load()); }, options_.metric_labels);
   }
 
-  Result<void> start() {
+  Result<void> listen() {
     Address address = TRY(parse_address(options_.host, options_.port));
     listener_ = Descriptor(options_.listener);
-    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.io_threads); ++i) {
-      io_.push_back(std::make_unique<IoThread>());
-      TRY(io_.back()->loop.open());
-    }
     if (listener_) {
       (void)::getsockname(listener_.get(), address.get(), &address.length);
     } else {
@@ -114,10 +110,19 @@ class Server::Impl final : private EventLoop::Source {
           "cannot listen: {}: host={} port={} (is another server running there? choose --port)",
           std::strerror(errno), options_.host, options_.port);
     }
-    TRY(io_.front()->loop.watch(listener_.get(), EPOLLIN, EventLoop::Trigger::kLevel, *this));
     port_ = ntohs(address.storage.ss_family == AF_INET6
                       ? reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port
                       : reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
+    return {};
+  }
+
+  Result<void> start() {
+    if (!listener_) TRY(listen());
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.io_threads); ++i) {
+      io_.push_back(std::make_unique<IoThread>());
+      TRY(io_.back()->loop.open());
+    }
+    TRY(io_.front()->loop.watch(listener_.get(), EPOLLIN, EventLoop::Trigger::kLevel, *this));
     for (auto& io : io_) {
       io->loop.set_tick([io = io.get()] {
         // A copy: a connection that closes takes itself out.
@@ -145,7 +150,7 @@ class Server::Impl final : private EventLoop::Source {
   }
 
   void stop(int drain_seconds) {
-    if (port_ == 0 || stopped_) return;  // never started, or stopped already
+    if (threads_.empty() || stopped_) return;  // never started, or stopped already
     stopped_ = true;
     shared_.draining = true;
     io_.front()->loop.post([this] {
@@ -223,6 +228,7 @@ Server::Server(ServerOptions options, const Router& router, base::Metrics& metri
                base::Random& random)
     : impl_(std::make_unique<Impl>(std::move(options), router, metrics, random)) {}
 Server::~Server() { stop(); }
+Result<void> Server::listen() { return impl_->listen(); }
 Result<void> Server::start() { return impl_->start(); }
 std::uint16_t Server::port() const { return impl_->port(); }
 

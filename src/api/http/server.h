@@ -49,9 +49,11 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Listens and returns; kUnavailable when the port is in use, naming it.
+  // Takes the port: who connects waits for start(). kUnavailable: it is in use; names it.
+  Result<void> listen();
+  // Answers, and returns. Errors as of listen(), which it does if that wasn't done.
   Result<void> start();
-  std::uint16_t port() const;  // the real one, after start()
+  std::uint16_t port() const;  // the real one, after listen()
 
   // Its socket once more, for a server that goes on in its place: who connects in between waits.
   // -1: not listening.
