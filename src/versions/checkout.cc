@@ -340,8 +340,10 @@ class Checkout {
   Result<void> write_content(const Content& content, int fd, const std::filesystem::path& target,
                              std::string& buffer) {
     const Packs& packs = repository_.packs();
-    std::vector<Place> runs;  // places that lie one after the other are one
-    for (const Chunk& chunk : TRY(chunks_of(packs, content))) {
+    const std::vector<Chunk> chunks = TRY(chunks_of(packs, content));
+    std::vector<Place> runs;        // places that lie one after the other are one
+    std::vector<std::size_t> ends;  // behind the last chunk of each
+    for (const Chunk& chunk : chunks) {
       const auto place = packs.find(chunk.digest);
       if (!place) return TRY(packs.read(chunk.digest)), Result<void>();
       const bool goes_on = !runs.empty() && runs.back().pack == place->pack &&
@@ -349,14 +351,26 @@ class Checkout {
                            std::uint64_t{runs.back().bytes} + place->bytes < (1u << 30);
       if (goes_on) {
         runs.back().bytes += place->bytes;
+        ++ends.back();
       } else {
         runs.push_back(*place);
+        ends.push_back((ends.empty() ? 0 : ends.back()) + 1);
       }
     }
-    for (const Place& run : runs) {
-      if (run.bytes >= kKernelCopyBytesMin && TRY(copied_by_kernel(run, fd))) continue;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      if (runs[i].bytes >= kKernelCopyBytesMin && TRY(copied_by_kernel(runs[i], fd))) continue;
       buffer.clear();
-      TRY(packs.read(run, buffer));
+      TRY(packs.read(runs[i], buffer));
+      std::string_view rest = buffer;
+      for (std::size_t at = i == 0 ? 0 : ends[i - 1]; at < ends[i]; ++at) {
+        const std::string_view bytes = rest.substr(0, packs.find(chunks[at].digest)->bytes);
+        if (base::sha256(bytes) != chunks[at].digest) {
+          TRY(packs.read(chunks[at].digest));  // says where
+          return base::error(Code::kCorruption, "a pack changes while it is read: file={}",
+                             packs.pack_file(runs[i].pack).string());
+        }
+        rest.remove_prefix(bytes.size());
+      }
       TRY(versions::write_all(fd, buffer, target));
     }
     return {};

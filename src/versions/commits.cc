@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "base/json_document.h"
 #include "versions/add.h"
@@ -275,6 +277,49 @@ Result<std::vector<DamagedLink>> verify_links(const Repository& repository) {
     }
   }
   return damaged;
+}
+
+Result<std::vector<std::string>> verify_files(const Repository& repository, std::size_t threads) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  std::atomic<std::size_t> next = 0;
+  base::Mutex mutex;
+  std::vector<std::string> damaged;
+  const auto work = [&] {
+    for (std::size_t at; (at = next++) < index.files().size();) {
+      const auto& [file, mark] = index.files()[at];
+      struct stat stat;
+      if (::lstat((repository.top() / file.path).c_str(), &stat) != 0) continue;
+      if (mark_of(stat) != mark || is_link(mark, file)) continue;
+      const auto has = has_content(repository, file.path, file.content);
+      const bool is_as_added = !has || *has;  // that objects are missing is told elsewhere
+      if (is_as_added) continue;
+      const base::MutexLock lock(mutex);
+      damaged.push_back(file.path);
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  std::sort(damaged.begin(), damaged.end());
+  return damaged;
+}
+
+Result<std::vector<std::string>> replace_files(Repository& repository,
+                                               const std::vector<std::string>& paths,
+                                               const CheckoutOptions& options) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  const std::vector<File> files = index.content();
+  std::vector<std::string> rest;
+  for (const std::string& path : paths) {
+    const IndexedFile* const file = index.find(path);
+    if (file != nullptr && is_whole(repository.packs(), file->file.content)) {
+      TRY(check_out(repository, files, path, options));
+    } else {
+      rest.push_back(path);
+    }
+  }
+  return rest;
 }
 
 Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,

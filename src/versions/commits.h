@@ -73,6 +73,15 @@ struct DamagedLink {
   bool is_edited = false;          // somebody wrote into it, as its times or mode say
 };
 Result<std::vector<DamagedLink>> verify_links(const Repository& repository);
+// Files of the working folder that nobody has changed, as their marks say, and whose content is not
+// what the index says all the same: their bytes changed on the disk, or were copied from a damaged
+// pack. By path; links of the cache are not among them.
+Result<std::vector<std::string>> verify_files(const Repository& repository, std::size_t threads);
+// Makes those files anew from the packs: `options` are kReplace and kAnew. Gives those whose
+// content the packs don't have.
+Result<std::vector<std::string>> replace_files(Repository& repository,
+                                               const std::vector<std::string>& paths,
+                                               const CheckoutOptions& options);
 // Makes those links anew from the packs: `options` are kReplace and kAnew. What was edited leaves
 // the cache alone, the files stay as they are in the working folder.
 Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,

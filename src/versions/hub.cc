@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <thread>
 
 #include "base/log.h"
 
 namespace slipway::versions {
 namespace {
+
+constexpr std::size_t kLoggedMax = 20;  // of damages at once
 
 Error not_there(std::string_view name) {
   return base::error(Code::kNotFound,
@@ -288,29 +291,85 @@ Result<void> Hub::close_packs(const std::string& name, std::int64_t wait_ms) {
   }
 }
 
+template <typename T>
+Result<T> Hub::alone(const std::string& name, std::int64_t wait_ms,
+                     const std::function<Result<T>(Packs&)>& work) {
+  TRY(close_packs(name, wait_ms));
+  const auto run = [&]() -> Result<T> { return work(*TRY(Packs::open(folder_ / name / "packs"))); };
+  Result<T> done = run();
+  const base::MutexLock lock(mutex_);
+  collected_.erase(name);
+  return done;
+}
+
 Result<Compacted> Hub::collect(std::string_view repository, const Collection& collection) {
   const std::string name(repository);
   TRY(get(name));
   if (collection.mode == GcMode::kDryRun)
     return collect_from(*TRY(packs(name)), TRY(get(name)), collection, clock_.now());
-  TRY(close_packs(name, collection.wait_ms));
   // Branches stand still: moving one needs the packs.
-  const auto collect = [&]() -> Result<Compacted> {
-    const std::unique_ptr<Packs> packs = TRY(Packs::open(folder_ / name / "packs"));
-    return collect_from(*packs, TRY(get(name)), collection, clock_.now());
-  };
-  Result<Compacted> done = collect();
-  {
-    const base::MutexLock lock(mutex_);
-    collected_.erase(name);
-  }
-  const Compacted compacted = TRY(std::move(done));
+  const Compacted compacted =
+      TRY(alone<Compacted>(name, collection.wait_ms, [&](Packs& packs) -> Result<Compacted> {
+        return collect_from(packs, TRY(get(name)), collection, clock_.now());
+      }));
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     return tx.append_event({.kind = "data.collected",
                             .subject = fmt::format("data/{}", name),
                             .payload = to_json(compacted)});
   }));
   return compacted;
+}
+
+Result<Examined> Hub::verify(std::string_view repository, std::optional<DigestSet> only) {
+  const auto packs = TRY(this->packs(repository));
+  Examination examination{.only = std::move(only)};
+  for (const HubRef& ref : TRY(get(repository)).refs) examination.named.push_back(ref.commit);
+  Examined examined = examine(*packs, examination);
+  if (examined.is_whole()) return examined;
+  for (const Damage& damage :
+       std::span(examined.read.damages).first(std::min(examined.read.damages.size(), kLoggedMax))) {
+    base::log_error("versions", "repository {}: an object is damaged: digest={} file={} offset={}",
+                    repository, to_hex(damage.object.digest), damage.file,
+                    damage.object.place.offset);
+  }
+  std::set<std::string> paths;
+  for (const Affected& part : examined.affected.parts) {
+    if (paths.size() < kLoggedMax) paths.insert(shown_name(part.path, For::kJson));
+  }
+  const std::size_t damaged = damaged_objects(examined).size();
+  base::log_error("versions",
+                  "repository {}: {} objects are damaged, {} files or folders have damaged or "
+                  "missing ones, as {}; `slipway data verify --cloud --repair {}` from an intact "
+                  "copy mends it",
+                  repository, damaged, examined.affected.parts.size(), fmt::join(paths, ", "),
+                  repository);
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    return tx.append_event({.kind = "data.damaged",
+                            .subject = fmt::format("data/{}", repository),
+                            .payload = {{"objects", damaged},
+                                        {"packs", examined.packs.size()},
+                                        {"affected", examined.affected.parts.size()},
+                                        {"paths", JsonArray(paths.begin(), paths.end())}}});
+  }));
+  return examined;
+}
+
+Result<std::uint64_t> Hub::drop_damaged(std::string_view repository, const DigestSet& objects,
+                                        std::int64_t wait_ms) {
+  const std::string name(repository);
+  TRY(get(name));
+  const std::uint64_t dropped =
+      TRY(alone<std::uint64_t>(name, wait_ms, [&](Packs& packs) -> Result<std::uint64_t> {
+        const Verified found = versions::verify(packs, 1, {}, &objects);
+        TRY(versions::drop_damaged(packs, found.damages));
+        return found.damages.size();
+      }));
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    return tx.append_event({.kind = "data.damaged_dropped",
+                            .subject = fmt::format("data/{}", name),
+                            .payload = {{"objects", dropped}}});
+  }));
+  return dropped;
 }
 
 Result<Digest> Hub::resolve(std::string_view repository, std::string_view text) {

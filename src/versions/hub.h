@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,9 +15,9 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "store/db.h"
+#include "versions/examine.h"
 #include "versions/pack_stream.h"
 #include "versions/repository.h"
-#include "versions/upkeep.h"
 
 namespace slipway::versions {
 
@@ -79,12 +80,24 @@ class Hub {
   };
   Result<Compacted> collect(std::string_view repository, const Collection& collection);
 
+  // Reads all objects, or those given, and compares them with their digests. Damage is on record as
+  // an event and in the log.
+  Result<Examined> verify(std::string_view repository, std::optional<DigestSet> only);
+  // Removes those copies of these objects that are damaged, and of packs in which nothing can be
+  // found, so that they can be sent anew; as an event. Gives how many. kUnavailable: as collect().
+  Result<std::uint64_t> drop_damaged(std::string_view repository, const DigestSet& objects,
+                                     std::int64_t wait_ms = 10'000);
+
   // A branch, a tag or a whole commit's digest.
   Result<Digest> resolve(std::string_view repository, std::string_view text);
 
  private:
   Result<std::shared_ptr<Packs>> open_packs(const std::string& name);
   Result<void> close_packs(const std::string& name, std::int64_t wait_ms);
+  // `work` with the packs of a repository that nobody else has; as collect().
+  template <typename T>
+  Result<T> alone(const std::string& name, std::int64_t wait_ms,
+                  const std::function<Result<T>(Packs&)>& work);
 
   store::Db& db_;
   const base::Clock& clock_;

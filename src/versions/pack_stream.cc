@@ -116,11 +116,14 @@ Result<void> StreamReader::read(std::string_view bytes) {
       if (!gather(bytes, length)) return {};
       object = gathered_;
     }
-    if (base::sha256(object) != digest) {
+    if (base::sha256(object) == digest) {
+      TRY(writer_.add(digest, object));
+    } else if (bad_ != nullptr) {
+      bad_->push_back(digest);
+    } else {
       return base::error(Code::kInvalidArgument, "an object is not what it is called: digest={}",
                          to_hex(digest));
     }
-    TRY(writer_.add(digest, object));
     gathered_.clear();
     ++arrived_;
   }

@@ -31,9 +31,10 @@ Result<std::vector<Digest>> read_digests(std::string_view bytes);
 // of the others. One thread at a time.
 class StreamReader {
  public:
-  // `objects_max`: a stream of more is refused.
-  StreamReader(PackWriter& writer, std::uint64_t objects_max)
-      : writer_(writer), objects_max_(objects_max) {}
+  // `objects_max`: a stream of more is refused. `bad`: takes the names of objects that aren't what
+  // they are called, and they are passed over; without it they are an error.
+  StreamReader(PackWriter& writer, std::uint64_t objects_max, std::vector<Digest>* bad = nullptr)
+      : writer_(writer), objects_max_(objects_max), bad_(bad) {}
 
   // kInvalidArgument: this is no such stream, or an object is not what it is called. After an error
   // only destroying it is left.
@@ -47,6 +48,7 @@ class StreamReader {
 
   PackWriter& writer_;
   const std::uint64_t objects_max_;
+  std::vector<Digest>* const bad_;
   std::string gathered_;  // of what comes next
   std::optional<std::uint64_t> count_;
   std::vector<std::pair<Digest, std::uint64_t>> told_;

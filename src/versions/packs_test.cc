@@ -156,7 +156,7 @@ TEST_F(PacksTest, EveryFlippedBitIsFoundAndNamed) {
         ASSERT_EQ(damaged->damaged().size(), 1u) << at;
         EXPECT_EQ(damaged->read(digests[0]).error().code, Code::kCorruption);
       } else {
-        const Verified verified = MUST(verify(*damaged, 2, nullptr));
+        const Verified verified = verify(*damaged, 2, nullptr);
         ASSERT_EQ(verified.damages.size(), 1u) << at;
         EXPECT_EQ(verified.damages[0].file, pack.string());
         const auto read = damaged->read(verified.damages[0].object.digest);
@@ -168,7 +168,7 @@ TEST_F(PacksTest, EveryFlippedBitIsFoundAndNamed) {
       stream.put(static_cast<char>(was));
     }
   }
-  EXPECT_TRUE(MUST(verify(*open(), 2, nullptr)).damages.empty());
+  EXPECT_TRUE(verify(*open(), 2, nullptr).damages.empty());
 }
 
 TEST_F(PacksTest, ATruncatedPackIsDamageAndTheRestIsRead) {
@@ -212,7 +212,7 @@ TEST_F(PacksTest, DamagedObjectsGoAndTheirNeighboursStay) {
   stream.seekp(static_cast<std::streamoff>(packs->find(digests[4])->offset));
   stream.put('O');
   stream.close();
-  const Verified verified = MUST(verify(*packs, 1, nullptr));
+  const Verified verified = verify(*packs, 1, nullptr);
   MUST(drop_damaged(*packs, verified.damages));
   packs = open();
   EXPECT_FALSE(packs->find(digests[4]));
@@ -276,7 +276,7 @@ TEST_F(PacksTest, OfTwoCopiesTheDamagedOneGoes) {
   stream.close();
   packs = open();
   EXPECT_EQ(packs->size(), 6u);
-  const Verified verified = MUST(verify(*packs, 1, nullptr));
+  const Verified verified = verify(*packs, 1, nullptr);
   ASSERT_EQ(verified.damages.size(), 1u);
   MUST(drop_damaged(*packs, verified.damages));
   packs = open();

@@ -29,8 +29,9 @@ Result<Digest> commit_in(const std::filesystem::path& file, std::string_view tex
   if (digest) return digest;
   return base::error(
       Code::kCorruption,
-      "{} is damaged: it should have a commit's 64 hex digits; `slipway data log` of "
-      "another branch or origin/BRANCH shows commits to put there",
+      "{} is damaged: it should have a commit's 64 hex digits; `slipway data verify --repair` "
+      "takes what the server had last, `slipway data log` of another branch or origin/BRANCH shows "
+      "commits to put there",
       file.string());
 }
 
@@ -123,7 +124,27 @@ std::filesystem::path Repository::ref_file(RefKind kind, std::string_view name) 
   return folder_ / "refs" / folder_name(kind) / name;
 }
 
-Result<std::vector<Ref>> Repository::refs() const {
+Result<std::vector<Ref>> Repository::refs() const { return read_refs(nullptr); }
+
+Result<Repository::Names> Repository::read_names() const {
+  Names names;
+  for (const Ref& ref : TRY(read_refs(&names.damaged))) names.commits.push_back(ref.commit);
+  const std::filesystem::path file = folder_ / "HEAD";
+  const std::string text = TRY(store::read_file(file));
+  const std::string_view line = base::trimmed(text);
+  if (line.starts_with(kBranchPrefix) && check_ref_name(line.substr(kBranchPrefix.size())))
+    return names;
+  const auto commit = commit_in(file, line);
+  if (commit) {
+    names.commits.push_back(*commit);
+  } else {
+    names.damaged.push_back(
+        {.is_head = true, .name = "HEAD", .file = file, .what = commit.error()});
+  }
+  return names;
+}
+
+Result<std::vector<Ref>> Repository::read_refs(std::vector<DamagedRef>* damaged) const {
   std::vector<Ref> refs;
   for (const RefKind kind : {RefKind::kBranch, RefKind::kTag, RefKind::kRemote}) {
     const std::filesystem::path root = folder_ / "refs" / folder_name(kind);
@@ -139,7 +160,15 @@ Result<std::vector<Ref>> Repository::refs() const {
       return store::errno_error(ec.value(), "list the folder", root);
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
-      if (const auto commit = TRY(find_ref(kind, name))) refs.push_back({kind, name, *commit});
+      const auto commit = find_ref(kind, name);
+      const bool is_damaged = !commit && commit.error().code == Code::kCorruption;
+      if (is_damaged && damaged != nullptr) {
+        damaged->push_back(
+            {.kind = kind, .name = name, .file = root / name, .what = commit.error()});
+        continue;
+      }
+      TRY(commit);
+      if (*commit) refs.push_back({kind, name, **commit});
     }
   }
   return refs;
@@ -170,10 +199,11 @@ Result<void> Repository::set_ref(const Ref& ref) const {
 }
 
 Result<void> Repository::remove_ref(RefKind kind, std::string_view name) const {
-  if (!TRY(find_ref(kind, name)))
-    return base::error(Code::kNotFound, "no such branch or tag: {}", name);
+  TRY(check_ref_name(name));
   std::error_code ec;
   const std::filesystem::path file = ref_file(kind, name);
+  if (!std::filesystem::is_regular_file(file, ec))
+    return base::error(Code::kNotFound, "no such branch or tag: {}", name);
   if (!std::filesystem::remove(file, ec)) return store::errno_error(ec.value(), "remove", file);
   TRY(store::sync_folder(file.parent_path()));
   // Folders that are empty now would be in the way of a branch with their name.

@@ -54,7 +54,20 @@ class Repository {
 
   Result<Head> head() const;
   Result<void> set_head(const Head& head) const;  // a commit only where there is no branch
-  Result<std::vector<Ref>> refs() const;
+  Result<std::vector<Ref>> refs() const;          // kCorruption: one of them is damaged
+  // What they and HEAD name, and which of them are damaged.
+  struct DamagedRef {
+    bool is_head = false;  // else a ref
+    RefKind kind = RefKind::kBranch;
+    std::string name;
+    std::filesystem::path file;
+    Error what;
+  };
+  struct Names {
+    std::vector<Digest> commits;
+    std::vector<DamagedRef> damaged;
+  };
+  Result<Names> read_names() const;
   Result<std::optional<Digest>> find_ref(RefKind kind, std::string_view name) const;
   Result<void> set_ref(const Ref& ref) const;
   Result<void> remove_ref(RefKind kind, std::string_view name) const;  // kNotFound
@@ -74,6 +87,8 @@ class Repository {
  private:
   Repository(std::filesystem::path top, std::filesystem::path folder, std::unique_ptr<Packs> packs);
   static Result<Repository> open(const std::filesystem::path& top);
+  // Those that are damaged go to `damaged`, or are an error without.
+  Result<std::vector<Ref>> read_refs(std::vector<DamagedRef>* damaged) const;
   std::filesystem::path ref_file(RefKind kind, std::string_view name) const;
   Result<Digest> resolve_name(std::string_view name) const;
 

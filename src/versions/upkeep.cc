@@ -73,9 +73,11 @@ Result<Compacted> remove_unneeded(Packs& packs, const std::vector<Digest>& named
   return compacted;
 }
 
-Result<Verified> verify(const Packs& packs, std::size_t threads,
-                        const std::function<void(std::uint64_t bytes)>& progress) {
-  const std::vector<PackedObject> objects = packs.list();
+Verified verify(const Packs& packs, std::size_t threads,
+                const std::function<void(std::uint64_t bytes)>& progress, const DigestSet* only) {
+  std::vector<PackedObject> objects = packs.list();
+  if (only != nullptr)
+    std::erase_if(objects, [&](const PackedObject& one) { return !only->contains(one.digest); });
   Verified verified{.objects = objects.size()};
   base::Mutex mutex;
   std::atomic<std::size_t> next = 0;

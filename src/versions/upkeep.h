@@ -38,9 +38,11 @@ struct Verified {
 };
 
 // Reads every object, with `threads` of them at the same time, and compares it with its digest.
-// `progress` has the bytes that are read, called now and then from any thread.
-Result<Verified> verify(const Packs& packs, std::size_t threads,
-                        const std::function<void(std::uint64_t bytes)>& progress);
+// `progress` has the bytes that are read, called now and then from any thread. `only`: these
+// objects.
+Verified verify(const Packs& packs, std::size_t threads,
+                const std::function<void(std::uint64_t bytes)>& progress,
+                const DigestSet* only = nullptr);
 
 // Writes the packs with damaged objects anew, without those, and removes packs of which nothing can
 // be found. As compact().

@@ -83,6 +83,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/data/{name}/diff", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/data/{name}/needed", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/data/{name}/objects/read", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/data/{name}/verify", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/data/{name}/objects/drop-damaged", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/data/{name}/missing", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/data/{name}/objects", About::kProject, Permission::kEdit},
     {kPut, "/slipway/v1/data/{name}/refs", About::kProject, Permission::kEdit},

@@ -189,12 +189,12 @@ Result<Response> missing(Hub& hub, const Request& request) {
   return octets(versions::write_digests(digests));
 }
 
-Result<std::vector<Digest>> commits_of(const JsonObject& body, std::string_view name) {
+Result<std::vector<Digest>> digests_of(const JsonObject& body, std::string_view name) {
   std::vector<Digest> commits;
   const Json* const list = body.if_contains(name);
   if (list == nullptr) return commits;
   if (!list->is_array() || list->get_array().size() > kDigestsMax)
-    return base::error(Code::kInvalidArgument, "{} must be a list of commits", name);
+    return base::error(Code::kInvalidArgument, "{} must be a list of digests", name);
   for (const Json& commit : list->get_array()) {
     commits.push_back(TRY(versions::parse_digest(
         commit.is_string() ? std::string_view(commit.get_string()) : std::string_view())));
@@ -206,7 +206,7 @@ Result<Response> needed(Hub& hub, const Request& request) {
   const JsonObject body = TRY(read_body(request));
   const auto packs = TRY(hub.packs(request.param("name")));
   return octets(versions::write_digests(TRY(versions::find_needed(
-      *packs, TRY(commits_of(body, "wanted")), TRY(commits_of(body, "known"))))));
+      *packs, TRY(digests_of(body, "wanted")), TRY(digests_of(body, "known"))))));
 }
 
 Result<Response> objects(Hub& hub, const Request& request, std::uint64_t bytes_max) {
@@ -272,6 +272,22 @@ Result<Response> collect(Hub& hub, const Request& request) {
   return reply(object);
 }
 
+Result<Response> verify(Hub& hub, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  std::optional<versions::DigestSet> only;
+  if (body.contains("objects")) {
+    const std::vector<Digest> objects = TRY(digests_of(body, "objects"));
+    only.emplace(objects.begin(), objects.end());
+  }
+  return reply(to_json(TRY(hub.verify(request.param("name"), std::move(only)))));
+}
+
+Result<Response> drop_damaged(Hub& hub, const Request& request) {
+  const std::vector<Digest> objects = TRY(digests_of(TRY(read_body(request)), "objects"));
+  return reply({{"dropped",
+                 TRY(hub.drop_damaged(request.param("name"), {objects.begin(), objects.end()}))}});
+}
+
 Result<std::optional<Digest>> find_digest(const JsonObject& body, std::string_view name) {
   const auto hex = TRY(base::find_string(body, name));
   if (!hex) return std::optional<Digest>();
@@ -331,7 +347,14 @@ std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
             with_hub(move)),
       route(Method::kPost, one + "/gc",
             "Removes what no branch and no tag needs: {keep_last, keep_days, dry_run}.",
-            with_hub(collect))};
+            with_hub(collect)),
+      route(Method::kPost, one + "/verify",
+            "Reads all objects, or {objects: [...]}, and names what is damaged or missing, and the "
+            "files and versions that have it.",
+            with_hub(verify)),
+      route(Method::kPost, one + "/objects/drop-damaged",
+            "Removes those of {objects: [...]} that are damaged, so that they can be sent anew.",
+            with_hub(drop_damaged))};
   http::Route add = route(Method::kPost, one + "/objects",
                           "Adds objects, each checked against its digest.", answering(add_objects));
   add.body = http::Route::Body::kFile;

@@ -1,10 +1,12 @@
 #include "cli/versions/exchange.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include "base/mutex.h"
 #include "cli/table.h"
+#include "cli/versions/local_verbs.h"
 #include "versions/hub.h"
 #include "versions/pack_stream.h"
 
@@ -19,6 +21,19 @@ constexpr std::uint64_t kKeptBytes = 128 << 20;  // that come are made durable
 constexpr std::size_t kDigestsAsked = 30'000;    // in one question of what is missing
 constexpr std::size_t kDigestsFetched = 4'096;   // in one request for objects
 
+JsonArray as_list(const std::vector<Digest>& digests) {
+  JsonArray list;
+  for (const Digest& digest : digests) list.emplace_back(versions::to_hex(digest));
+  return list;
+}
+
+Error damage_there(const std::string& name, std::string_view what) {
+  return base::error(Code::kCorruption,
+                     "the server's copy of {} is damaged, which nothing here mends: {}\nwho has an "
+                     "intact copy mends it there: `slipway data verify --cloud --repair {}`",
+                     name, what.substr(0, what.find("; `slipway data verify")), name);
+}
+
 Result<std::string> member_text(const Json& object, std::string_view name) {
   const Json& value = member_at(object, name);
   if (value.is_string()) return std::string(value.get_string());
@@ -26,6 +41,59 @@ Result<std::string> member_text(const Json& object, std::string_view name) {
 }
 
 }  // namespace
+
+Result<Json> examine_there(Client& client, const std::string& name,
+                           const std::optional<std::vector<Digest>>& only) {
+  JsonObject body;
+  if (only) body["objects"] = as_list(*only);
+  return client.post(path_of("/slipway/v1/data/{}/verify", {name}), body);
+}
+
+std::string damage_text(const Json& examined) {
+  constexpr std::size_t kShownMax = 50;
+  std::map<std::string, std::vector<std::string>> parts;  // by object
+  std::size_t count = 0;
+  std::string text;
+  const auto text_at = [](const Json& of, std::string_view name) {
+    const Json& value = member_at(of, name);
+    return value.is_string() ? std::string(value.get_string()) : std::string();
+  };
+  const auto each = [&](std::string_view list, const auto& run) {
+    const Json& all = member_at(examined, list);
+    if (!all.is_array()) return;
+    for (const Json& one : all.get_array()) run(one);
+  };
+  const auto line = [&](const std::string& said) {
+    if (count++ < kShownMax) text += said + '\n';
+  };
+  each("affected", [&](const Json& part) {
+    const Json& versions = member_at(part, "versions");
+    const std::string path = text_at(part, "path");
+    std::string in = " that was added";
+    if (versions.is_array() && !versions.get_array().empty()) {
+      const std::size_t more = versions.get_array().size() - 1;
+      in = fmt::format(" in {}", std::string(versions.get_array()[0].get_string()).substr(0, 12));
+      if (more > 0) in += fmt::format(" and {} older versions", more);
+    }
+    parts[text_at(part, "object")].push_back((path.empty() ? "the commit itself," : shown(path)) +
+                                             in);
+  });
+  each("damages", [&](const Json& damage) {
+    const std::string object = text_at(damage, "object");
+    if (object.empty()) return line(text_at(damage, "what"));
+    line(fmt::format("damaged: object {} in {} at {}", object, text_at(damage, "file"),
+                     base::to_text(member_at(damage, "offset"))));
+    for (const std::string& part : parts[object]) line("  which is of " + part);
+    parts.erase(object);
+  });
+  for (const auto& [object, of] : parts) {
+    line(fmt::format("missing: object {}", object));
+    for (const std::string& part : of) line("  which is of " + part);
+  }
+  if (count > kShownMax)
+    text += fmt::format("... and {} lines more, with --json\n", count - kShownMax);
+  return text;
+}
 
 Exchange::Exchange(const Context& context, versions::Repository& repository, std::string name,
                    Progress progress)
@@ -68,12 +136,15 @@ Result<std::vector<Digest>> Exchange::missing_there(const std::vector<Digest>& d
 }
 
 Result<Moved> Exchange::send_objects(const Digest& commit, const std::vector<Digest>& there) {
+  return send_objects(
+      TRY(missing_there(TRY(versions::find_needed(repository_.packs(), {commit}, there)))));
+}
+
+Result<Moved> Exchange::send_objects(const std::vector<Digest>& digests) {
   const versions::Packs& packs = repository_.packs();
-  const std::vector<Digest> missing =
-      TRY(missing_there(TRY(versions::find_needed(packs, {commit}, there))));
   std::vector<versions::PackedObject> objects;
   std::uint64_t all = 0;
-  for (const Digest& digest : missing) {
+  for (const Digest& digest : digests) {
     const auto place = packs.find(digest);
     if (!place) return base::error(Code::kInternal, "the server asks for what nobody offered");
     objects.push_back({digest, *place});
@@ -115,8 +186,11 @@ Result<Moved> Exchange::send(const std::vector<std::vector<Digest>>& requests, s
       const auto send_one = [&]() -> Result<void> {
         stream = TRY(versions::write_stream(repository_.packs(), requests[at], kRequestBytes,
                                             std::move(stream)));
-        TRY(client.post_bytes(path("/objects"), stream.bytes));
-        return {};
+        const auto sent = client.post_bytes(path("/objects"), stream.bytes);
+        if (sent) return {};
+        // What it refuses may be damaged here, which reading tells with the pack.
+        for (const Digest& digest : requests[at]) TRY(repository_.packs().read(digest));
+        return sent.error();
       };
       Result<void> sent = send_one();
       const base::MutexLock lock(mutex);
@@ -151,42 +225,100 @@ Result<void> Exchange::move_ref(versions::RefKind kind, const std::string& name,
 
 Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
                                       const std::vector<Digest>& known) {
-  const auto as_list = [](const std::vector<Digest>& digests) {
-    JsonArray list;
-    for (const Digest& digest : digests) list.emplace_back(versions::to_hex(digest));
-    return list;
-  };
-  const std::string reply = TRY(client_.post_bytes(
+  const auto reply = client_.post_bytes(
       path("/needed"),
-      base::to_text(JsonObject{{"wanted", as_list(wanted)}, {"known", as_list(known)}})));
+      base::to_text(JsonObject{{"wanted", as_list(wanted)}, {"known", as_list(known)}}));
+  if (!reply && reply.error().code == Code::kCorruption)
+    return damage_there(name_, reply.error().message);
+  TRY(reply);
   versions::Packs& packs = repository_.packs();
-  std::vector<Digest> digests = TRY(versions::read_digests(reply));
+  std::vector<Digest> digests = TRY(versions::read_digests(*reply)), bad;
   std::erase_if(digests, [&](const Digest& digest) { return packs.find(digest).has_value(); });
   Moved moved;
   versions::PackWriter writer(packs);
   std::uint64_t unfinished = 0;
   for (std::span<const Digest> rest = digests; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
-    const std::string stream =
-        TRY(client_.post_bytes(path("/objects/read"), versions::write_digests(some)));
-    versions::StreamReader reader(writer, some.size());
-    TRY(reader.read(stream));
-    const std::size_t came = TRY(reader.finish()).size();
-    if (came == 0) return base::error(Code::kInternal, "the server sent none of the objects");
-    rest = rest.subspan(came);
-    moved.objects += came;
-    moved.bytes += stream.size();
+    const std::uint64_t before = moved.bytes;
+    rest = rest.subspan(TRY(fetch_some(writer, some, bad, moved)));
     // How long the rest is is not known, but how many it is.
     progress_(moved.bytes, moved.bytes * digests.size() / moved.objects);
     // What came is here for good, should the rest not come.
-    unfinished += stream.size();
+    unfinished += moved.bytes - before;
     if (unfinished >= kKeptBytes) {
       TRY(writer.finish());
       unfinished = 0;
     }
   }
   TRY(writer.finish());
+  if (!bad.empty()) return damaged_there(bad);
   return moved;
+}
+
+Result<std::size_t> Exchange::fetch_some(versions::PackWriter& writer,
+                                         std::span<const Digest> digests, std::vector<Digest>& bad,
+                                         Moved& moved) {
+  const std::string stream =
+      TRY(client_.post_bytes(path("/objects/read"), versions::write_digests(digests)));
+  versions::StreamReader reader(writer, digests.size(), &bad);
+  TRY(reader.read(stream));
+  const std::size_t came = TRY(reader.finish()).size();
+  if (came == 0) return base::error(Code::kInternal, "the server sent none of the objects");
+  moved.objects += came;
+  moved.bytes += stream.size();
+  return came;
+}
+
+Result<Moved> Exchange::fetch_whole(const std::vector<Digest>& digests) {
+  Moved moved;
+  std::vector<Digest> bad;
+  versions::PackWriter writer(repository_.packs());
+  // One that is not there fails a request: halves of it find which.
+  const std::function<Result<void>(std::span<const Digest>)> get =
+      [&](std::span<const Digest> some) -> Result<void> {
+    while (!some.empty()) {
+      const auto came = fetch_some(writer, some, bad, moved);
+      if (came) {
+        some = some.subspan(*came);
+        continue;
+      }
+      const Code code = came.error().code;
+      if (code != Code::kNotFound && code != Code::kCorruption) return came.error();
+      if (some.size() == 1) return {};
+      TRY(get(some.first(some.size() / 2)));
+      some = some.subspan(some.size() / 2);
+    }
+    return {};
+  };
+  for (std::span<const Digest> rest = digests; !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
+    TRY(get(some));
+    rest = rest.subspan(some.size());
+    progress_(moved.bytes, moved.bytes);
+  }
+  TRY(writer.finish());
+  moved.objects -= bad.size();
+  return moved;
+}
+
+Result<void> Exchange::drop_damaged(const std::vector<Digest>& digests) {
+  TRY(client_.post(path("/objects/drop-damaged"), {{"objects", as_list(digests)}}));
+  return {};
+}
+
+Error Exchange::damaged_there(const std::vector<Digest>& digests) {
+  const auto found = examine_there(client_, name_, digests);
+  std::string what = fmt::format("{} objects: {}", digests.size(), versions::to_hex(digests[0]));
+  if (found) {
+    const Json& damages = member_at(*found, "damages");
+    if (damages.is_array() && damages.get_array().empty()) {
+      return base::error(
+          Code::kUnavailable,
+          "objects came from the server otherwise than it has them, as {}: try again", what);
+    }
+    what = damage_text(*found);
+  }
+  return damage_there(name_, what);
 }
 
 }  // namespace slipway::cli

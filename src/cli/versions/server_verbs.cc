@@ -4,7 +4,6 @@
 
 #include "cli/table.h"
 #include "cli/versions/exchange.h"
-#include "versions/add.h"
 #include "versions/hub.h"
 
 namespace slipway::cli {
@@ -15,31 +14,6 @@ using versions::RefKind;
 using versions::Repository;
 
 namespace {
-
-class BytesMoved {
- public:
-  explicit BytesMoved(std::string what) : what_(std::move(what)) {}
-  void operator()(std::uint64_t done, std::uint64_t all) {
-    progress_.at(static_cast<std::int64_t>(done >> 20),
-                 fmt::format("{} {} of {}", what_, in_bytes(done), in_bytes(all)));
-  }
-
- private:
-  const std::string what_;
-  Progress progress_{"MB", std::nullopt};
-};
-
-// The name on the server: as given, as it was last time, or the folder's.
-Result<std::string> remote_name(const Repository& repository, const std::string& given) {
-  std::string name = given;
-  if (name.empty()) name = TRY(repository.remote());
-  if (name.empty()) name = repository.top().filename().string();
-  Result<void> checked = versions::check_repository_name(name);
-  if (!checked && given.empty())
-    return std::move(checked).error().with_context("give a name: `slipway data push NAME`");
-  TRY(std::move(checked));
-  return name;
-}
 
 // In an empty folder, or one that a broken clone of the same repository has left.
 Result<Repository> open_clone(const std::filesystem::path& top, const std::string& name) {
@@ -95,31 +69,18 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
   return fetched;
 }
 
-struct Repaired {
-  std::uint64_t files_read = 0;
-  Moved moved;
-};
-
-// What is damaged goes; what is missing then is read from the working folder, as far as it has it,
-// and asked of the server, if one has these versions.
-Result<Repaired> repair(Repository& repository, const Context& context,
-                        const std::vector<versions::Damage>& damages) {
-  TRY(versions::drop_damaged(repository.packs(), damages));
-  TRY(repository.reopen_packs());
-  Repaired repaired;
-  repaired.files_read =
-      TRY(versions::read_again(repository, {.threads = threads(), .progress = {}}));
-  const std::string name = TRY(repository.remote());
-  if (name.empty() || TRY(versions::find_missing(repository)).empty()) return repaired;
-  Exchange exchange(context, repository, name, BytesMoved("received"));
-  std::vector<Digest> wanted;
-  for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>()))
-    wanted.push_back(ref.commit);
-  repaired.moved = TRY(exchange.fetch_objects(wanted, {}));
-  return repaired;
-}
-
 }  // namespace
+
+Result<std::string> remote_name(const Repository& repository, const std::string& given) {
+  std::string name = given;
+  if (name.empty()) name = TRY(repository.remote());
+  if (name.empty()) name = repository.top().filename().string();
+  Result<void> checked = versions::check_repository_name(name);
+  if (!checked && given.empty())
+    return std::move(checked).error().with_context("give a name: `slipway data push NAME`");
+  TRY(std::move(checked));
+  return name;
+}
 
 Result<Said> push(Repository& repository, const Context& context, const std::string& given,
                   Forced forced) {
@@ -287,76 +248,6 @@ Result<Said> repositories(const Context& context) {
                                               {"BRANCHES", "branches"},
                                               {"TAGS", "tags"},
                                               {"CREATED", "created"}})};
-}
-
-Result<Said> verify(Repository& repository, const Context& context, bool repairs) {
-  Progress progress("MB", static_cast<std::int64_t>(repository.packs().bytes() >> 20));
-  const versions::Verified verified =
-      TRY(versions::verify(repository.packs(), threads(), [&](std::uint64_t bytes) {
-        progress.at(static_cast<std::int64_t>(bytes >> 20), "read");
-      }));
-  std::string text =
-      fmt::format("{} objects, {} read\n", verified.objects, in_bytes(verified.bytes));
-  JsonArray damages;
-  for (const Error& damage : repository.packs().damaged()) {
-    text += damage.message + "\n";
-    damages.emplace_back(JsonObject{{"what", damage.message}});
-  }
-  for (const versions::Damage& damage : verified.damages) {
-    text += fmt::format("damaged: object {} in {} at {}\n", versions::to_hex(damage.object.digest),
-                        damage.file, damage.object.place.offset);
-    damages.emplace_back(JsonObject{{"object", versions::to_hex(damage.object.digest)},
-                                    {"file", damage.file},
-                                    {"offset", damage.object.place.offset}});
-  }
-  std::string missing = TRY(versions::find_missing(repository));
-  bool is_whole = damages.empty() && missing.empty();
-  Repaired repaired;
-  if (!is_whole && repairs) {
-    repaired = TRY(repair(repository, context, verified.damages));
-    text +=
-        fmt::format("{} files read again, {} objects, {} brought from the server\n",
-                    repaired.files_read, repaired.moved.objects, in_bytes(repaired.moved.bytes));
-    missing = TRY(versions::find_missing(repository));
-    is_whole = missing.empty();
-  }
-  auto links = TRY(versions::verify_links(repository));
-  for (const versions::DamagedLink& damage : links) {
-    JsonArray paths;
-    for (const std::string& path : damage.links)
-      paths.emplace_back(versions::shown_name(path, versions::For::kJson));
-    text +=
-        fmt::format("{}: {} of the cache{}\n", damage.is_edited ? "edited" : "damaged", damage.file,
-                    damage.links.empty() ? "" : ", which is " + shown(damage.links.front()));
-    damages.emplace_back(JsonObject{{"file", damage.file}, {"links", std::move(paths)}});
-  }
-  if (repairs && !links.empty() && is_whole) {
-    auto options = checkout_options(true, progress);
-    options.kept = versions::CheckoutOptions::Kept::kAnew;
-    TRY(versions::replace_links(repository, links, options));
-    text += fmt::format(
-        "{} files of the cache put right, their links made anew unless they were edited\n",
-        links.size());
-    links.clear();
-  }
-  is_whole = is_whole && links.empty();
-  if (!missing.empty()) text += fmt::format("incomplete: {}\n", missing);
-  if (is_whole) {
-    text += "whole\n";
-  } else if (repairs) {
-    text += "NOT whole: neither the folder nor a server has the rest\n";
-  } else {
-    text += "NOT whole; `slipway data verify --repair` asks the folder and the server\n";
-  }
-  return Said{{{"objects", verified.objects},
-               {"bytes", verified.bytes},
-               {"damages", std::move(damages)},
-               {"files_read", repaired.files_read},
-               {"repaired", repaired.moved.objects},
-               {"missing", missing},
-               {"whole", is_whole}},
-              std::move(text),
-              is_whole ? kOk : kFailed};
 }
 
 }  // namespace slipway::cli

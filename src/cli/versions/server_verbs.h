@@ -27,7 +27,7 @@ Result<Said> repositories(const Context& context);
 // `folder` empty: `name`; `version` empty: the branch main, or the only one.
 Result<Said> clone(const Context& context, const std::string& name, const std::string& folder,
                    const std::string& version);
-// Reads every object; with `repairs` what is damaged or missing is asked of the server.
-Result<Said> verify(versions::Repository& repository, const Context& context, bool repairs);
+// The name on the server: as given, as it was last time, or the folder's.
+Result<std::string> remote_name(const versions::Repository& repository, const std::string& given);
 
 }  // namespace slipway::cli

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/versions/server_verbs.h"
+#include "cli/versions/verify_verb.h"
 
 namespace slipway::cli {
 namespace {
@@ -184,11 +185,25 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
     });
   });
 
-  auto repairs = std::make_shared<bool>(false);
+  struct VerifyFlags {
+    std::string name;
+    bool repairs = false, cloud = false;
+  };
+  auto verifies = std::make_shared<VerifyFlags>();
   one = verb("verify", "Read everything and compare it with its digests; 1 when it isn't whole");
-  one->add_flag("--repair", *repairs, "Bring what is damaged from the server");
-  runs(one, [repairs, &context] {
-    return changing([&](Repository& r) { return verify(r, context, *repairs); });
+  one->add_option("name", verifies->name, "With --cloud: the repository there");
+  one->add_flag("--repair", verifies->repairs,
+                "Bring what is damaged from the server, or with --cloud from here to it");
+  one->add_flag("-c,--cloud", verifies->cloud, "What the server has, which reads it");
+  runs(one, [verifies, &context]() -> Result<Said> {
+    const auto& [name, repairs, cloud] = *verifies;
+    if (!name.empty() && !cloud)
+      return base::error(Code::kInvalidArgument, "only verify --cloud takes a name: {}", name);
+    if (cloud && !name.empty() && !repairs) return verify_there(context, name, nullptr, false);
+    return changing([&](Repository& r) -> Result<Said> {
+      if (!cloud) return verify(r, context, repairs);
+      return verify_there(context, TRY(remote_name(r, name)), &r, repairs);
+    });
   });
 }
 

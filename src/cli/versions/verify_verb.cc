@@ -1,0 +1,326 @@
+#include "cli/versions/verify_verb.h"
+
+#include <algorithm>
+
+#include "cli/table.h"
+#include "cli/versions/exchange.h"
+#include "cli/versions/server_verbs.h"
+#include "versions/add.h"
+#include "versions/examine.h"
+
+namespace slipway::cli {
+
+using versions::Digest;
+using versions::RefKind;
+using versions::Repository;
+
+namespace {
+
+// One verify() of a repository here, step by step.
+class Verify {
+ public:
+  Verify(Repository& repository, const Context& context)
+      : repository_(repository), context_(context) {}
+
+  Result<Said> run(bool repairs) {
+    TRY(look());
+    if (!is_whole() && repairs) TRY(repair());
+    if (!lost_.objects.empty()) {
+      versions::Examined rest;
+      rest.affected = lost_;
+      if (repairs) text_ += damage_text(to_json(rest));
+      text_ += "incomplete: " + missing() + "\n";
+    }
+    if (is_whole()) {
+      text_ += "whole\n";
+    } else if (repairs) {
+      text_ += "NOT whole: neither the folder nor a server has the rest\n";
+    } else {
+      text_ += "NOT whole; `slipway data verify --repair` asks the folder and the server\n";
+    }
+    return Said{{{"objects", examined_.read.objects},
+                 {"bytes", examined_.read.bytes},
+                 {"damages", std::move(damages_)},
+                 {"affected", std::move(affected_)},
+                 {"files_read", files_read_},
+                 {"repaired", moved_.objects},
+                 {"missing", missing()},
+                 {"whole", is_whole()}},
+                std::move(text_),
+                is_whole() ? kOk : kFailed};
+  }
+
+ private:
+  bool is_whole() const {
+    return bad_refs_.empty() && !is_index_bad_ && is_read_whole_ && lost_.objects.empty() &&
+           links_.empty() && files_.empty();
+  }
+
+  std::string missing() const {
+    if (lost_.objects.empty()) return "";
+    const std::string first = lost_.parts.empty() ? "" : lost_.parts[0].path;
+    return fmt::format(
+        "{} objects are missing, of {}", lost_.objects.size(),
+        first.empty() ? "a commit" : versions::shown_name(first, versions::For::kJson));
+  }
+
+  void tell(std::string what, JsonObject json) {
+    text_ += what + "\n";
+    json["what"] = std::move(what);
+    damages_.emplace_back(std::move(json));
+  }
+
+  Result<std::vector<versions::File>> added() {
+    auto index = versions::WorkIndex::load(versions::index_file(repository_));
+    is_index_bad_ = !index && index.error().code == Code::kCorruption;
+    if (is_index_bad_) return std::vector<versions::File>();
+    return TRY(std::move(index)).content();
+  }
+
+  Result<void> look() {
+    Progress progress("MB", static_cast<std::int64_t>(repository_.packs().bytes() >> 20));
+    versions::Repository::Names names = TRY(repository_.read_names());
+    bad_refs_ = std::move(names.damaged);
+    versions::Examination what{.named = std::move(names.commits),
+                               .added = TRY(added()),
+                               .only = {},
+                               .threads = threads(),
+                               .progress = [&](std::uint64_t bytes) {
+                                 progress.at(static_cast<std::int64_t>(bytes >> 20), "read");
+                               }};
+    examined_ = versions::examine(repository_.packs(), what);
+    is_read_whole_ = examined_.read.damages.empty() && examined_.packs.empty();
+    JsonObject json = to_json(examined_);
+    text_ = fmt::format("{} objects, {} read\n", examined_.read.objects,
+                        in_bytes(examined_.read.bytes)) +
+            damage_text(json);
+    damages_ = json["damages"].as_array();
+    affected_ = json["affected"].as_array();
+    lost_ = examined_.affected;
+    const versions::DigestSet damaged = damaged_objects(examined_);
+    std::erase_if(lost_.objects, [&](const Digest& one) { return damaged.contains(one); });
+    std::erase_if(lost_.parts, [&](const auto& part) { return damaged.contains(part.object); });
+    for (const auto& ref : bad_refs_) tell(ref.what.message, {{"file", ref.file.string()}});
+    const std::string index = versions::index_file(repository_).string();
+    if (is_index_bad_) {
+      tell(index + " is damaged: --repair makes it anew of HEAD", {{"file", index}});
+      return {};
+    }
+    links_ = TRY(versions::verify_links(repository_));
+    for (const versions::DamagedLink& damage : links_) {
+      JsonArray paths;
+      for (const std::string& path : damage.links)
+        paths.emplace_back(versions::shown_name(path, versions::For::kJson));
+      tell(
+          fmt::format("{}: {} of the cache{}", damage.is_edited ? "edited" : "damaged", damage.file,
+                      damage.links.empty() ? "" : ", which is " + shown(damage.links.front())),
+          {{"file", damage.file}, {"links", std::move(paths)}});
+    }
+    files_ = TRY(versions::verify_files(repository_, threads()));
+    for (const std::string& path : files_) {
+      tell(fmt::format("damaged: {} of the folder is not what was added, and nobody has changed it",
+                       shown(path)),
+           {{"file", versions::shown_name(path, versions::For::kJson)}});
+    }
+    return {};
+  }
+
+  Result<versions::AffectedParts> find_lost() {
+    return versions::find_affected(
+        repository_.packs(), TRY(repository_.read_names()).commits, TRY(added()),
+        [&](const Digest& digest) { return !repository_.packs().find(digest); });
+  }
+
+  Result<void> repair() {
+    if (!bad_refs_.empty()) TRY(repair_refs());
+    const bool was_index_bad = is_index_bad_;
+    if (was_index_bad) repair_index();
+    TRY(repair_objects());
+    if (is_index_bad_) repair_index();  // of what came
+    if (was_index_bad && !is_index_bad_)
+      text_ += "the index is that of HEAD: what was added and not committed is to be added again\n";
+    if (is_index_bad_) return {};
+    Progress progress("files", std::nullopt);
+    auto options = checkout_options(true, progress);
+    options.kept = versions::CheckoutOptions::Kept::kAnew;
+    if (!links_.empty() && lost_.objects.empty()) {
+      TRY(versions::replace_links(repository_, links_, options));
+      text_ += fmt::format(
+          "{} files of the cache put right, their links made anew unless they were edited\n",
+          links_.size());
+      links_.clear();
+    }
+    if (const std::uint64_t count = files_.size(); count > 0) {
+      files_ = TRY(versions::replace_files(repository_, files_, options));
+      text_ += fmt::format("{} files of the folder written anew\n", count - files_.size());
+    }
+    return {};
+  }
+
+  // What is damaged goes; what is missing then is read from the working folder, as far as it has
+  // it, and asked of the server, as far as that has it whole.
+  Result<void> repair_objects() {
+    TRY(versions::drop_damaged(repository_.packs(), examined_.read.damages));
+    TRY(repository_.reopen_packs());
+    is_read_whole_ = true;
+    if (!is_index_bad_)
+      files_read_ = TRY(versions::read_again(repository_, {.threads = threads(), .progress = {}}));
+    const std::string name = TRY(repository_.remote());
+    Exchange exchange(context_, repository_, name, BytesMoved("received"));
+    versions::DigestSet asked;
+    // What came may name more that is missing.
+    for (;;) {
+      lost_ = TRY(find_lost());
+      std::vector<Digest> wanted;
+      for (const Digest& digest : lost_.objects) {
+        if (asked.insert(digest).second) wanted.push_back(digest);
+      }
+      if (wanted.empty() || name.empty()) break;
+      const Moved moved = TRY(exchange.fetch_whole(wanted));
+      moved_.objects += moved.objects;
+      moved_.bytes += moved.bytes;
+    }
+    text_ += fmt::format("{} files read again, {} objects, {} brought from the server\n",
+                         files_read_, moved_.objects, in_bytes(moved_.bytes));
+    return {};
+  }
+
+  // Of HEAD's files; whether they are the same is seen by reading them. Stays damaged where HEAD's
+  // files can't be listed.
+  void repair_index() {
+    const auto remake = [&]() -> Result<void> {
+      const versions::Head head = TRY(repository_.head());
+      std::vector<versions::IndexedFile> files;
+      if (head.commit) {
+        const versions::Packs& packs = repository_.packs();
+        for (versions::File& file :
+             TRY(versions::list_files(packs, TRY(versions::folder_of(packs, *head.commit)))))
+          files.push_back({std::move(file), {}});
+      }
+      return versions::WorkIndex(std::move(files)).save(versions::index_file(repository_));
+    };
+    is_index_bad_ = !remake();
+  }
+
+  // Branches come back from origin's, those and tags from the server.
+  Result<void> repair_refs() {
+    std::vector<ServerRef> there;
+    if (const std::string name = TRY(repository_.remote()); !name.empty()) {
+      Exchange exchange(context_, repository_, name, BytesMoved("received"));
+      const auto refs = exchange.refs();
+      if (refs) there = refs->value_or(std::vector<ServerRef>());
+    }
+    const auto find = [&](RefKind kind, const std::string& name) -> std::optional<Digest> {
+      const auto origin = repository_.find_ref(RefKind::kRemote, name);
+      if (kind == RefKind::kBranch && origin && *origin) return *origin;
+      for (const ServerRef& ref : there) {
+        if (ref.name == name && (ref.kind == RefKind::kTag) == (kind == RefKind::kTag))
+          return ref.commit;
+      }
+      return std::nullopt;
+    };
+    std::vector<Repository::DamagedRef> rest;
+    for (Repository::DamagedRef& ref : bad_refs_) {
+      if (ref.is_head) {
+        TRY(repository_.set_head({.branch = versions::kFirstBranch, .commit = {}}));
+        text_ += fmt::format(
+            "HEAD is branch {0} again: `slipway data checkout BRANCH` if it was "
+            "another one\n",
+            versions::kFirstBranch);
+      } else if (const auto commit = find(ref.kind, ref.name)) {
+        TRY(repository_.set_ref({ref.kind, ref.name, *commit}));
+        text_ += fmt::format(
+            "{} is {} again, as the server has it: commits that were not pushed "
+            "are not in it\n",
+            ref.file.string(), shown(*commit));
+      } else if (ref.kind == RefKind::kRemote) {
+        TRY(repository_.remove_ref(ref.kind, ref.name));  // a pull brings it
+      } else {
+        rest.push_back(std::move(ref));
+      }
+    }
+    bad_refs_ = std::move(rest);
+    return {};
+  }
+
+  Repository& repository_;
+  const Context& context_;
+  std::string text_;
+  JsonArray damages_, affected_;
+  std::vector<Repository::DamagedRef> bad_refs_;
+  bool is_index_bad_ = false, is_read_whole_ = true;
+  versions::Examined examined_;
+  versions::AffectedParts lost_;
+  std::vector<versions::DamagedLink> links_;
+  std::vector<std::string> files_;  // of the folder, damaged
+  std::uint64_t files_read_ = 0;
+  Moved moved_;
+};
+
+std::vector<Digest> objects_in(const Json& list) {
+  std::vector<Digest> objects;
+  for (const Json& one : list.as_array()) {
+    const Json& hex = member_at(one, "object");
+    if (!hex.is_string()) continue;
+    if (const auto digest = versions::parse_digest(hex.get_string())) objects.push_back(*digest);
+  }
+  return objects;
+}
+
+// Sends what is damaged or missing there and whole here. Gives how much.
+Result<Moved> mend_there(Exchange& exchange, const Repository& repository, const Json& found) {
+  std::vector<Digest> ours = objects_in(member_at(found, "damages"));
+  std::erase_if(ours, [&](const Digest& digest) { return !repository.packs().read(digest); });
+  TRY(exchange.drop_damaged(ours));
+  std::vector<Digest> missing = objects_in(member_at(found, "affected"));
+  missing.insert(missing.end(), ours.begin(), ours.end());
+  std::sort(missing.begin(), missing.end());
+  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+  std::erase_if(missing, [&](const Digest& digest) { return !repository.packs().read(digest); });
+  Moved moved = TRY(exchange.send_objects(TRY(exchange.missing_there(missing))));
+  // What nothing there names any more, as the rest of a folder that was damaged.
+  for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>())) {
+    if (!versions::find_needed(repository.packs(), {ref.commit}, {})) continue;
+    const Moved more = TRY(exchange.send_objects(ref.commit, {}));
+    moved.objects += more.objects;
+    moved.bytes += more.bytes;
+  }
+  return moved;
+}
+
+}  // namespace
+
+Result<Said> verify(Repository& repository, const Context& context, bool repairs) {
+  return Verify(repository, context).run(repairs);
+}
+
+Result<Said> verify_there(const Context& context, const std::string& name, Repository* repository,
+                          bool repairs) {
+  Client client(context);
+  Json found = TRY(examine_there(client, name, std::nullopt));
+  const auto is_whole = [&] { return member_at(found, "whole") == Json(true); };
+  std::string text = fmt::format("{} there: {} objects, {} read\n", name,
+                                 base::to_text(member_at(found, "objects")),
+                                 in_bytes(member_at(found, "bytes").to_number<std::uint64_t>())) +
+                     damage_text(found);
+  Moved moved;
+  if (!is_whole() && repairs) {
+    const Json before = found;
+    Exchange exchange(context, *repository, name, BytesMoved("sent"));
+    moved = TRY(mend_there(exchange, *repository, found));
+    found = TRY(examine_there(client, name, std::nullopt));
+    text += fmt::format("{} objects, {} sent\n", moved.objects, in_bytes(moved.bytes)) +
+            damage_text(found);
+    found.as_object()["damages"] = member_at(before, "damages");
+  }
+  text += is_whole() ? "whole\n"
+          : repairs
+              ? "NOT whole: the rest is not here, or damaged here, too; another copy may have it\n"
+              : "NOT whole; `slipway data verify --cloud --repair` sends it from a copy here\n";
+  JsonObject json = found.as_object();
+  json["repository"] = name;
+  json["repaired"] = moved.objects;
+  return Said{std::move(json), std::move(text), is_whole() ? kOk : kFailed};
+}
+
+}  // namespace slipway::cli
