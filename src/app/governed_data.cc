@@ -34,6 +34,17 @@ void add_tags(ColumnTags& columns, const std::string& column,
   }
 }
 
+// By dataset, of places that rows were found in.
+std::map<std::string, TrainedModels::Rows> rows_in(const JsonArray& places) {
+  std::map<std::string, TrainedModels::Rows> rows;
+  for (const Json& place : places) {
+    const std::string kind(place.at("kind").as_string()), name(place.at("name").as_string());
+    if (kind == "dataset") rows[name].versions.insert(place.at("version").as_int64());
+    if (kind == "pushed rows") rows[name].were_pushed = true;
+  }
+  return rows;
+}
+
 void add_left(JsonArray& left, std::string_view what) {
   if (!what.empty()) left.emplace_back(what);
 }
@@ -248,15 +259,26 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   std::string id;
   // First of all nothing of it comes in any more.
   if (how == How::kErase) id = TRY(governance_.begin_erasure(tag, value, actor)).id;
+  Found sought{.tag = tag, .value = value, .actor = actor, .how = How::kOnlyCount};
   JsonArray left;
-  JsonArray places =
-      TRY(erase_everywhere({.tag = tag, .value = value, .actor = actor, .how = how}, left));
+  JsonArray places = TRY(erase_everywhere(sought, left));
+  // What is gone is no longer found, so what was made of it is looked for, and kept, before.
+  JsonObject report = TRY(models_.find(rows_in(places)));
+  if (how == How::kErase) {
+    TRY(governance_.report_erasure(id, report));
+    sought.how = How::kErase;
+    places = TRY(erase_everywhere(sought, left));
+    report["left"] = std::move(left);
+  }
   std::int64_t rows = 0;
   for (const Json& place : places) rows += place.at("rows").as_int64();
-  JsonObject report{{"rows", rows}, {"places", std::move(places)}};
+  report["rows"] = rows;
+  report["places"] = std::move(places);
   if (how == How::kErase) {
-    report["left"] = std::move(left);
-    return TRY(governance_.finish_erasure(id, std::move(report))).to_json();
+    JsonObject told = report;
+    for (const char* models : {"models", "models_uncertain"})
+      told[models] = told[models].as_array().size();
+    return TRY(governance_.finish_erasure(id, std::move(report), std::move(told))).to_json();
   }
   report["tag"] = tag;
   report["dry_run"] = true;

@@ -6,6 +6,7 @@
 
 #include "access/access.h"
 #include "api/own/governance_routes.h"
+#include "app/trained_models.h"
 #include "base/passes.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
@@ -25,7 +26,8 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
   // `access`: null without login, where everybody sees everything.
   GovernedData(const access::Access* access, store::Db& db, governance::Governance& governance,
                datasets::Datasets& datasets, features::FeatureStore& features,
-               releases::Releases& releases, serving::RequestLog& log, const base::Clock& clock)
+               releases::Releases& releases, serving::RequestLog& log, TrainedModels& models,
+               const base::Clock& clock)
       : access_(access),
         db_(db),
         governance_(governance),
@@ -33,6 +35,7 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
         features_(features),
         releases_(releases),
         log_(log),
+        models_(models),
         clock_(clock) {}
 
   governance::Masks of_dataset(const http::Request& request,
@@ -73,6 +76,7 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
   features::FeatureStore& features_;
   releases::Releases& releases_;
   serving::RequestLog& log_;
+  TrainedModels& models_;
   const base::Clock& clock_;
   std::atomic<bool> is_erasing_{false};
   base::Passes passes_;

@@ -447,7 +447,9 @@ struct Application::Rooms::Impl {
         plane(endpoints),
         facts(log),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
-        governed(f.access, f.db, governance, datasets, features, releases, log, clock),
+        trained_models(f.db, datasets, features, releases),
+        governed(f.access, f.db, governance, datasets, features, releases, log, trained_models,
+                 clock),
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         servers(f.db),
@@ -593,6 +595,7 @@ struct Application::Rooms::Impl {
   ServingPlane plane;
   MonitoredVariants facts;
   releases::Releases releases;
+  TrainedModels trained_models;
   GovernedData governed;
   releases::Gates gates;
   AliasFollower follower;

@@ -2,9 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <set>
 
-#include "cli/lineage_chain.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -15,41 +13,33 @@ struct Options {
   bool yes = false;
 };
 
-// Versions of models that came of pipelines that read one of the datasets.
-Result<JsonArray> models_of(Client& client, const Json& report) {
-  std::set<std::string> datasets;
-  for (const Json& place : member_at(report, "places").as_array()) {
-    if (cell(member_at(place, "kind")) != "request log")
-      datasets.insert(cell(member_at(place, "name")));
+// Numbers or names as one cell: "1, 2".
+std::string listed(const Json& list) {
+  std::string text;
+  if (!list.is_array()) return text;
+  for (const Json& item : list.get_array()) text += (text.empty() ? "" : ", ") + cell(item);
+  return text;
+}
+
+// Models as rows of a table.
+JsonArray rows_of(const Json& models) {
+  JsonArray rows;
+  if (!models.is_array()) return rows;
+  for (const Json& model : models.get_array()) {
+    JsonObject row = model.as_object();
+    row["versions"] = listed(member_at(model, "versions"));
+    row["endpoints"] = listed(member_at(model, "endpoints"));
+    rows.push_back(std::move(row));
   }
-  JsonArray models;
-  for (const std::string& dataset : datasets) {
-    Chain chain(client);
-    TRY(chain.add_dataset(dataset));
-    for (Json& link : chain.take()) {
-      if (cell(member_at(link, "kind")) != "model version") continue;
-      models.push_back(JsonObject{{"model", member_at(link, "id")},
-                                  {"dataset", dataset},
-                                  {"how", member_at(link, "text")}});
-    }
-  }
-  return models;
+  return rows;
 }
 
 Result<Json> erase(Context& context, const Options& options) {
   std::string value = options.value;
   if (value == "-" && !std::getline(std::cin, value))
     return base::error(Code::kInvalidArgument, "standard input says who is to be erased");
-  Client client(context);
-  // What is gone is no longer found, so what was made of it is looked for first.
-  const Json found = TRY(client.post("/slipway/v1/erasures",
-                                     {{"tag", options.tag}, {"value", value}, {"dry_run", true}}));
-  JsonArray models = TRY(models_of(client, found));
-  Json report = found;
-  if (options.yes)
-    report = TRY(client.post("/slipway/v1/erasures", {{"tag", options.tag}, {"value", value}}));
-  report.as_object()["models"] = std::move(models);
-  return report;
+  return Client(context).post("/slipway/v1/erasures",
+                              {{"tag", options.tag}, {"value", value}, {"dry_run", !options.yes}});
 }
 
 std::string show(const Json& report) {
@@ -57,10 +47,19 @@ std::string show(const Json& report) {
   std::string out =
       table(member_at(report, "places").as_array(),
             {{"WHERE", "kind"}, {"NAME", "name"}, {"VERSION", "version"}, {"ROWS", "rows"}});
-  const JsonArray& models = member_at(report, "models").as_array();
-  if (!models.empty()) {
-    out += "\nmodels that were trained on it:\n" +
-           table(models, {{"MODEL", "model"}, {"DATASET", "dataset"}, {"HOW", "how"}});
+  if (const JsonArray models = rows_of(member_at(report, "models")); !models.empty()) {
+    out += "\nmodels that were trained on it:\n" + table(models, {{"MODEL", "model"},
+                                                                  {"DATASET", "dataset"},
+                                                                  {"VERSIONS", "versions"},
+                                                                  {"IN USE AT", "endpoints"},
+                                                                  {"HOW", "how"}});
+  }
+  if (const JsonArray models = rows_of(member_at(report, "models_uncertain")); !models.empty()) {
+    out += "\nmodels of which it can't be told:\n" + table(models, {{"MODEL", "model"},
+                                                                    {"DATASET", "dataset"},
+                                                                    {"IN USE AT", "endpoints"},
+                                                                    {"HOW", "how"},
+                                                                    {"WHY", "why"}});
   }
   out += fmt::format("\n{} rows {}\n", cell(member_at(report, "rows")),
                      is_done ? "were erased" : "would be erased; nothing was: --yes does it");
@@ -91,11 +90,27 @@ void add_erase_commands(CLI::App& data, Context& context, int& exit_code) {
 
   CLI::App* erasures = data.add_subcommand("erasures", "What was erased when; whose isn't kept");
   erasures->callback([&context, &exit_code] {
-    exit_code = finish_table(context, Client(context).get("/slipway/v1/erasures"), "erasures",
+    auto found = Client(context).get("/slipway/v1/erasures");
+    if (found && !context.json) {
+      for (Json& erasure : found->as_object()["erasures"].as_array()) {
+        std::string names;
+        for (const char* of : {"models", "models_uncertain"}) {
+          const Json& models = member_at(erasure, of);
+          if (!models.is_array()) continue;  // of an older server
+          for (const Json& model : models.get_array()) {
+            names += (names.empty() ? "" : ", ") + cell(member_at(model, "model")) +
+                     (std::string_view(of) == "models" ? "" : "?");
+          }
+        }
+        erasure.as_object()["models"] = names;
+      }
+    }
+    exit_code = finish_table(context, std::move(found), "erasures",
                              {{"REQUESTED", "requested_at"},
                               {"DONE", "done_at"},
                               {"TAG", "tag"},
                               {"ROWS", "rows"},
+                              {"MODELS", "models"},
                               {"BY", "actor"},
                               {"ID", "id"}});
   });

@@ -114,7 +114,15 @@ Result<Erasure> Governance::begin_erasure(const std::string& tag, const std::str
   return erasure;
 }
 
-Result<Erasure> Governance::finish_erasure(const std::string& id, JsonObject report) {
+Result<void> Governance::report_erasure(const std::string& id, const JsonObject& report) {
+  const std::string text = base::to_text(report);
+  return db_.write([&](store::Tx& tx) {
+    return tx.send("UPDATE erasures SET report = ? WHERE id = ?", {text, id});
+  });
+}
+
+Result<Erasure> Governance::finish_erasure(const std::string& id, JsonObject report,
+                                           JsonObject told) {
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<Erasure> {
     TRY(tx.execute("UPDATE erasures SET done_at = ?, report = ? WHERE id = ?",
@@ -127,7 +135,7 @@ Result<Erasure> Governance::finish_erasure(const std::string& id, JsonObject rep
     TRY(tx.append_event({.kind = "erasure.done",
                          .subject = "erasures/" + id,
                          .actor = erasure.actor,
-                         .payload = report,
+                         .payload = told,
                          .event_time = now}));
     return erasure;
   });

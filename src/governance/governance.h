@@ -52,7 +52,10 @@ class Governance {
   // the same value takes the place of the first.
   Result<Erasure> begin_erasure(const std::string& tag, const std::string& value,
                                 const std::string& actor);
-  Result<Erasure> finish_erasure(const std::string& id, JsonObject report);
+  // What is known of it before it is done, and stays if it never is.
+  Result<void> report_erasure(const std::string& id, const JsonObject& report);
+  // `told`: of the report, what the event has.
+  Result<Erasure> finish_erasure(const std::string& id, JsonObject report, JsonObject told);
   Result<std::vector<Erasure>> erasures();  // newest first
 
   // Positions of a frame's rows that were erased: whose `time_column` (empty: there is none) is

@@ -123,7 +123,7 @@ TEST_F(GovernanceTest, ErasedRowsStayAwayAlsoAfterARestart) {
   // The value under another tag, and the tag on another column, are somebody else.
   EXPECT_TRUE(governance_.erased_rows(patients(), {{"patient_id", {"doctor"}}}, "").empty());
   EXPECT_TRUE(governance_.erased_rows(patients(), {{"email", {"patient"}}}, "").empty());
-  const Erasure done = MUST(governance_.finish_erasure(begun.id, {{"rows", 7}}));
+  const Erasure done = MUST(governance_.finish_erasure(begun.id, {{"rows", 7}}, {{"rows", 7}}));
   EXPECT_EQ(done.done_at, base::Timestamp{15});
   Governance again(*db_, clock_, random_);
   MUST(again.open());

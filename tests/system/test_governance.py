@@ -342,6 +342,116 @@ def test_the_bytes_of_somebody_erased_are_in_no_file(start_server, tmp_path):
     assert looked_up(server, ZEBULON) == looked_up(server, "nobody") and looked_up(server, "ann") != looked_up(server, "nobody")
 
 
+# What a step that trains does: a run with the tags that MLFLOW_RUN_CONTEXT says, as mlflow's client has it, and a version of a model made from it.
+LEARN = """
+import json, os, sys, time
+import requests
+def api(path, **body):
+    reply = requests.post(f"{os.environ['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}", json=body, timeout=60)
+    reply.raise_for_status()
+    return reply.json()
+tags = [{"key": key, "value": value} for key, value in json.loads(os.environ["MLFLOW_RUN_CONTEXT"]).items()]
+run = api("runs/create", experiment_id="0", start_time=int(time.time() * 1000), tags=tags)["run"]["info"]["run_id"]
+try:
+    api("registered-models/create", name=sys.argv[1])
+except requests.HTTPError:
+    pass  # there is one
+api("model-versions/create", name=sys.argv[1], source=f"runs:/{run}/model", run_id=run)
+"""
+LEARNING = """
+pipelines:
+  learn:
+    params: {seed: 0}
+    steps:
+      - {name: rows, run: 'echo {seed} > {out}/rows', inputs: ["dataset:visits"], outputs: [rows]}
+      - {name: train, run: 'python3 learn.py learned {rows}/rows', code: [learn.py]}
+      - {name: apart, run: 'python3 learn.py apart {seed}', code: [learn.py]}
+  ask:
+    steps:
+      - {name: train, run: 'python3 learn.py asked # dataset:visits', code: [learn.py]}
+"""
+
+
+def learn(server, pipeline="learn", **params):
+    run = ok(call(server, "POST", f"pipelines/{pipeline}/runs", params=params, actor="ann"))
+    ended = eventually(lambda: (now := ok(call(server, "GET", f"pipeline-runs/{run['id']}")))["finished_at"] and now, seconds=90)
+    assert ended["state"] == "succeeded", ended
+    return run["id"]
+
+
+def log_with_input(server, name, model, digest=None, rows=None):
+    """By the unmodified client: a model whose run has a dataset as its input."""
+    frame = (rows or visits(8)).to_pandas().drop(columns="at")
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    with mlflow.start_run() as run:
+        mlflow.log_input(mlflow.data.from_pandas(frame, name=name, digest=digest), context="training")
+        booster = xgboost.train({"seed": 1}, xgboost.DMatrix(frame[["cost"]], frame.age), 1)
+        mlflow.xgboost.log_model(booster, name="model", model_format="json", **({"registered_model_name": model} if model else {}))
+    return run.info.run_id
+
+
+def test_an_erasure_names_the_models_that_were_trained_on_the_rows(start_server, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "learn.py").write_text(LEARN)
+    server = start_server("data")
+
+    def ingest(rows):
+        pq.write_table(rows, folder / "visits.parquet")
+        return ok(call(server, "POST", "datasets/visits/ingest", path=""))["snapshot"]
+
+    declare(server, folder, YAML + LEARNING)
+    first = ingest(visits(40))
+    runs = [learn(server, seed=seed) for seed in range(7)]  # more than a page shows at once, versions 1 to 7
+    without = visits(40).to_pandas()
+    without = pa.Table.from_pandas(without[without.patient != "bob"], preserve_index=False)
+    second = ingest(without)
+    learn(server, seed=7)  # version 8
+    ingest(visits(48))
+    runs.append(learn(server, seed=8))  # version 9
+    asked = learn(server, "ask")
+    log_with_input(server, "visits", "triage", first["digest"][:36])
+    log_with_input(server, "visits", "harmless", second["digest"][:36])
+    of_nobody = log_with_input(server, "visits", None)  # a digest of mlflow's own
+    log_with_input(server, "harmless", "served")  # a service whose features are of the dataset
+    declare(server, folder, YAML + LEARNING + ENDPOINT.replace("features: harmless, ", ""))
+
+    def check(report, versions=(1, 3)):
+        named = {model["model"]: model for model in report["models"]}
+        assert set(named) == {f"models:/learned/{number}" for number in (1, 2, 3, 4, 5, 6, 7, 9)} | {"models:/triage/1"}
+        assert len(report["models"]) == len(named)
+        assert [named[f"models:/learned/{number}"]["pipeline_run"] for number in (1, 2, 3, 4, 5, 6, 7, 9)] == runs
+        assert named["models:/learned/1"]["dataset"] == "visits" and named["models:/learned/1"]["how"] == "step train of pipeline learn read it"
+        assert [named[f"models:/learned/{number}"]["versions"] for number in (1, 9)] == [[versions[0]], [versions[1]]]
+        assert named["models:/triage/1"]["versions"] == [1] and named["models:/triage/1"]["endpoints"] == ["triage"]
+        assert named["models:/triage/1"]["how"] == "visits is an input of its run, for training" and named["models:/triage/1"]["pipeline_run"] is None
+        uncertain = {model["model"]: model for model in report["models_uncertain"]}
+        assert set(uncertain) - {"models:/asked/1", "models:/served/1"} == {model["model"] for model in report["models_uncertain"] if model["run"] == of_nobody}
+        assert len(uncertain) == 3 and uncertain["models:/asked/1"]["pipeline_run"] == asked
+        assert "isn't on record" in uncertain["models:/asked/1"]["why"] and "features" in uncertain["models:/served/1"]["why"]
+
+    check(json.loads(cli(server, "--json", "data", "erase", "patient", "bob")))  # nothing is erased yet
+    done = json.loads(cli(server, "--json", "data", "erase", "patient", "bob", "--yes"))
+    assert done["done_at"] and {place["version"] for place in done["places"]} == {1, 3}
+    check(done)
+    check(json.loads(cli(server, "--json", "data", "erasures"))["erasures"][0])
+    # The versions have other digests now than those that runs have read.
+    told = cli(server, "data", "erase", "patient", "cyd")
+    assert "models:/learned/7" in told and "can't be told" in told and "models:/apart" not in told
+    names = {model["model"] for model in ok(call(server, "POST", "erasures", tag="patient", value="cyd"))["models"]}
+    assert names == {f"models:/learned/{number}" for number in range(1, 10)} | {"models:/triage/1", "models:/harmless/1"}
+    server.stop()
+    server.start()
+    newest, older = json.loads(cli(server, "--json", "data", "erasures"))["erasures"]
+    check(older)
+    assert {model["model"] for model in newest["models"]} == names
+    listed = cli(server, "data", "erasures")
+    assert "models:/learned/9" in listed and "models:/asked/1?" in listed
+    event = next(event for event in ok(call(server, "GET", "events?kind=erasure.done&limit=10"))["events"])
+    assert event["payload"]["models"] in (9, 11)
+
+
 def test_an_erasure_that_a_kill_ended_is_listed_and_done_again(served):
     rows = 200_000
     names = [NAMES[i % 4] for i in range(rows)]

@@ -33,7 +33,8 @@ class ErasureControl {
  public:
   virtual ~ErasureControl() = default;
   // Takes the rows whose column with this tag has this value out of all datasets, pushed rows,
-  // online features and request logs; {"places":[...], "rows", ...}, docs/governance.md.
+  // online features and request logs; {"places":[...], "rows", "models":[...], ...},
+  // docs/governance.md.
   // kNotFound: no column has the tag. kConflict: another one is under way.
   enum class How { kErase, kOnlyCount };
   virtual Result<JsonObject> erase(const std::string& tag, const std::string& value, How how,
