@@ -11,6 +11,7 @@
 #include <deque>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "versions/chunker.h"
 #include "versions/ignore.h"
@@ -128,11 +129,13 @@ class Scan {
   Ignores ignores_;
 };
 
-// Up to `out.size()` bytes from here on; fewer at the end.
-Result<std::size_t> read_some(int fd, std::span<char> out, std::string_view file) {
+// Up to `out.size()` bytes from `offset` on; fewer at the end.
+Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<char> out,
+                            std::string_view file) {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t n = ::read(fd, out.data() + done, out.size() - done);
+    const ssize_t n =
+        ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return store::errno_error(errno, "read the file", file);
     if (n == 0) break;
@@ -240,13 +243,15 @@ class ContentReader {
     return fd;
   }
 
-  // And had `bytes` when it was read.
-  Result<void> require_unchanged(int fd, const FoundFile& file, std::uint64_t bytes) const {
-    struct stat stat;
-    if (bytes == file.mark.bytes && ::fstat(fd, &stat) == 0 && mark_of(stat) == file.mark)
-      return {};
+  static Error changed_meanwhile(const FoundFile& file) {
     return base::error(Code::kConflict, "a file changed while it was read: {}; add it again",
                        file.path);
+  }
+
+  static Result<void> require_unchanged(int fd, const FoundFile& file) {
+    struct stat stat;
+    if (::fstat(fd, &stat) == 0 && mark_of(stat) == file.mark) return {};
+    return changed_meanwhile(file);
   }
 
   Result<Content> read_whole(const FoundFile& file, Turn& turn) {
@@ -255,7 +260,8 @@ class ContentReader {
     const std::span<char> room = is_chunk(file)
                                      ? std::span(turn.bytes).subspan(turn.used, file.mark.bytes)
                                      : std::span(turn.longer);
-    TRY(require_unchanged(fd.get(), file, TRY(read_some(fd.get(), room, file.path))));
+    if (TRY(read_at(fd.get(), 0, room, file.path)) != room.size()) return changed_meanwhile(file);
+    TRY(require_unchanged(fd.get(), file));
     const std::string_view bytes(room.data(), room.size());
     if (!is_chunk(file)) return writer_.add_content(bytes);
     turn.used += bytes.size();
@@ -263,24 +269,27 @@ class ContentReader {
     return Content{.digest = turn.objects.back().digest, .is_list = false, .bytes = bytes.size()};
   }
 
+  // Of a file, with room in front for what the block before has left uncut.
   struct Block {
     const std::unique_ptr<char[]> bytes =
         std::make_unique_for_overwrite<char[]>(kChunkBytesMax + kBlockBytes);
-    std::vector<Chunk> chunks;  // of the front; the rest went on to the next block
+    const char* front = nullptr;
+    std::vector<Chunk> chunks;  // from the front on
   };
+  using Uncut = std::string;
 
-  // This thread reads, cuts and gathers; others take the digests meanwhile.
+  // Several threads read, cut, one block after the other, and take digests; this one gathers.
   Result<Content> read_large(const FoundFile& file) {
     const store::FileHandle fd = TRY(open(file));
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     TRY(writer_.align());
-    std::deque<std::future<std::unique_ptr<Block>>> ahead;
+    std::deque<std::future<Result<std::unique_ptr<Block>>>> ahead;
     std::vector<std::unique_ptr<Block>> spare;
     std::vector<Chunk> chunks;
     const auto add_first = [&]() -> Result<void> {
-      std::unique_ptr<Block> block = ahead.front().get();
+      std::unique_ptr<Block> block = TRY(ahead.front().get());
       ahead.pop_front();
-      const char* bytes = block->bytes.get();
+      const char* bytes = block->front;
       for (const Chunk& chunk : block->chunks) {
         TRY(writer_.add(chunk.digest, {bytes, chunk.bytes}));
         bytes += chunk.bytes;
@@ -289,30 +298,21 @@ class ContentReader {
       spare.push_back(std::move(block));
       return {};
     };
-    std::string_view rest;  // of the block before
-    std::uint64_t bytes = 0;
-    for (bool is_end = false; !is_end;) {
+    std::promise<Uncut> nothing;
+    nothing.set_value({});
+    std::future<Uncut> uncut = nothing.get_future();
+    for (std::uint64_t offset = 0; offset < file.mark.bytes; offset += kBlockBytes) {
+      if (ahead.size() == kBlocksAhead) TRY(add_first());
       if (spare.empty()) spare.push_back(std::make_unique<Block>());
-      std::unique_ptr<Block> block = std::move(spare.back());
+      std::promise<Uncut> left;
+      std::future<Uncut> before = std::exchange(uncut, left.get_future());
+      ahead.push_back(std::async(std::launch::async, &ContentReader::read_block, this, fd.get(),
+                                 std::cref(file), offset, std::move(spare.back()),
+                                 std::move(before), std::move(left)));
       spare.pop_back();
-      std::copy(rest.begin(), rest.end(), block->bytes.get());
-      const std::size_t read =
-          TRY(read_some(fd.get(), {block->bytes.get() + rest.size(), kBlockBytes}, file.path));
-      is_end = read < kBlockBytes;
-      bytes += read;
-      rest = {block->bytes.get(), rest.size() + read};
-      block->chunks.clear();
-      while (rest.size() >= kChunkBytesMax || (is_end && !rest.empty())) {
-        const std::size_t cut = next_chunk(rest);
-        block->chunks.push_back({{}, static_cast<std::uint32_t>(cut)});
-        rest.remove_prefix(cut);
-      }
-      tell(0, read);
-      ahead.push_back(std::async(std::launch::async, take_digests, std::move(block)));
-      if (ahead.size() > kBlocksAhead) TRY(add_first());
     }
     while (!ahead.empty()) TRY(add_first());
-    TRY(require_unchanged(fd.get(), file, bytes));
+    TRY(require_unchanged(fd.get(), file));
     tell(1, 0);
     const std::string list = write_chunks(chunks);
     const Content content{base::sha256(list), true, file.mark.bytes};
@@ -320,12 +320,34 @@ class ContentReader {
     return content;
   }
 
-  static std::unique_ptr<Block> take_digests(std::unique_ptr<Block> block) {
-    const char* bytes = block->bytes.get();
+  Result<std::unique_ptr<Block>> read_block(int fd, const FoundFile& file, std::uint64_t offset,
+                                            std::unique_ptr<Block> block, std::future<Uncut> before,
+                                            std::promise<Uncut> left) {
+    const std::span<char> room(block->bytes.get() + kChunkBytesMax,
+                               std::min<std::uint64_t>(kBlockBytes, file.mark.bytes - offset));
+    const Result<std::size_t> read = read_at(fd, offset, room, file.path);
+    const Uncut rest = before.get();
+    if (!read || *read != room.size()) {
+      left.set_value({});
+      return read ? changed_meanwhile(file) : read.error();
+    }
+    std::copy(rest.begin(), rest.end(), room.data() - rest.size());
+    std::string_view open(room.data() - rest.size(), rest.size() + room.size());
+    block->front = open.data();
+    block->chunks.clear();
+    const bool is_end = offset + room.size() == file.mark.bytes;
+    while (open.size() >= kChunkBytesMax || (is_end && !open.empty())) {
+      const std::size_t cut = next_chunk(open);
+      block->chunks.push_back({{}, static_cast<std::uint32_t>(cut)});
+      open.remove_prefix(cut);
+    }
+    left.set_value(Uncut(open));
+    const char* bytes = block->front;
     for (Chunk& chunk : block->chunks) {
       chunk.digest = base::sha256({bytes, chunk.bytes});
       bytes += chunk.bytes;
     }
+    tell(0, room.size());
     return block;
   }
 
@@ -492,13 +514,15 @@ Result<bool> has_content(const Repository& repository, const std::string& path,
   }
   const store::FileHandle fd(::open(full.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (fd.get() < 0) return store::errno_error(errno, "open the file", full);
+  std::uint64_t offset = 0;
   for (const Chunk& chunk : TRY(chunks_of(repository.packs(), content))) {
     bytes.resize(chunk.bytes);
-    if (TRY(read_some(fd.get(), bytes, full.native())) != chunk.bytes) return false;
+    if (TRY(read_at(fd.get(), offset, bytes, full.native())) != chunk.bytes) return false;
     if (base::sha256(bytes) != chunk.digest) return false;
+    offset += chunk.bytes;
   }
   char more;
-  return TRY(read_some(fd.get(), {&more, 1}, full.native())) == 0;
+  return TRY(read_at(fd.get(), offset, {&more, 1}, full.native())) == 0;
 }
 
 Result<std::vector<WorkChange>> find_changes(const Repository& repository, const WorkIndex& index) {

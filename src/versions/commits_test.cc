@@ -96,6 +96,37 @@ TEST_F(CommitsTest, AVersionComesBackAsItWas) {
   EXPECT_EQ(snapshot(), is);
 }
 
+// Read in blocks by several threads, they are cut as if by one in one piece.
+TEST_F(CommitsTest, LargeFilesAreCutAsOnePiece) {
+  std::mt19937_64 random(7);
+  for (const std::size_t bytes : {(4u << 20) + 1, 6u << 20, (15u << 20) + 12'345, 32u << 20}) {
+    std::string content(bytes, '\0');
+    for (char& byte : content) byte = static_cast<char>(random());
+    write("large", content);
+    add();
+    store::testing::TempFolder other;
+    const auto packs = MUST(Packs::open(other.path()));
+    PackWriter writer(*packs);
+    const WorkIndex index = MUST(WorkIndex::load(index_file(repository_)));
+    EXPECT_EQ(index.find("large")->file.content, MUST(writer.add_content(content))) << bytes;
+    EXPECT_TRUE(is_whole(repository_.packs(), index.find("large")->file.content)) << bytes;
+  }
+}
+
+TEST_F(CommitsTest, AFileThatChangesWhileItIsReadIsNotAdded) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{41} << 20}) {
+    write("large", std::string(40 << 20, 'x'));
+    AddOptions options;
+    options.progress = [&](std::uint64_t, std::uint64_t) {
+      fs::resize_file(top() / "large", bytes);
+    };
+    const auto added = add_paths(repository_, {top()}, options);
+    ASSERT_FALSE(added) << bytes;
+    EXPECT_EQ(added.error().code, Code::kConflict);
+    EXPECT_TRUE(MUST(WorkIndex::load(index_file(repository_))).files().empty());
+  }
+}
+
 TEST_F(CommitsTest, OnlyWhatHasChangedIsRead) {
   for (int i = 0; i < 200; ++i) write(fmt::format("f{}", i), std::to_string(i));
   add();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <future>
@@ -18,6 +19,7 @@ constexpr std::string_view kMagic = "SLPINDX1";
 constexpr const char* kAside = ".damaged";
 constexpr std::uint64_t kPackBytesFull = std::uint64_t{1} << 30;
 constexpr std::size_t kBufferBytes = 4 << 20;
+constexpr std::size_t kBuffers = 3;
 constexpr std::size_t kFilesOpenMax = 64;
 constexpr std::uint64_t kBlockBytes = 4096;
 
@@ -98,6 +100,12 @@ Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::pa
   return {};
 }
 
+// That bytes were written; what is not valid waits for nothing.
+using Written = std::shared_future<Result<void>>;
+Result<void> wait_for(const Written& written) {
+  return written.valid() ? written.get() : Result<void>();
+}
+
 // Bytes that go to the disk in one piece, from where O_DIRECT takes them.
 struct Buffer {
   std::size_t room() const { return kBufferBytes - used; }
@@ -106,6 +114,7 @@ struct Buffer {
   const std::unique_ptr<char, decltype(&std::free)> bytes{
       static_cast<char*>(std::aligned_alloc(kBlockBytes, kBufferBytes)), &std::free};
   std::size_t used = 0;
+  Written written;  // what was in it last
 };
 
 }  // namespace
@@ -301,7 +310,7 @@ Result<void> Packs::remove_named(const std::vector<std::string>& names) {
   return {};
 }
 
-// What fills a buffer is written straight to the disk while the next one fills: the sync at the end
+// What fills a buffer is written straight to the disk while the next ones fill: the sync at the end
 // finds little to do, and what others have in memory stays there.
 struct PackWriter::Pack {
   // Under a name that no pack has: were it named by what is in it, one that is written anew could
@@ -314,6 +323,7 @@ struct PackWriter::Pack {
     ::fcntl(file.get(), F_SETFL, O_DIRECT);  // where the file system can
   }
   ~Pack() {
+    (void)wait_for(last);  // reads the buffers
     if (!is_published && file.get() >= 0) ::unlink(path.c_str());
   }
 
@@ -330,7 +340,7 @@ struct PackWriter::Pack {
   }
 
   Result<void> finish() {
-    TRY(wait());
+    TRY(wait_for(last));
     const std::size_t whole = filling->used / kBlockBytes * kBlockBytes;
     TRY(write_all(file.get(), filling->view().substr(0, whole), path));
     ::fcntl(file.get(), F_SETFL, 0);  // the rest is no whole block
@@ -347,20 +357,23 @@ struct PackWriter::Pack {
   std::vector<PackedObject> objects;
 
  private:
-  // After an error it is the answer from then on.
-  Result<void> wait() const { return written.valid() ? written.get() : Result<void>(); }
+  // One after the other; after an error it is the answer to all that come behind.
   Result<void> write_behind() {
-    TRY(wait());
-    std::swap(filling, behind);
+    auto write = [this, buffer = filling, before = last]() mutable -> Result<void> {
+      const Written turn = std::move(before);  // is let go of with those before it
+      TRY(wait_for(turn));
+      return write_all(file.get(), buffer->view(), path);
+    };
+    last = filling->written = std::async(std::launch::async, std::move(write)).share();
+    if (++filling == buffers.end()) filling = buffers.begin();
+    TRY(wait_for(filling->written));
     filling->used = 0;
-    written = std::async(std::launch::async,
-                         [this] { return write_all(file.get(), behind->view(), path); });
     return {};
   }
 
-  std::unique_ptr<Buffer> filling = std::make_unique<Buffer>();
-  std::unique_ptr<Buffer> behind = std::make_unique<Buffer>();  // `written` reads it
-  std::shared_future<Result<void>> written;                     // waits when it is destroyed
+  std::array<Buffer, kBuffers> buffers;
+  std::array<Buffer, kBuffers>::iterator filling = buffers.begin();
+  Written last;
 };
 
 PackWriter::PackWriter(Packs& packs, std::set<std::uint32_t> leaving)
