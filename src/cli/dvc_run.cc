@@ -1,5 +1,6 @@
 #include "cli/dvc_run.h"
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 
@@ -36,11 +37,10 @@ std::string name_of(const fs::path& project) {
 }
 
 Result<DvcRun> declare(Client& client, const fs::path& project,
-                       const std::vector<dvc::Stage>& stages, const std::string& stage) {
-  if (stages.empty()) return base::error(Code::kNotFound, "dvc.yaml: it has no stages");
+                       const std::vector<dvc::Stage>& stages,
+                       const std::vector<std::string>& wanted) {
+  if (stages.empty() && wanted.empty()) return DvcRun();
   const dvc::Plan plan = TRY(dvc::make_plan(stages));
-  std::vector<std::string> wanted;
-  if (!stage.empty()) wanted.push_back(stage);
   const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
   DvcRun run{.pipeline = name_of(project), .params = {}};
   for (const auto& [folder, param] : dvc::locked_params(stages)) {
@@ -53,6 +53,18 @@ Result<DvcRun> declare(Client& client, const fs::path& project,
                   {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
                    {"dir", project.string()}}));
   return run;
+}
+
+// Whether stages of other dvc.yaml files have to run before those of the one in `folder`, which are
+// `wanted`.
+Result<bool> needs_others(const std::vector<dvc::Stage>& all, const std::string& folder,
+                          const std::vector<std::string>& wanted) {
+  const auto is_of_folder = [&](const dvc::Stage& stage) { return stage.folder == folder; };
+  if (std::none_of(all.begin(), all.end(), is_of_folder)) return false;  // DVC sees none there
+  const dvc::Plan plan = TRY(dvc::make_plan(all));
+  const std::vector<std::size_t> selected = TRY(dvc::select_stages(all, plan, wanted));
+  return !std::all_of(selected.begin(), selected.end(),
+                      [&](std::size_t position) { return is_of_folder(all[position]); });
 }
 
 }  // namespace
@@ -70,13 +82,36 @@ Result<DvcRun> declare_dvc(Client& client, const std::string& target) {
         "there is no dvc.yaml here: name a pipeline (`slipway pipelines` lists them) "
         "or go where dvc.yaml is");
   const fs::path project = fs::absolute(asked.file).lexically_normal().parent_path();
-  TRY(dvc::find_repository(project));
-  return declare(client, project, TRY(dvc::read_project(project)), asked.stage);
+  const fs::path repository = TRY(dvc::find_repository(project));
+  const std::vector<dvc::Stage> own = TRY(dvc::read_project(project));
+  std::vector<std::string> wanted;
+  if (!asked.stage.empty()) wanted.push_back(asked.stage);
+  const std::vector<dvc::Stage> all = TRY(dvc::read_all_projects(repository));
+  const fs::path below = project.lexically_relative(repository);
+  const std::string folder = below == "." ? "" : below.generic_string();
+  std::vector<std::string> addresses;
+  for (dvc::Stage stage : own) {
+    if (!asked.stage.empty() && stage.name != asked.stage &&
+        !stage.name.starts_with(asked.stage + "@"))
+      continue;
+    stage.folder = folder;
+    addresses.push_back(stage.address());
+  }
+  if (!addresses.empty() && TRY(needs_others(all, folder, addresses)))
+    return declare(client, repository, all, addresses);
+  return declare(client, project, own, wanted);
 }
 
 Result<DvcRun> declare_all_dvc(Client& client) {
   const fs::path repository = TRY(dvc::find_repository(fs::current_path()));
-  return declare(client, repository, TRY(dvc::read_all_projects(repository)), "");
+  return declare(client, repository, TRY(dvc::read_all_projects(repository)), {});
+}
+
+bool is_dvc_stage(const std::string& name) {
+  const auto stages = dvc::read_project(fs::current_path());
+  return stages && std::any_of(stages->begin(), stages->end(), [&](const dvc::Stage& stage) {
+           return stage.name == name || stage.name.starts_with(name + "@");
+         });
 }
 
 }  // namespace slipway::cli

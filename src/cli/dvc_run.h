@@ -12,8 +12,8 @@ namespace slipway::cli {
 bool is_dvc_target(const std::string& target);
 
 struct DvcRun {
-  std::string pipeline;
-  JsonObject params;  // what its lock files have
+  std::string pipeline;  // empty: dvc.yaml has no stages
+  JsonObject params;     // what its lock files have
 };
 
 // Declares the pipeline, so that it can be run. The server has to be on this machine. Errors as
@@ -21,5 +21,8 @@ struct DvcRun {
 Result<DvcRun> declare_dvc(Client& client, const std::string& target);
 // Of all dvc.yaml of the repository that this folder is in.
 Result<DvcRun> declare_all_dvc(Client& client);
+
+// Whether the dvc.yaml that is here has a stage, or a group of them, called so.
+bool is_dvc_stage(const std::string& name);
 
 }  // namespace slipway::cli

@@ -181,6 +181,10 @@ int start(Context& context, const RunOptions& options) {
         options.all ? declare_all_dvc(client) : declare_dvc(client, pipeline);
     if (!declared) return fail(declared.error(), context);
     pipeline = declared->pipeline;
+    if (pipeline.empty())
+      return finish(context,
+                    Result<Json>(JsonObject{{"state", "succeeded"}, {"steps", JsonArray()}}),
+                    [](const Json&) { return "dvc.yaml has no stages: nothing to run\n"; });
     for (const auto& [name, value] : declared->params) params[name] = value;
     params["force"] = options.forced ? "1" : "0";
   }
@@ -198,6 +202,12 @@ int start(Context& context, const RunOptions& options) {
   if (options.forced) body["no_cache"] = true;
   Result<Json> run =
       client.post(path_of("/slipway/v1/pipelines/{}/runs", {pipeline}), std::move(body));
+  if (!run && run.error().code == Code::kNotFound && is_dvc_stage(pipeline))
+    return fail(base::error(Code::kNotFound,
+                            "no pipeline is called {}; the stage of dvc.yaml is run with `slipway "
+                            "run dvc.yaml:{}`",
+                            pipeline, pipeline),
+                context);
   return show_end(context, client, std::move(run), options.detached);
 }
 

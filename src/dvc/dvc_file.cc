@@ -307,7 +307,7 @@ Result<JsonObject> read_values(const std::string& path, std::string_view text) {
       return base::error(Code::kInvalidArgument,
                          "{}: values can't be read from this; write them as YAML or JSON", path);
   }
-  auto documents = types::yaml_as_json(text);
+  auto documents = types::yaml_as_json(text, {.python_numbers = true});
   if (!documents)
     return base::error(documents.error().code, "{}: {}", path, documents.error().message);
   if (documents->empty()) return JsonObject();

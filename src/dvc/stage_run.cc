@@ -9,10 +9,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 #include "base/hash.h"
 #include "base/process.h"
 #include "dvc/contents.h"
+#include "dvc/data_file.h"
 #include "dvc/dvc_file.h"
 #include "dvc/git_ignore.h"
 #include "dvc/lock_file.h"
@@ -50,7 +52,7 @@ std::string md5_in(const JsonObject* item) {
 
 class StageRun {
  public:
-  StageRun(const StageCall& call, const Stage& stage, const std::vector<std::string>& order,
+  StageRun(const StageCall& call, const Stage& stage, const std::vector<Stage>& order,
            fs::path repository)
       : call_(call),
         stage_(stage),
@@ -64,6 +66,7 @@ class StageRun {
     // Two runs of one stage would write the same files; the second sees what the first has made.
     const store::FileHandle turn =
         TRY(hold("slipway-" + base::md5_hex((project_ / stage_.name).string()) + ".lock"));
+    TRY(keep_inputs());
     lock_ = TRY(read_lock(project_ / kLockFile));
     entry_ = find_entry(lock_, stage_.name);
     const bool stage_changed = entry_ != nullptr && !same_value(entry_->at("cmd"), stage_.cmd);
@@ -96,6 +99,23 @@ class StageRun {
   fs::path at(std::string path) const {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     return folder_ / path;
+  }
+
+  // What `dvc add` keeps is in the cache, as it is now, before the stage reads it.
+  Result<void> keep_inputs() const {
+    if (stage_.frozen) return {};
+    std::vector<std::string> reads = stage_.deps;
+    for (const ParamsFile& params : stage_.params) reads.push_back(params.path);
+    for (const std::string& read : reads) {
+      for (const fs::path& file : data_files_of(repository_, at(read))) {
+        const store::FileHandle turn =
+            TRY(hold("slipway-" + base::md5_hex(file.string()) + ".lock"));
+        if (TRY(keep_data(file, cache_, call_.force)))
+          say(fmt::format("Verified data sources in stage: '{}'",
+                          file.lexically_relative(project_).generic_string()));
+      }
+    }
+    return {};
   }
 
   Result<bool> have_deps_changed() {
@@ -345,19 +365,39 @@ class StageRun {
     return held;
   }
 
+  // Outputs of the stages that DVC would run after this one, and that are new in this run.
+  std::vector<fs::path> later_outs(const JsonObject& lock) const {
+    std::set<std::string> known;
+    if (const Json* const stages = lock.if_contains("stages"); stages && stages->is_object())
+      for (const auto& member : stages->get_object())
+        if (known.size() < call_.locked) known.emplace(std::string_view(member.key()));
+    std::vector<fs::path> outs;
+    bool is_later = false;
+    for (const Stage& each : order_) {
+      if (is_later && !known.contains(each.name))
+        for (const Output& out : each.outs)
+          outs.push_back(call_.project / place_of(each, out.path));
+      is_later = is_later || each.name == stage_.name;
+    }
+    return outs;
+  }
+
   // Stages that run side by side write the same files.
   Result<void> write(JsonObject entry) {
     const store::FileHandle held = TRY(hold("slipway.lock"));
-    for (const Output& out : stage_.outs)
-      if (out.cache) TRY(ignore_in_git(repository_, at(out.path)));
     JsonObject lock = TRY(read_lock(project_ / kLockFile));
-    put_entry(lock, stage_.name, std::move(entry), call_.locked, order_);
+    const std::vector<fs::path> later = later_outs(lock);
+    for (const Output& out : stage_.outs)
+      if (out.cache) TRY(ignore_in_git(repository_, at(out.path), later));
+    std::vector<std::string> names;
+    for (const Stage& each : order_) names.push_back(each.name);
+    put_entry(lock, stage_.name, std::move(entry), call_.locked, names);
     return store::write_file(fs::weakly_canonical(project_ / kLockFile), yaml_text(lock));
   }
 
   const StageCall& call_;
   const Stage& stage_;
-  const std::vector<std::string>& order_;
+  const std::vector<Stage>& order_;  // those of its lock file
   const fs::path repository_;
   const Cache cache_;
   const fs::path project_;  // the folder of its dvc.yaml
@@ -377,9 +417,9 @@ Result<int> run_stage(const StageCall& call) try {
                                   [&](const Stage& each) { return each.address() == call.stage; });
   if (stage == stages.end())
     return base::error(Code::kNotFound, "dvc.yaml: no such stage: {}", call.stage);
-  std::vector<std::string> order;  // of its lock file
+  std::vector<Stage> order;  // of its lock file
   for (const std::size_t position : plan.order)
-    if (stages[position].folder == stage->folder) order.push_back(stages[position].name);
+    if (stages[position].folder == stage->folder) order.push_back(stages[position]);
   return StageRun(call, *stage, order, repository).run();
 } catch (const fs::filesystem_error& e) {
   return base::error(Code::kInternal, "a file of the stage can't be had: {}", e.what());

@@ -134,6 +134,10 @@ class Writer {
       return scalar(std::string(std::string_view(value.get_string())), indent + kIndent,
                     Split::kYes);
     if (value.is_bool()) return put(value.get_bool() ? U"true" : U"false");
+    if (value.is_double() && !std::isfinite(value.get_double())) {
+      const double number = value.get_double();
+      return put(std::isnan(number) ? U".nan" : number < 0 ? U"-.inf" : U".inf");
+    }
     if (value.is_double()) return put(code_points(python_number(value.get_double())));
     put(code_points(value.is_uint64() ? std::to_string(value.get_uint64())
                                       : std::to_string(value.get_int64())));
@@ -279,6 +283,7 @@ class Writer {
 }  // namespace
 
 std::string python_number(double value) {
+  if (std::isnan(value)) return "nan";
   char digits[64];
   const double size = std::fabs(value);
   const bool fixed = value == 0 || (size >= 1e-4 && size < 1e16);

@@ -2,6 +2,9 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
 #include <optional>
 
 #include "types/yaml_tree.h"
@@ -16,6 +19,61 @@ std::optional<Number> find_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+std::optional<double> find_infinity(std::string_view text) {
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (text == ".inf" || text == ".Inf" || text == ".INF")
+    return is_negative ? -kInfinity : kInfinity;
+  return std::nullopt;
+}
+
+// The digits of a whole number without its sign, and their base; nothing: it is none.
+std::optional<std::pair<std::string, int>> find_digits(std::string_view text) {
+  int base = 10;
+  for (const auto& [prefix, of] : {std::pair{"0x", 16}, {"0o", 8}, {"0b", 2}}) {
+    if (!text.starts_with(prefix)) continue;
+    base = of;
+    text.remove_prefix(2);
+  }
+  std::string digits;
+  for (const char c : text)
+    if (c != '_') digits += c;
+  const std::string_view known =
+      std::string_view("0123456789abcdefABCDEF").substr(0, base == 16 ? 22 : base);
+  if (digits.empty() || digits.find_first_not_of(known) != std::string::npos) return std::nullopt;
+  return std::pair{digits, base};
+}
+
+Result<Json> python_scalar(const YamlItem& item) {
+  std::string_view text = item.text;
+  if (const auto infinite = find_infinity(text)) return Json(*infinite);
+  if (text == ".nan" || text == ".NaN" || text == ".NAN")
+    return Json(std::numeric_limits<double>::quiet_NaN());
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+  if (const auto whole = find_digits(text)) {
+    const auto& [digits, base] = *whole;
+    std::uint64_t value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+    constexpr auto kHalf = std::uint64_t{1} << 63;
+    if (error != std::errc() || (is_negative && value > kHalf))
+      return base::error(Code::kInvalidArgument, "{}: a whole number beyond 64 bits: {}",
+                         item.place.text(), item.text);
+    if (is_negative) return Json(static_cast<std::int64_t>(-value));
+    return value < kHalf ? Json(static_cast<std::int64_t>(value)) : Json(value);
+  }
+  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string_view::npos ||
+      text.find_first_of("0123456789") == std::string_view::npos)
+    return Json(item.text);
+  const std::string number(item.text);
+  char* end = nullptr;
+  const double value = std::strtod(number.c_str(), &end);  // beyond its range: infinity, or 0
+  if (end != number.c_str() + number.size()) return Json(item.text);
+  return Json(value);
 }
 
 class Converter {
@@ -45,7 +103,7 @@ class Converter {
   }
 
  private:
-  static Result<Json> scalar(const YamlItem& item) {
+  Result<Json> scalar(const YamlItem& item) const {
     const std::string& text = item.text;
     if (item.tag == "!" || item.tag == "tag:yaml.org,2002:str") return Json(text);
     if (!item.tag.empty())
@@ -54,6 +112,7 @@ class Converter {
     if (!item.is_plain) return Json(text);
     if (text == "true" || text == "True" || text == "TRUE") return Json(true);
     if (text == "false" || text == "False" || text == "FALSE") return Json(false);
+    if (limits_.python_numbers) return python_scalar(item);
     if (const auto whole = find_number<std::int64_t>(text)) return Json(*whole);
     const bool is_of_digits = text.find_first_of("0123456789") != std::string::npos;
     if (const auto number = is_of_digits ? find_number<double>(text) : std::nullopt) {
