@@ -1,14 +1,18 @@
 #include "cli/dvc_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <set>
 
 #include "base/hash.h"
 #include "dvc/dvc_file.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
 #include "dvc/repository.h"
+#include "dvc/stage_run.h"
 
 namespace slipway::cli {
 namespace fs = std::filesystem;
@@ -36,9 +40,33 @@ std::string name_of(const fs::path& project) {
   return name.substr(0, kLongest) + "-" + base::md5_hex(project.string()).substr(0, 6);
 }
 
+// What files say now, and what follows from stages that run before.
+Result<JsonArray> forecast_all(const fs::path& project, const std::vector<dvc::Stage>& stages,
+                               const dvc::Plan& plan, const std::vector<std::size_t>& selected,
+                               bool is_forced) {
+  JsonArray told;
+  std::set<std::size_t> running;
+  for (const std::size_t position : selected) {
+    const dvc::StageCall call{.project = project, .stage = "", .force = is_forced};
+    dvc::StageForecast one = TRY(dvc::forecast_stage(call, stages[position]));
+    for (const std::size_t need : plan.needs[position]) {
+      if (!running.contains(need)) continue;
+      if (!one.runs) one.why.clear();
+      one.runs = true;
+      one.why += fmt::format("{}it reads what {} makes, which runs", one.why.empty() ? "" : "; ",
+                             stages[need].address());
+    }
+    if (one.runs) running.insert(position);
+    told.push_back(JsonObject{{"step", stages[position].address()},
+                              {"verdict", one.runs ? "runs" : "cached"},
+                              {"why", one.why}});
+  }
+  return told;
+}
+
 Result<DvcRun> declare(Client& client, const fs::path& project,
                        const std::vector<dvc::Stage>& stages,
-                       const std::vector<std::string>& wanted) {
+                       const std::vector<std::string>& wanted, Forecast forecast) {
   if (stages.empty() && wanted.empty()) return DvcRun();
   const dvc::Plan plan = TRY(dvc::make_plan(stages));
   const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
@@ -49,6 +77,9 @@ Result<DvcRun> declare(Client& client, const fs::path& project,
     run.params[param] =
         std::to_string(locked != nullptr && locked->is_object() ? locked->get_object().size() : 0);
   }
+  if (forecast != Forecast::kNo)
+    run.forecast =
+        TRY(forecast_all(project, stages, plan, selected, forecast == Forecast::kOfForced));
   TRY(client.post("/slipway/v1/pipelines",
                   {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
                    {"dir", project.string()}}));
@@ -73,7 +104,7 @@ bool is_dvc_target(const std::string& target) {
   return parse(target).file.filename() == dvc::kDvcFile;
 }
 
-Result<DvcRun> declare_dvc(Client& client, const std::string& target) {
+Result<DvcRun> declare_dvc(Client& client, const std::string& target, Forecast forecast) {
   const Target asked = parse(target);
   std::error_code why;
   if (target.empty() && !fs::exists(asked.file, why))
@@ -98,13 +129,13 @@ Result<DvcRun> declare_dvc(Client& client, const std::string& target) {
     addresses.push_back(stage.address());
   }
   if (!addresses.empty() && TRY(needs_others(all, folder, addresses)))
-    return declare(client, repository, all, addresses);
-  return declare(client, project, own, wanted);
+    return declare(client, repository, all, addresses, forecast);
+  return declare(client, project, own, wanted, forecast);
 }
 
-Result<DvcRun> declare_all_dvc(Client& client) {
+Result<DvcRun> declare_all_dvc(Client& client, Forecast forecast) {
   const fs::path repository = TRY(dvc::find_repository(fs::current_path()));
-  return declare(client, repository, TRY(dvc::read_all_projects(repository)), {});
+  return declare(client, repository, TRY(dvc::read_all_projects(repository)), {}, forecast);
 }
 
 bool is_dvc_stage(const std::string& name) {

@@ -164,6 +164,11 @@ struct RunOptions {
   bool detached = false, explained = false, forced = false, all = false;
 };
 
+std::string show_forecast(const Json& reply) {
+  return table(rows_of(member_at(reply, "steps")),
+               {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
+}
+
 int start(Context& context, const RunOptions& options) {
   JsonObject params;
   for (const std::string& param : options.params) {
@@ -177,14 +182,20 @@ int start(Context& context, const RunOptions& options) {
   Client client(context);
   std::string pipeline = options.pipeline;
   if (is_dvc_target(pipeline)) {
-    const Result<DvcRun> declared =
-        options.all ? declare_all_dvc(client) : declare_dvc(client, pipeline);
+    const Forecast forecast = !options.explained ? Forecast::kNo
+                              : options.forced   ? Forecast::kOfForced
+                                                 : Forecast::kYes;
+    Result<DvcRun> declared =
+        options.all ? declare_all_dvc(client, forecast) : declare_dvc(client, pipeline, forecast);
     if (!declared) return fail(declared.error(), context);
     pipeline = declared->pipeline;
     if (pipeline.empty())
       return finish(context,
                     Result<Json>(JsonObject{{"state", "succeeded"}, {"steps", JsonArray()}}),
                     [](const Json&) { return "dvc.yaml has no stages: nothing to run\n"; });
+    if (options.explained)
+      return finish(context, Result<Json>(JsonObject{{"steps", std::move(declared->forecast)}}),
+                    show_forecast);
     for (const auto& [name, value] : declared->params) params[name] = value;
     params["force"] = options.forced ? "1" : "0";
   }
@@ -192,10 +203,7 @@ int start(Context& context, const RunOptions& options) {
     return finish(context,
                   client.post(path_of("/slipway/v1/pipelines/{}/explain", {pipeline}),
                               {{"params", std::move(params)}, {"no_cache", options.forced}}),
-                  [](const Json& reply) {
-                    return table(rows_of(member_at(reply, "steps")),
-                                 {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
-                  });
+                  show_forecast);
   }
   JsonObject body{{"params", std::move(params)}, {"reason", options.reason}};
   if (options.priority) body["priority"] = *options.priority;

@@ -102,7 +102,8 @@ Result<std::string> with_content(std::string_view text, const Content& content) 
     const auto value = std::find_if(values.begin(), values.end(),
                                     [&](const auto& each) { return each.first == key; });
     if (value != values.end()) {
-      const std::size_t comment = std::min(line->find(" #"), line->size());
+      std::size_t comment = std::min(line->find(" #"), line->size());
+      while (comment > 0 && (*line)[comment - 1] == ' ') --comment;
       item.push_back(std::string(indent, ' ') + key + ": " + value->second + line->substr(comment));
       values.erase(value);
     } else if (key != "nfiles" && key != "isexec") {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "dvc/contents.h"
+#include "dvc/data_file.h"
 #include "dvc/dvc_file.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
@@ -182,6 +183,17 @@ TEST(Contents, ComeBackFromTheCache) {
   fs::remove(folder / "cache" / "files" / "md5" / "23" / "06b4377429730ee03a806cff76e92b");
   EXPECT_FALSE(cache.has(content.md5));
   fs::remove_all(folder);
+}
+
+TEST(DataFile, OnlyWhatTheOutputSaysIsChanged) {
+  const Content file{.md5 = "new", .size = 5, .executable = true};
+  EXPECT_EQ(MUST(with_content("# a\nouts:\n- md5: old  # b\n  size: 1\n  nfiles: 2\n  hash: md5\n"
+                              "  meta:\n    md5: mine\n  path: x\ndesc: d\n",
+                              file)),
+            "# a\nouts:\n- md5: new  # b\n  size: 5\n  hash: md5\n"
+            "  meta:\n    md5: mine\n  path: x\n  isexec: true\ndesc: d\n");
+  EXPECT_EQ(with_content("outs: [{md5: old, path: x}]\n", file).error().code,
+            Code::kInvalidArgument);
 }
 
 }  // namespace

@@ -50,6 +50,19 @@ std::string md5_in(const JsonObject* item) {
   return md5 != nullptr && md5->is_string() ? std::string(std::string_view(md5->get_string())) : "";
 }
 
+std::string short_digest(const std::string& md5) {
+  constexpr std::size_t kShort = 8;
+  return md5.empty() ? "nothing" : md5.substr(0, kShort);
+}
+
+// A value for people; null: there is none.
+std::string told(const Json* value) {
+  constexpr std::size_t kLongest = 40;
+  if (value == nullptr) return "nothing";
+  std::string text = base::to_text(*value);
+  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
+}
+
 class StageRun {
  public:
   StageRun(const StageCall& call, const Stage& stage, const std::vector<Stage>& order,
@@ -94,7 +107,76 @@ class StageRun {
     return save();
   }
 
+  Result<StageForecast> forecast() {
+    lock_ = TRY(read_lock(project_ / kLockFile));
+    entry_ = find_entry(lock_, stage_.name);
+    std::vector<std::string> why;
+    if (call_.force) why.emplace_back("--force says so");
+    if (entry_ == nullptr) why.emplace_back("dvc.lock has no such stage");
+    if (stage_.runs_always()) why.emplace_back("it runs always");
+    if (entry_ != nullptr && !same_value(entry_->at("cmd"), stage_.cmd))
+      why.push_back(fmt::format("cmd: {} is now {}", told(&entry_->at("cmd")), told(&stage_.cmd)));
+    if (entry_ != nullptr && !stage_.frozen) {
+      for (const std::string& dep : stage_.deps) TRY(tell_content("deps", dep, why));
+      for (const ParamsFile& params : stage_.params) TRY(tell_params(params, why));
+    }
+    const bool can_restore = why.empty() && !stage_.outs.empty() && are_outs_cached();
+    if (entry_ != nullptr) {
+      for (const Output& out : stage_.outs) {
+        TRY(tell_content("outs", out.path, why));
+        if (out.cache && !cache_.has(md5_in(find_item(entry_, "outs", out.path))))
+          why.push_back(fmt::format("outs: {} isn't in DVC's cache", out.path));
+      }
+    }
+    if (why.empty()) return StageForecast{.runs = false, .why = "nothing has changed"};
+    std::string text;
+    for (const std::string& each : why) text += (text.empty() ? "" : "; ") + each;
+    if (stage_.frozen) return StageForecast{.runs = false, .why = "it is frozen; " + text};
+    if (can_restore)
+      return StageForecast{.runs = false, .why = text + "; outputs come from DVC's cache"};
+    return StageForecast{.runs = true, .why = text};
+  }
+
  private:
+  // Says how a dep or an output differs from dvc.lock, if it does.
+  Result<void> tell_content(const char* list, const std::string& path,
+                            std::vector<std::string>& why) const {
+    const std::string old = md5_in(find_item(entry_, list, path));
+    const auto content = TRY(content_of(at(path)));
+    if (!content)
+      why.push_back(fmt::format("{}: {} isn't there", list, path));
+    else if (content->md5 != old)
+      why.push_back(fmt::format("{}: {} was {} and is {}", list, path, short_digest(old),
+                                short_digest(content->md5)));
+    return {};
+  }
+
+  Result<void> tell_params(const ParamsFile& params, std::vector<std::string>& why) const {
+    const auto text = store::read_file(folder_ / params.path);
+    if (!text) {
+      why.push_back(fmt::format("params: {} isn't there", params.path));
+      return {};
+    }
+    const Json values(TRY(read_values(params.path, *text)));
+    const Json* const files = entry_->if_contains("params");
+    const Json* const locked =
+        files == nullptr ? nullptr : files->get_object().if_contains(params.path);
+    const JsonObject old = locked == nullptr ? JsonObject() : locked->get_object();
+    std::set<std::string> keys(params.keys.begin(), params.keys.end());
+    if (params.keys.empty()) {
+      for (const auto& member : values.get_object()) keys.emplace(std::string_view(member.key()));
+      for (const auto& member : old) keys.emplace(std::string_view(member.key()));
+    }
+    for (const std::string& key : keys) {
+      const Json* const now =
+          params.keys.empty() ? values.get_object().if_contains(key) : find_value(values, key);
+      const Json* const before = old.if_contains(key);
+      if (now != nullptr && before != nullptr && same_value(*now, *before)) continue;
+      why.push_back(fmt::format("params: {} was {} and is {}", key, told(before), told(now)));
+    }
+    return {};
+  }
+
   // Where a path of the stage is. What follows a slash at its end would be what a link leads to.
   fs::path at(std::string path) const {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -421,6 +503,13 @@ Result<int> run_stage(const StageCall& call) try {
   for (const std::size_t position : plan.order)
     if (stages[position].folder == stage->folder) order.push_back(stages[position]);
   return StageRun(call, *stage, order, repository).run();
+} catch (const fs::filesystem_error& e) {
+  return base::error(Code::kInternal, "a file of the stage can't be had: {}", e.what());
+}
+
+Result<StageForecast> forecast_stage(const StageCall& call, const Stage& stage) try {
+  const std::vector<Stage> none;
+  return StageRun(call, stage, none, TRY(find_repository(call.project))).forecast();
 } catch (const fs::filesystem_error& e) {
   return base::error(Code::kInternal, "a file of the stage can't be had: {}", e.what());
 }

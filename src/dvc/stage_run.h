@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "dvc/stage.h"
 
 namespace slipway::dvc {
 
@@ -22,5 +23,12 @@ struct StageCall {
 // The exit code of the step. kNotFound: no such stage, or what it needs isn't there.
 // kFailedPrecondition: the command has not made what it should.
 Result<int> run_stage(const StageCall& call);
+
+// Whether run_stage would run the command of `stage`, as files are now, and why. Reads alone.
+struct StageForecast {
+  bool runs = false;
+  std::string why;
+};
+Result<StageForecast> forecast_stage(const StageCall& call, const Stage& stage);
 
 }  // namespace slipway::dvc

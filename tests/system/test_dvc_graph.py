@@ -192,3 +192,31 @@ def test_nothing_to_run_and_a_stage_without_its_file(pair):
     pair.write("dvc.yaml", stage("t", "a.txt", "out.txt"))
     done = pair.slipway("t", check=False)
     assert done.returncode == 4 and "`slipway run dvc.yaml:t`" in done.stderr, done.stderr
+
+
+def test_explain_says_what_has_changed(pair):
+    pair.write("a.txt", "1\n")
+    pair.write("params.yaml", "rate: {low: 1}\n")
+    pair.write("dvc.yaml", "stages:\n  first:\n    cmd: cp a.txt b.txt\n    deps: [a.txt]\n    outs: [b.txt]\n"
+                           "  second:\n    cmd: cat b.txt > c.txt\n    deps: [b.txt]\n    params: [rate.low]\n    outs: [c.txt]\n"
+                           "  third:\n    cmd: echo 3 > d.txt\n    outs: [d.txt]\n")
+
+    def explain(*args: str) -> dict[str, tuple[str, str]]:
+        return {step["step"]: (step["verdict"], step["why"]) for step in json.loads(pair.slipway("--explain", *args).stdout)["steps"]}
+
+    assert explain()["first"] == ("runs", "dvc.lock has no such stage") and not (pair.ours.folder / "dvc.lock").exists()
+    pair.slipway()
+    assert set(explain().values()) == {("cached", "nothing has changed")}
+    assert {verdict for verdict, _ in explain("--force").values()} == {"runs"}
+    pair.write("a.txt", "2\n")
+    pair.write("params.yaml", "rate: {low: 2}\n")
+    (pair.ours.folder / "d.txt").unlink()
+    assert explain() == {"first": ("runs", "deps: a.txt was b026324c and is 26ab0db9"),
+                         "second": ("runs", "params: rate.low was 1 and is 2; it reads what first makes, which runs"),
+                         "third": ("cached", "outs: d.txt isn't there; outputs come from DVC's cache")}
+    pair.slipway()
+    text = (pair.ours.folder / "dvc.yaml").read_text()
+    pair.write("dvc.yaml", text.replace("echo 3", "echo 4"))
+    assert explain()["third"] == ("runs", 'cmd: "echo 3 > d.txt" is now "echo 4 > d.txt"')
+    pair.write("c.txt", "other\n")
+    assert explain()["second"][0] == "cached" and "outs: c.txt was 26ab0db9 and is" in explain()["second"][1]
