@@ -313,7 +313,7 @@ Result<pipelines::Exit> StepExecutor::run_given(pipelines::Command command,
                        "same paths",
                        servers_->lease.own().name, command.folder.string());
   }
-  for (auto& [name, value] : command.secrets) value = TRY(secrets.find(name));
+  TRY(secrets.fill(command.secrets, command.masked));
   const std::string pipeline = command.names.pipeline;
   const std::map<std::string, std::string> tokens = tokens_of(command);
   if (!tokens.empty()) lend_again(pipeline, tokens);

@@ -7,13 +7,15 @@ namespace slipway::pipelines {
 std::string text_of(const Command& command) {
   JsonObject environment;
   for (const auto& [name, value] : command.environment) environment[name] = value;
-  JsonArray secrets;
+  JsonArray secrets, masked;
   for (const auto& [name, value] : command.secrets) secrets.emplace_back(name);
+  for (const auto& [name, value] : command.masked) masked.emplace_back(name);
   return base::to_text(
       JsonObject{{"text", command.text},
                  {"folder", command.folder.string()},
                  {"environment", std::move(environment)},
                  {"secrets", std::move(secrets)},
+                 {"masked", std::move(masked)},
                  {"log", command.log.string()},
                  {"timeout_us", command.timeout ? Json(command.timeout->micros) : Json(nullptr)},
                  {"cpu_millis", command.resources.cpu_millis},
@@ -48,9 +50,14 @@ Result<Command> command_of(std::string_view text) {
     return base::error(Code::kCorruption, "a given step can't be read: job={}", command.names.job);
   for (const auto& [name, value] : environment->get_object())
     command.environment[name] = value.is_string() ? std::string_view(value.get_string()) : "";
-  for (const Json& name : secrets->get_array()) {
-    if (name.is_string()) command.secrets[std::string(std::string_view(name.get_string()))];
-  }
+  const auto add_names = [](const Json& names, std::map<std::string, std::string>& to) {
+    for (const Json& name : names.get_array()) {
+      if (name.is_string()) to[std::string(std::string_view(name.get_string()))];
+    }
+  };
+  add_names(*secrets, command.secrets);
+  const Json* const masked = object.if_contains("masked");
+  if (masked != nullptr && masked->is_array()) add_names(*masked, command.masked);
   return command;
 }
 

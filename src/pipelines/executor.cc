@@ -48,13 +48,11 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
   return merged;
 }
 
-// What a command with secrets writes, on its way into the log.
+// What a command of a pipeline with secrets writes, on its way into the log.
 class MaskedLog {
  public:
   static Result<std::unique_ptr<MaskedLog>> open(const Command& command) {
-    std::vector<std::string> values;
-    for (const auto& [name, value] : command.secrets) values.push_back(value);
-    auto log = std::make_unique<MaskedLog>(TRY(StepLog::open(command.log, values)));
+    auto log = std::make_unique<MaskedLog>(TRY(StepLog::open(command.log, command.hidden())));
     if (::pipe2(log->pipe_.data(), O_CLOEXEC) != 0) {
       return base::error(Code::kResourceExhausted, "a step's log can't be opened: log={} why={}",
                          command.log.string(), std::strerror(errno));
@@ -137,6 +135,14 @@ double seconds_of(const rusage& used) {
 
 }  // namespace
 
+std::vector<std::string> Command::hidden() const {
+  std::vector<std::string> values;
+  for (const auto* each : {&secrets, &masked}) {
+    for (const auto& [name, value] : *each) values.push_back(value);
+  }
+  return values;
+}
+
 std::string Executor::lack_of_kubernetes(const std::filesystem::path& /*project*/) const {
   return "this server knows no Kubernetes cluster (setting kubeconfig)";
 }
@@ -148,7 +154,7 @@ Result<Exit> ProcessExecutor::run(const Command& command, const std::function<Wi
     return Exit{.kind = Exit::Kind::kNotBegun};
   }
   std::unique_ptr<MaskedLog> masked;
-  if (!command.secrets.empty()) masked = TRY(MaskedLog::open(command));
+  if (!command.hidden().empty()) masked = TRY(MaskedLog::open(command));
   auto started = base::start_process({.words = {"/bin/sh", "-c", command.text},
                                       .environment = merged_environment(variables_of(command)),
                                       .folder = command.folder,

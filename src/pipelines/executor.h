@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/timestamp.h"
@@ -30,6 +31,7 @@ struct Command {
   std::filesystem::path folder;                    // where it runs
   std::map<std::string, std::string> environment;  // on top of the server's own
   std::map<std::string, std::string> secrets;      // as well, but *** in the log
+  std::map<std::string, std::string> masked;       // of other steps: *** in the log, not given
   std::filesystem::path log;                       // stdout and stderr, appended
   std::optional<base::Duration> timeout;
   Resources resources;  // of memory it has no more than this, of all its processes
@@ -40,6 +42,8 @@ struct Command {
     std::string server;  // that runs it (ServerRecord::id); empty: this one
     std::int64_t step_try = 1;
   } names;  // of a step
+
+  std::vector<std::string> hidden() const;  // values that are *** in the log
 };
 
 // What a command used; nothing: it isn't known.

@@ -1,6 +1,7 @@
 // Takes secrets out of a text that comes in pieces.
 #pragma once
 
+#include <bitset>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,10 @@ namespace slipway::pipelines {
 // Passes bytes on with *** where a secret stands, also one that begins in one piece and ends in
 // another: the end of what came is held back as long as it could be the beginning of one. Of a
 // secret of several lines each line of some length is one too. Secrets that overlap or touch are
-// one ***.
+// one ***. Each is known as it is and as programs write it: escaped in JSON or with backslashes,
+// percent-encoded, and in base64 wherever it begins in the encoded bytes (of which a character at
+// either end may stay, when it has bits of the secret's neighbour). Secrets have 4 bytes or more
+// (Secrets::find()).
 class Masker {
  public:
   explicit Masker(const std::vector<std::string>& secrets);
@@ -20,11 +24,20 @@ class Masker {
   bool holds() const { return !held_.empty(); }
 
  private:
-  std::vector<bool> covered() const;    // by position of held_: part of a secret
-  std::size_t count_safe() const;       // bytes of held_ that begin no secret to come
-  std::string show(std::size_t count);  // the first bytes of held_
+  bool may_begin(std::size_t at) const {  // at this position of held_
+    return at + 1 < held_.size() ? begins_[pair(held_[at], held_[at + 1])] : true;
+  }
+  static std::size_t pair(char a, char b) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(a)) << 8 |
+           static_cast<unsigned char>(b);
+  }
+  std::size_t match(std::size_t at) const;  // bytes of the longest text there; 0: none is
+  bool may_go_on(std::size_t at) const;     // from there to the end is the beginning of one
+  std::size_t count_safe() const;           // bytes of held_ that begin no secret to come
+  std::string show(std::size_t count);      // the first bytes of held_
 
-  std::vector<std::string> secrets_;
+  std::vector<std::string> texts_;  // that are hidden, in order
+  std::bitset<1 << 16> begins_;     // by their first two bytes
   std::size_t longest_ = 0;
   std::string held_;
   std::size_t known_ = 0;   // first bytes of held_ that belong to a secret that began before them

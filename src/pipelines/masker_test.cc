@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/hash.h"
 #include "base/random.h"
 
 namespace slipway::pipelines {
@@ -36,6 +39,54 @@ TEST(Masker, ShowsAllButSecrets) {
       {{}, {"nothing"}, "nothing"},
   };
   for (const Case& c : cases) EXPECT_EQ(masked(c.secrets, c.pieces), c.shown) << c.pieces[0];
+}
+
+TEST(Masker, KnowsASecretAsProgramsWriteIt) {
+  const std::string secret = "my\"quoted$ecret\\x é\U0001F600+/<&>";
+  // Of Python's json, base64 and urllib.parse, Go's encoding/json, curl and a browser.
+  const std::string forms[] = {
+      R"(my\"quoted$ecret\\x \u00e9\ud83d\ude00+/<&>)",
+      "my\\\"quoted$ecret\\\\x é\U0001F600+/<&>",
+      "my\\\"quoted$ecret\\\\x é\U0001F600+/\\u003c\\u0026\\u003e",
+      "my\"quoted$ecret\\\\x é\U0001F600+/<&>",
+      "my%22quoted%24ecret%5Cx%20%C3%A9%F0%9F%98%80%2B/%3C%26%3E",
+      "my%22quoted%24ecret%5Cx+%C3%A9%F0%9F%98%80%2B%2F%3C%26%3E",
+      "my%22quoted%24ecret%5cx%20%c3%a9%f0%9f%98%80%2b%2f%3c%26%3e",
+      base::to_base64(secret),
+  };
+  for (const std::string& form : forms) {
+    EXPECT_EQ(masked({secret}, {"<" + form + ">"}), "<***>");
+    EXPECT_EQ(masked({secret}, {"<" + form.substr(0, 9), form.substr(9), ">"}), "<***>");
+  }
+  EXPECT_EQ(masked({"abc\ndefgh1"}, {R"({"key": "abc\ndefgh1"})"}), R"({"key": "***"})");
+}
+
+// Wherever it begins in the bytes, no more is left than the characters at its ends.
+TEST(Masker, KnowsBase64OfWhatASecretStandsIn) {
+  const std::string secret = "s3cr?t>~\x7f\xfb\xff";
+  for (const bool is_url : {false, true}) {
+    for (std::size_t before = 0; before < 7; ++before) {
+      for (std::size_t after = 0; after < 7; ++after) {
+        std::string text =
+            base::to_base64(std::string(before, '.') + secret + std::string(after, '.'));
+        if (is_url) {
+          std::replace(text.begin(), text.end(), '+', '-');
+          std::replace(text.begin(), text.end(), '/', '_');
+        }
+        const std::string shown = masked({secret}, {text});
+        const std::size_t mask = shown.find("***");
+        ASSERT_NE(mask, shown.npos) << text;
+        EXPECT_LE(mask, (8 * before + 5) / 6);
+        EXPECT_LE(shown.size() - mask - 3, (8 * after + 23) / 24 * 4) << text << " " << shown;
+      }
+    }
+  }
+  std::string key;
+  while (key.size() < 200) key += "k" + std::to_string(key.size());
+  const std::string encoded = base::to_base64(key);  // as `base64` breaks it
+  std::string lines;
+  for (std::size_t at = 0; at < encoded.size(); at += 76) lines += encoded.substr(at, 76) + "\n";
+  EXPECT_EQ(masked({key}, {lines}), "***\n***\n***\n***\n");
 }
 
 TEST(Masker, WhatCanNotBecomeASecretIsShownAtOnce) {

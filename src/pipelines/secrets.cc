@@ -94,4 +94,16 @@ Result<std::string> Secrets::find(const std::string& name) const {
   return value;
 }
 
+Result<void> Secrets::fill(std::map<std::string, std::string>& given,
+                           std::map<std::string, std::string>& masked) const {
+  for (auto& [name, value] : given) value = TRY(find(name));
+  for (auto secret = masked.begin(); secret != masked.end();) {
+    auto found = find(secret->first);
+    const bool stays = found && !given.contains(secret->first);
+    if (stays) secret->second = std::move(*found);
+    secret = stays ? std::next(secret) : masked.erase(secret);
+  }
+  return {};
+}
+
 }  // namespace slipway::pipelines

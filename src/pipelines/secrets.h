@@ -30,6 +30,10 @@ class Secrets {
   // kNotFound: no such secret. kFailedPrecondition: others may read its file. kInvalidArgument: a
   // value that no variable can hold, or that is too short to be masked.
   Result<std::string> find(const std::string& name) const;
+  // Values for the names in `given`, and for those in `masked` that are not given and that there
+  // are; the others leave it. Errors of find() for one in `given`.
+  Result<void> fill(std::map<std::string, std::string>& given,
+                    std::map<std::string, std::string>& masked) const;
 
  private:
   Result<std::string> read(const std::filesystem::path& file) const;

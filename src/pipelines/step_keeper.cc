@@ -75,10 +75,12 @@ Notes read_notes(int file, const std::string& job) {
 
 // The file that has the command, of this process and the keeper; in memory, as secrets are in it.
 Result<store::FileHandle> in_memory(const Command& command) {
-  JsonObject secrets;
+  JsonObject secrets, masked;
   for (const auto& [name, value] : command.secrets) secrets[name] = value;
-  const std::string text =
-      base::to_text(JsonObject{{"command", text_of(command)}, {"secrets", std::move(secrets)}});
+  for (const auto& [name, value] : command.masked) masked[name] = value;
+  const std::string text = base::to_text(JsonObject{{"command", text_of(command)},
+                                                    {"secrets", std::move(secrets)},
+                                                    {"masked", std::move(masked)}});
   store::FileHandle file(::memfd_create("step", MFD_CLOEXEC));
   if (file.get() < 0 ||
       ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
@@ -96,6 +98,10 @@ Result<Command> command_in(const fs::path& file) {
     return base::error(Code::kCorruption, "a step has no secrets: job={}", command.names.job);
   for (const auto& [name, value] : secrets->get_object())
     command.secrets[name] = value.is_string() ? std::string_view(value.get_string()) : "";
+  const Json* const masked = object.if_contains("masked");
+  if (masked == nullptr || !masked->is_object()) return command;
+  for (const auto& [name, value] : masked->get_object())
+    command.masked[name] = value.is_string() ? std::string_view(value.get_string()) : "";
   return command;
 }
 

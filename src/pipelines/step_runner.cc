@@ -429,9 +429,14 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
     environment["SLIPWAY_RUN_REASON"] = so_far.reason;
     environment["SLIPWAY_NEEDS"] = ends_of(run, plan.steps[run.planned(position)]);
   }
+  std::map<std::string, std::string> masked;
+  for (const PlannedStep& other : plan.steps) {
+    for (const std::string& secret : other.definition.secrets) masked[secret];
+  }
   return {.text = step.command,
           .folder = project,
           .environment = std::move(environment),
+          .masked = std::move(masked),
           .log = log_of(run.id, step.name),
           .timeout = definition.timeout,
           .resources = definition.resources,
@@ -446,8 +451,8 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
 
 Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition& definition,
                                           const std::function<Wish()>& wish) {
-  for (const std::string& name : definition.secrets)
-    command.secrets[name] = TRY(secrets_.find(name));
+  for (const std::string& name : definition.secrets) command.secrets[name];
+  TRY(secrets_.fill(command.secrets, command.masked));
   return executor_.run(command, wish);
 }
 

@@ -80,7 +80,7 @@ class StepRunner {
   // order, and the list of them (`items.json`); a search with the best trial's outputs.
   Result<void> gather(RunRecord& run, std::size_t position, const Plan& plan);
 
-  // What a running step runs, without its secrets.
+  // What a running step runs, without its secrets; of those of other steps the names.
   Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project) const;
 

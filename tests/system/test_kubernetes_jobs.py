@@ -54,7 +54,8 @@ pipelines:
   hides:
 %(where)s
     steps:
-      - {name: told, run: 'echo "key: $STORE_KEY."; test $STORE_KEY = correct-horse-battery"-"staple', secrets: [STORE_KEY]}
+      - {name: told, run: 'echo "key: $STORE_KEY."; test $STORE_KEY = correct-horse-battery"-"staple && echo $STORE_KEY > {out}/k', outputs: [k], secrets: [STORE_KEY]}
+      - {name: reads, run: 'cat {told}/k'}
   grows:
 %(where)s
     steps:

@@ -99,6 +99,31 @@ def test_a_secret_is_in_the_steps_that_name_it_and_nowhere_else(project):
     assert nowhere_on_disk == []
 
 
+HARD = 'my"quoted$ecret\\x'
+FORMS = """\
+import base64, json, sys, urllib.parse
+value = open(sys.argv[1]).read()
+data = value.encode()
+for form in (value, json.dumps({"key": value}), repr([value]), urllib.parse.quote(value), urllib.parse.urlencode({"q": value}), base64.b64encode(data).decode(),
+             base64.b64encode(b"user:" + data).decode(), base64.urlsafe_b64encode(b"a:" + data + b":z").decode()):
+    print(form)
+"""
+
+
+def test_a_secret_is_masked_in_every_step_of_its_pipeline_and_as_programs_write_it(project):
+    (project.secrets / "HARD").write_text(HARD)
+    (project.secrets / "HARD").chmod(0o600)
+    (project.folder / "forms.py").write_text(FORMS)
+    project.cli("apply", str(project.folder / "slipway.yaml"))
+    done = run(project, "passes-on")
+    assert done["state"] == "succeeded"
+    told = log(project, done, "reads").splitlines()
+    assert told[:6] == ["***", '{"key": "***"}', "['***']", "***", "q=***", "***"]
+    assert told[6].startswith("dXNlc") and "***" in told[6] and len(told[6]) <= 11 and "***" in told[7] and len(told[7]) <= 13
+    assert told[8] == "<>"  # masked, not given
+    assert [log(project, done, name) for name in ("each[0]", "each[1]")] == ["***", "***"]
+
+
 def test_a_missing_secret_fails_its_step_and_says_so(project):
     project.cli("apply", str(project.folder / "slipway.yaml"))
     explained = json.loads(project.cli("--json", "run", "lacks", "--explain").stdout)["steps"]

@@ -393,8 +393,8 @@ Result<Exit> KubernetesExecutor::run(const Command& command, const std::function
     step.tokens = tokens_->lend(command.names.pipeline);
     step.secrets.insert(step.tokens.begin(), step.tokens.end());
   }
-  std::vector<std::string> values;
-  for (const auto& [name, value] : step.secrets) values.push_back(value);
+  std::vector<std::string> values = command.hidden();
+  for (const auto& [name, value] : step.tokens) values.push_back(value);
   step.log = TRY(PodLog::open(options_.cluster, {.job = step.name(),
                                                  .space = options_.jobs.space,
                                                  .file = command.log,
