@@ -200,6 +200,17 @@ def test_mistakes_of_the_project_are_usage(checkout):
     assert done.returncode == 2 and "unheard" in done.stderr and "line" in done.stderr
 
 
+def test_a_change_that_cant_be_judged_is_reported_as_such(checkout):
+    change(checkout, README_md="words\n")
+    assert "✅" in ci(checkout).report
+    change(checkout, slipway_yaml=PROJECT.replace("quarantined: 0.2", "unheard: @team"))
+    summary, output = checkout.parent / "summary.md", checkout.parent / "output"
+    done = ci(checkout, GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
+    assert done.returncode == 2 and done.report.startswith("<!-- slipway ci -->\n## ❌ It couldn't be judged: ") and "✅" not in done.report
+    assert summary.read_text() == done.report and output.read_text() == "verdict=broke\n"
+    assert "❌ It couldn't be judged: " in ci(checkout, "--base", "nobody").report
+
+
 def test_hostile_names_stay_text(checkout):
     evil = "a|b <img src=x onerror=alert(1)> @everyone [x](http:evil) `c`"
     (checkout / evil).write_text("x")

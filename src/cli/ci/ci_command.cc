@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kWhyLength = 2000;
+
 struct Flags {
   std::string base, data = ".slipway-ci", report;
   std::vector<std::string> pipelines;
@@ -96,9 +98,20 @@ Result<void> add_to(const char* variable, const std::string& text) {
   return {};
 }
 
+Result<void> write_report(const Flags& flags, const std::string& report) {
+  if (flags.report.empty()) return {};
+  return store::write_file(flags.report, report);
+}
+
+// The report of a change that has no verdict, lest an earlier one stands for it.
+std::string report_without_verdict(std::string_view why) {
+  return fmt::format("<!-- slipway ci -->\n## ❌ It couldn't be judged: {}\n",
+                     markdown_cell(why, kWhyLength));
+}
+
 Result<void> tell(const Context& context, const Flags& flags, const Outcome& outcome) {
   const CiReview& review = outcome.review;
-  if (!flags.report.empty()) TRY(store::write_file(flags.report, outcome.report));
+  TRY(write_report(flags, outcome.report));
   TRY(add_to("GITHUB_STEP_SUMMARY", outcome.report));
   TRY(add_to("GITHUB_OUTPUT", fmt::format("verdict={}\n", verdict_word(review.verdict))));
   if (!context.json) {
@@ -127,8 +140,19 @@ int exit_of(CiVerdict verdict) {
 }
 
 int ci(const Context& context, const Flags& flags) {
+  // Also for one that is killed.
+  if (const auto begun =
+          write_report(flags, report_without_verdict("slipway ci did not come to its end"));
+      !begun)
+    return fail(begun.error(), context);
   const auto outcome = run_ci(flags);
   if (!outcome) {
+    const std::string report = report_without_verdict(outcome.error().message);
+    for (const Result<void>& told :
+         {write_report(flags, report), add_to("GITHUB_STEP_SUMMARY", report),
+          add_to("GITHUB_OUTPUT", "verdict=broke\n")}) {
+      if (!told) fail(told.error(), context);
+    }
     const int code = fail(outcome.error(), context);
     const bool is_usage = outcome.error().code == Code::kInvalidArgument || code == kNotFound;
     return is_usage ? kUsage : code;

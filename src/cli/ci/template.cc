@@ -51,8 +51,8 @@ jobs:
         with:
           script: |
             const fs = require('fs');
-            if (!fs.existsSync('slipway-ci.md')) return;
-            const body = fs.readFileSync('slipway-ci.md', 'utf8');
+            const none = "<!-- slipway ci -->\n## ❌ It couldn't be judged: see the log of this job";
+            const body = fs.existsSync('slipway-ci.md') ? fs.readFileSync('slipway-ci.md', 'utf8') : none;
             const place = { owner: context.repo.owner, repo: context.repo.repo };
             const issue_number = context.issue.number;
             const comments = await github.paginate(github.rest.issues.listComments, { ...place, issue_number });
@@ -106,7 +106,8 @@ slipway:
     - slipway ci --base "${CI_MERGE_REQUEST_DIFF_BASE_SHA:-$CI_COMMIT_BEFORE_SHA}" --data .slipway-ci --report slipway-ci.md
   after_script:
     - |
-      if [ -z "$CI_MERGE_REQUEST_IID" ] || [ -z "$SLIPWAY_COMMENT_TOKEN" ] || [ ! -f slipway-ci.md ]; then exit 0; fi
+      if [ -z "$CI_MERGE_REQUEST_IID" ] || [ -z "$SLIPWAY_COMMENT_TOKEN" ]; then exit 0; fi
+      [ -f slipway-ci.md ] || printf '<!-- slipway ci -->\n## ❌ It could not be judged: see the log of this job\n' > slipway-ci.md
       notes="$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes"
       first='import json, sys; print(next((n["id"] for n in json.load(sys.stdin) if n["body"].startswith("<!-- slipway ci -->")), ""))'
       id=$(curl -fsS -H "PRIVATE-TOKEN: $SLIPWAY_COMMENT_TOKEN" "$notes?per_page=100&sort=asc" | python3 -c "$first")
