@@ -1,19 +1,32 @@
 #include "cli/schedule_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/patience.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
 namespace {
 
 const std::vector<TableColumn> kScheduleColumns = {
-    {"SCHEDULE", "name"},       {"PIPELINE", "pipeline"}, {"NEXT", "next"},   {"PAUSED", "paused"},
-    {"LAST", "last.scheduled"}, {"STATE", "last.state"},  {"RUN", "last.run"}};
-const std::vector<TableColumn> kTurnColumns = {{"DUE", "scheduled"}, {"STATE", "state"},
-                                               {"RUN", "run"},       {"BACKFILL", "backfill"},
-                                               {"LATE", "late"},     {"WHY", "reason"}};
+    {"SCHEDULE", "name"},        {"PIPELINE", "pipeline"},   {"NEXT", "next"},
+    {"PAUSED", "paused"},        {"LAST", "last.scheduled"}, {"STATE", "last.state"},
+    {"OUTCOME", "last.outcome"}, {"RUN", "last.run"}};
+const std::vector<TableColumn> kTurnColumns = {
+    {"DUE", "scheduled"},     {"STATE", "state"}, {"OUTCOME", "outcome"}, {"RUN", "run"},
+    {"BACKFILL", "backfill"}, {"LATE", "late"},   {"WHY", "reason"}};
+const std::vector<TableColumn> kBackfillColumns = {
+    {"BACKFILL", "id"}, {"SCHEDULE", "schedule"}, {"FROM", "from"}, {"TO", "to"},
+    {"RUNS", "runs"},   {"OUTCOME", "counts"},    {"BY", "actor"},  {"AT", "created_at"}};
+
+// Between two looks at a backfill: a tenth of the time that it is followed, within these.
+constexpr auto kPollMin = std::chrono::milliseconds(20), kPollMax = std::chrono::milliseconds(2000);
 
 std::string show_schedule(const Json& schedule) {
   std::string out = table({schedule}, kScheduleColumns);
@@ -38,11 +51,81 @@ std::string show_backfill(const Json& fill) {
   return out;
 }
 
+// How its run stands; without one, what became of the turn.
+std::string standing_of(const Json& turn) {
+  return cell(member_at(turn, member_at(turn, "outcome").is_null() ? "state" : "outcome"));
+}
+
+std::string show_turns(const Json& fill) {
+  const Json& turns = member_at(fill, "turns");
+  return table(turns.is_array() ? turns.as_array() : JsonArray(), kTurnColumns) +
+         fmt::format("{} runs: {}\n", cell(member_at(fill, "runs")),
+                     cell(member_at(fill, "counts")));
+}
+
+// kFailed: not all have succeeded; kGateSaidNo: those that haven't were refused.
+int exit_of(const Json& fill) {
+  int code = kOk;
+  for (const auto& [standing, count] : member_at(fill, "counts").as_object()) {
+    if (standing == "succeeded") continue;
+    if (standing != "refused") return kFailed;
+    code = kGateSaidNo;
+  }
+  return code;
+}
+
+// Says on stderr how each run stands until all are over; over restarts of the server, too.
+Result<Json> follow(const Context& context, Client& client, const std::string& id) {
+  Patience patience(context);
+  std::map<std::string, std::string> told;
+  const auto begun = std::chrono::steady_clock::now();
+  for (;;) {
+    Result<Json> answer = client.get(path_of("/slipway/v1/backfills/{}", {id}));
+    if (!answer && patience.wait(answer.error())) continue;
+    const Json fill = TRY(std::move(answer));
+    patience.answered();
+    if (const Json& turns = member_at(fill, "turns"); turns.is_array()) {
+      for (const Json& turn : turns.get_array()) {
+        const std::string standing = standing_of(turn);
+        if (std::exchange(told[cell(member_at(turn, "slot"))], standing) == standing) continue;
+        if (standing == "waiting" || standing == "queued") continue;
+        std::fprintf(stderr, "  %s %-9s run %s\n", cell(member_at(turn, "scheduled")).c_str(),
+                     standing.c_str(), cell(member_at(turn, "run")).c_str());
+      }
+    }
+    if (member_at(fill, "is_over").as_bool()) return fill;
+    const auto followed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begun);
+    std::this_thread::sleep_for(std::clamp(followed / 10, kPollMin, kPollMax));
+  }
+}
+
 struct BackfillOptions {
   std::string pipeline, schedule, from, to;
   std::int64_t parallel = 1;
-  bool dry_run = false, rerun_failed = false;
+  bool dry_run = false, rerun_failed = false, waits = false;
 };
+
+int backfill(const Context& context, const BackfillOptions& options) {
+  Client client(context);
+  const Result<Json> begun =
+      client.post(path_of("/slipway/v1/pipelines/{}/backfills", {options.pipeline}),
+                  {{"from", options.from},
+                   {"to", options.to},
+                   {"schedule", options.schedule},
+                   {"parallel", options.parallel},
+                   {"dry_run", options.dry_run},
+                   {"rerun_failed", options.rerun_failed}});
+  if (!begun || !options.waits) return finish(context, begun, show_backfill);
+  const std::string id = cell(member_at(*begun, "id"));
+  std::fprintf(stderr, "%s", show_backfill(*begun).c_str());
+  const Result<Json> ended = follow(context, client, id);
+  if (!ended)
+    std::fprintf(stderr, "slipway: backfill %s may go on: `slipway schedules backfills %s`\n",
+                 id.c_str(), id.c_str());
+  const int shown = finish(context, ended, show_turns);
+  return shown == kOk ? exit_of(*ended) : shown;
+}
 
 }  // namespace
 
@@ -79,6 +162,18 @@ void add_schedule_commands(CLI::App& root, Context& context, int& exit_code) {
           show_schedule);
     });
   }
+  auto fill = std::make_shared<std::string>();
+  CLI::App* backfills = schedules->add_subcommand(
+      "backfills", "Backfills and how their runs ended, newest first; or the runs of one");
+  backfills->add_option("backfill", *fill);
+  backfills->callback([&context, &exit_code, fill] {
+    Client client(context);
+    exit_code =
+        fill->empty()
+            ? finish_table(context, client.get("/slipway/v1/backfills"), "backfills",
+                           kBackfillColumns)
+            : finish(context, client.get(path_of("/slipway/v1/backfills/{}", {*fill})), show_turns);
+  });
   CLI::App* cancel =
       schedules->add_subcommand("cancel-backfill", "Start no more runs of a backfill");
   cancel->add_option("backfill", *name)->required();
@@ -93,27 +188,20 @@ void add_schedule_commands(CLI::App& root, Context& context, int& exit_code) {
 
 void add_backfill_command(CLI::App& pipelines, Context& context, int& exit_code) {
   auto options = std::make_shared<BackfillOptions>();
-  CLI::App* backfill = pipelines.add_subcommand(
+  CLI::App* verb = pipelines.add_subcommand(
       "backfill", "Run a pipeline for the due times of a range that it was not run for");
-  backfill->add_option("pipeline", options->pipeline)->required();
-  backfill->add_option("--from", options->from, "A time or a date; may be due itself")->required();
-  backfill->add_option("--to", options->to, "Likewise")->required();
-  backfill->add_option("--schedule", options->schedule, "Whose times; needed if it has several");
-  backfill->add_option("--parallel", options->parallel, "Runs at the same time");
-  backfill->add_flag("--dry-run", options->dry_run, "Only tell what would be run");
-  backfill->add_flag("--rerun-failed", options->rerun_failed, "Also what did not succeed");
-  backfill->callback([&context, &exit_code, options] {
-    exit_code = finish(
-        context,
-        Client(context).post(path_of("/slipway/v1/pipelines/{}/backfills", {options->pipeline}),
-                             {{"from", options->from},
-                              {"to", options->to},
-                              {"schedule", options->schedule},
-                              {"parallel", options->parallel},
-                              {"dry_run", options->dry_run},
-                              {"rerun_failed", options->rerun_failed}}),
-        show_backfill);
-  });
+  verb->add_option("pipeline", options->pipeline)->required();
+  verb->add_option("--from", options->from,
+                   "A time, which may be due itself, or a day on the schedule's clock")
+      ->required();
+  verb->add_option("--to", options->to, "Likewise; the whole day")->required();
+  verb->add_option("--schedule", options->schedule, "Whose times; needed if it has several");
+  verb->add_option("--parallel", options->parallel, "Runs at the same time");
+  verb->add_flag("--wait", options->waits,
+                 "Until all runs are over; 1: one of them failed, 3: one was refused")
+      ->excludes(verb->add_flag("--dry-run", options->dry_run, "Only tell what would be run"));
+  verb->add_flag("--rerun-failed", options->rerun_failed, "Also what did not succeed");
+  verb->callback([&context, &exit_code, options] { exit_code = backfill(context, *options); });
 }
 
 }  // namespace slipway::cli

@@ -116,6 +116,14 @@ Result<void> check_time_zone(const std::string& zone) {
   return {};
 }
 
+base::Timestamp begin_of_day(std::int64_t day, const std::string& zone) {
+  const std::chrono::seconds second(day * kDaySeconds);
+  if (zone.empty()) return {second.count() * 1'000'000};
+  const auto begin =
+      date::locate_zone(zone)->to_sys(date::local_seconds(second), date::choose::earliest);
+  return {begin.time_since_epoch().count() * 1'000'000};
+}
+
 Result<Cron> Cron::parse(std::string_view given) {
   if (given.size() > kTextLengthMax)
     return base::error(Code::kInvalidArgument, "cron: too long: bytes={} limit={}", given.size(),

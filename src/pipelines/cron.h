@@ -28,6 +28,9 @@ namespace slipway::pipelines {
 // kInvalidArgument: no such zone. Empty means UTC.
 Result<void> check_time_zone(const std::string& zone);
 
+// The first moment of a day on the clock of a place, the day counted from 1 January 1970.
+base::Timestamp begin_of_day(std::int64_t day, const std::string& zone);
+
 // A value.
 class Cron {
  public:

@@ -346,13 +346,6 @@ Result<void> Schedules::save(const Turn& turn, const std::string& event) {
   });
 }
 
-Result<bool> Schedules::is_over(const Turn& turn) {
-  const auto run = pipelines_.find_run(turn.run);
-  if (run) return run->is_over();
-  if (run.error().code == Code::kNotFound) return true;
-  return run.error();
-}
-
 Result<void> Schedules::start_turn(Turn& turn, const ScheduleDefinition& definition) {
   const std::string reason = turn.backfill.empty()
                                  ? "schedule " + turn.schedule
@@ -363,6 +356,7 @@ Result<void> Schedules::start_turn(Turn& turn, const ScheduleDefinition& definit
   if (run) {
     turn.run = run->id;
     turn.state = "started";
+    turn.outcome = run->state;
     return save(turn, "");
   }
   // What is wrong with the run stays wrong; anything else is tried again.
@@ -405,7 +399,7 @@ Result<Schedules::Open> Schedules::start_waiting() {
   };
   for (Turn& turn : turns) {
     if (turn.state != "started") continue;
-    if (TRY(is_over(turn))) {
+    if (turn.outcome != "queued" && turn.outcome != "running") {
       turn.state = "ended";
       TRY(save(turn, ""));
     } else {

@@ -43,8 +43,10 @@ struct Schedule {
 
 struct BackfillRequest {
   std::string pipeline;
-  std::string schedule;      // empty: the pipeline has one by the clock
-  base::Timestamp from, to;  // both may be due themselves
+  std::string schedule;  // empty: the pipeline has one by the clock
+  // Times, which may be due themselves, or days on the schedule's clock, such as 2026-01-31, the
+  // last one whole; what of it is yet to come is left out.
+  std::string from, to;
   std::size_t parallel = 1;
   bool dry_run = false;
   bool rerun_failed = false;  // also what was run and did not succeed
@@ -55,6 +57,17 @@ struct Backfill {
   std::string schedule;
   std::vector<base::Timestamp> times;  // that are run
   std::size_t done_before = 0;         // of the range; left as they are
+
+  JsonObject to_json() const;
+};
+
+// How a backfill stands.
+struct BackfillRecord {
+  std::string id, schedule, actor;
+  base::Timestamp from, to, created;
+  std::size_t parallel = 1;
+  std::map<std::string, std::size_t> counts;  // of its turns, by Turn::standing()
+  std::vector<Turn> turns;                    // oldest first; none where backfills are listed
 
   JsonObject to_json() const;
 };
@@ -104,6 +117,8 @@ class Schedules {
   // Has the due times of a range run that were not. kNotFound: no such schedule.
   // kInvalidArgument: an empty or future range, too many runs, or a schedule that data starts.
   Result<Backfill> backfill(const BackfillRequest& request, const std::string& actor);
+  Result<std::vector<BackfillRecord>> backfills(std::size_t limit);  // newest first
+  Result<BackfillRecord> find_backfill(const std::string& id);       // kNotFound
   // What waits is not started any more; runs go on. How many waited. kNotFound.
   Result<std::size_t> cancel_backfill(const std::string& id, const std::string& actor);
 
@@ -126,7 +141,6 @@ class Schedules {
     std::size_t waiting = 0, running = 0;
   };
   Result<Open> start_waiting() REQUIRES(turn_mutex_);
-  Result<bool> is_over(const Turn& turn);
   Result<void> start_turn(Turn& turn, const ScheduleDefinition& definition);
   Result<void> save(const Turn& turn, const std::string& event);
   Result<void> judge_deadlines() REQUIRES(turn_mutex_);

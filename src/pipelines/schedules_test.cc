@@ -201,8 +201,8 @@ TEST_F(SchedulesTest, ABackfillRunsWhatWasNotSoManyAtATime) {
   advance("2024-01-02T00:00:00Z");
   pipelines_->run_queued();
   BackfillRequest request{.pipeline = "p",
-                          .from = at("2023-12-29T00:00:00Z"),
-                          .to = at("2024-01-02T00:00:00Z"),
+                          .from = "2023-12-29T00:00:00Z",
+                          .to = "2024-01-02T00:00:00Z",
                           .parallel = 2,
                           .dry_run = true};
   const Backfill dry = MUST(schedules_->backfill(request, "ann"));
@@ -220,14 +220,14 @@ TEST_F(SchedulesTest, ABackfillRunsWhatWasNotSoManyAtATime) {
   EXPECT_EQ(runs(), 5u);
   pipelines_->run_queued();
   EXPECT_EQ(MUST(schedules_->backfill(request, "ann")).times.size(), 0u);
-  request.from = at("2023-12-01T00:00:00Z");
+  request.from = "2023-12-01T00:00:00Z";
   const Backfill more = MUST(schedules_->backfill(request, "ann"));
   EXPECT_EQ(MUST(schedules_->cancel_backfill(more.id, "ann")), 28u);
   EXPECT_EQ(schedules_->cancel_backfill("x", "ann").error().code, Code::kNotFound);
 
-  request.to = at("2025-01-01T00:00:00Z");
+  request.to = "2025-01-01T00:00:00Z";
   EXPECT_EQ(schedules_->backfill(request, "ann").error().code, Code::kInvalidArgument);
-  request.to = clock_.now();
+  request.to = types::to_rfc3339(clock_.now());
   request.schedule = "e";
   EXPECT_EQ(schedules_->backfill(request, "ann").error().code, Code::kInvalidArgument);
   request.schedule = "x";
@@ -236,6 +236,76 @@ TEST_F(SchedulesTest, ABackfillRunsWhatWasNotSoManyAtATime) {
   request.schedule = "s";
   EXPECT_NE(schedules_->backfill(request, "ann").error().message.find("limit=10"),
             std::string::npos);
+}
+
+TEST_F(SchedulesTest, ABackfillsDaysAreThoseOfItsClock) {
+  MUST(
+      apply("  s: {pipeline: p, cron: '30 20 * * *', time_zone: America/New_York}\n"
+            "  a: {pipeline: p, cron: '0 0 * * *', time_zone: America/Havana}\n"));
+  const auto times = [&](const std::string& schedule, const std::string& from,
+                         const std::string& to) {
+    std::string text;
+    for (const base::Timestamp time :
+         MUST(schedules_->backfill(
+                  {.pipeline = "p", .schedule = schedule, .from = from, .to = to, .dry_run = true},
+                  "ann"))
+             .times)
+      text += types::to_rfc3339(time).substr(5, 11) + " ";
+    return text;
+  };
+  EXPECT_EQ(times("s", "2023-07-01", "2023-07-03"), "07-02T00:30 07-03T00:30 07-04T00:30 ");
+  // Times are what they say.
+  EXPECT_EQ(times("s", "2023-07-01T00:00:00Z", "2023-07-03T00:00:00Z"), "07-01T00:30 07-02T00:30 ");
+  EXPECT_EQ(times("s", "2023-07-01", "2023-07-02T00:30:00Z"), "07-02T00:30 ");
+  // Havana's clocks skip midnight on 12 March.
+  EXPECT_EQ(times("a", "2023-03-12", "2023-03-12"), "03-12T05:00 ");
+  EXPECT_EQ(times("a", "2023-03-11", "2023-03-11"), "03-11T05:00 ");
+  // Today is not over: it is 1 January 2024, 12:00Z, where half past eight has yet to come.
+  EXPECT_EQ(times("s", "2023-12-31", "2024-01-01"), "01-01T01:30 ");
+  EXPECT_EQ(
+      schedules_
+          ->backfill({.pipeline = "p", .schedule = "s", .from = "2023-12-31", .to = "2024-01-02"},
+                     "ann")
+          .error()
+          .code,
+      Code::kInvalidArgument);
+  EXPECT_NE(
+      schedules_
+          ->backfill({.pipeline = "p", .schedule = "s", .from = "x", .to = "2023-01-01"}, "ann")
+          .error()
+          .message.find("from"),
+      std::string::npos);
+}
+
+TEST_F(SchedulesTest, TurnsSayHowTheirRunsEnded) {
+  constexpr const char* kFlaky =
+      "pipelines:\n  p:\n    params: {day: '', v: ''}\n    steps: [{name: a, run: 'case {day} in "
+      "2023-01-02*) exit 1;; 2023-01-03*) exit 3;; esac'}]\n";
+  MUST(pipelines_->apply(MUST(parse_pipelines(kFlaky)), folder_.path(), "ann"));
+  MUST(apply("  s: {pipeline: p, cron: '@daily', params: {day: '{scheduled}'}}\n"));
+  const Backfill fill = MUST(schedules_->backfill(
+      {.pipeline = "p", .from = "2023-01-01", .to = "2023-01-04", .parallel = 3}, "ann"));
+  const auto standings = [&] {
+    std::string text;
+    for (const Turn& turn : MUST(schedules_->find_backfill(fill.id)).turns)
+      text += turn.standing() + " ";
+    return text;
+  };
+  EXPECT_EQ(standings(), "waiting waiting waiting waiting ");
+  advance("2024-01-01T12:00:01Z");
+  EXPECT_EQ(standings(), "queued queued queued waiting ");
+  EXPECT_FALSE(MUST(schedules_->find_backfill(fill.id)).to_json()["is_over"].as_bool());
+  pipelines_->run_queued();
+  advance("2024-01-01T12:00:02Z");
+  EXPECT_EQ(standings(), "succeeded failed refused queued ");
+  MUST(schedules_->cancel_backfill(fill.id, "ann"));
+  pipelines_->run_queued();
+  advance("2024-01-01T12:00:03Z");
+  const JsonObject told = MUST(schedules_->backfills(9)).at(0).to_json();
+  EXPECT_EQ(base::to_text(told.at("counts")), R"({"failed":1,"refused":1,"succeeded":2})");
+  EXPECT_TRUE(told.at("is_over").as_bool());
+  EXPECT_EQ(MUST(schedules_->get("s")).last->outcome, "succeeded");
+  EXPECT_EQ(schedules_->find_backfill("").error().code, Code::kNotFound);
 }
 
 TEST_F(SchedulesTest, DeadlinesThatAreNotKeptAreTold) {

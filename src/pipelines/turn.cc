@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kTurnColumns =
     "schedule, slot, scheduled_at, state, run, reason, late, version, backfill, start_by, "
-    "finish_by";
+    "finish_by, (SELECT r.state FROM pipeline_runs r WHERE r.id = pipeline_turns.run)";
 
 Turn turn_of(const store::Row& row) {
   Turn turn{.schedule = row.string(0),
@@ -21,6 +21,7 @@ Turn turn_of(const store::Row& row) {
             .backfill = row.string(8)};
   if (!row.is_null(9)) turn.start_by = row.time(9);
   if (!row.is_null(10)) turn.finish_by = row.time(10);
+  if (!row.is_null(11)) turn.outcome = row.string(11);
   return turn;
 }
 
@@ -32,6 +33,7 @@ JsonObject Turn::to_json() const {
                     {"scheduled", types::to_rfc3339(scheduled)},
                     {"state", state}};
   object["run"] = or_null(run);
+  object["outcome"] = or_null(outcome);
   object["reason"] = or_null(reason);
   object["late"] = or_null(late);
   object["version"] = or_null(version);

@@ -20,11 +20,14 @@ struct Turn {
   // cancelled (its backfill was) | failed (the run could not be started)
   std::string state;
   std::string run, reason;
-  std::string late;  // "not started" or "late", when a deadline was not kept
+  std::string outcome;  // the state of its run, as it is now; empty: there is none
+  std::string late;     // "not started" or "late", when a deadline was not kept
   std::string version, backfill;
   std::optional<base::Timestamp> start_by, finish_by;
 
   std::string trigger_id() const { return "schedule:" + schedule + ":" + slot; }
+  // How its run stands; without one, what became of the turn.
+  const std::string& standing() const { return outcome.empty() ? state : outcome; }
   JsonObject to_json() const;
 };
 

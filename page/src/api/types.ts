@@ -1817,6 +1817,7 @@ export interface components {
             scheduled: string;
             state: string;
             run: string | null;
+            outcome: string | null;
             reason: string | null;
             late: string | null;
         };
@@ -1856,9 +1857,7 @@ export interface components {
         };
         BackfillDraft: {
             schedule?: string;
-            /** Format: date-time */
             from: string;
-            /** Format: date-time */
             to: string;
             parallel?: number;
             dry_run?: boolean;

@@ -51,7 +51,7 @@ export function Schedules({ schedules, changed }: { schedules: Schedule[]; chang
           { title: "Schedule", cell: ({ name }) => name, value: ["schedule", ({ name }) => name] },
           { title: "When", cell: says, value: ["when", says] },
           { title: "Next", cell: ({ paused, next }) => (paused ? "paused" : <Time at={next} />), value: ["next", ({ paused, next }) => (paused ? "paused" : next)] },
-          { title: "Last", cell: (schedule) => <Last schedule={schedule} />, value: ["last", ({ last }) => last?.scheduled], also: [["last_state", ({ last }) => last?.state], ["last_run", ({ last }) => last?.run]] },
+          { title: "Last", cell: (schedule) => <Last schedule={schedule} />, value: ["last", ({ last }) => last?.scheduled], also: [["last_state", ({ last }) => last?.outcome ?? last?.state], ["last_run", ({ last }) => last?.run]] },
           {
             title: "Do",
             cell: (schedule) => (
@@ -79,7 +79,7 @@ function Last({ schedule: { last } }: { schedule: Schedule }) {
   return (
     <Group gap="xs">
       <Time at={last.scheduled} />
-      <Word of={last.state} />
+      <Word of={last.outcome ?? last.state} />
       {last.run && (
         <Anchor component={Link} to={`/pipeline-runs/${last.run}`} ff="monospace" size="sm">
           {last.run}

@@ -128,6 +128,8 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/schedules/{name}/resume", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/pipelines/{name}/explain", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipelines/{name}/backfills", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/backfills", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/backfills/{id}", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/backfills/{id}/cancel", About::kProject, Permission::kEdit},
 
     {kGet, "/slipway/v1/endpoints", About::kProject, Permission::kRead},

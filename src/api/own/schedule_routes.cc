@@ -36,12 +36,11 @@ Result<Response> backfill(Schedules& schedules, const Request& request) {
   pipelines::BackfillRequest wanted;
   wanted.pipeline = request.param("name");
   wanted.schedule = TRY(base::find_string(body, "schedule")).value_or("");
-  const auto from = TRY(read_time(body, "from"));
-  const auto to = TRY(read_time(body, "to"));
-  if (!from || !to)
-    return base::error(Code::kInvalidArgument, "a backfill needs `from` and `to`, both times");
-  wanted.from = *from;
-  wanted.to = *to;
+  wanted.from = TRY(base::find_string(body, "from")).value_or("");
+  wanted.to = TRY(base::find_string(body, "to")).value_or("");
+  if (wanted.from.empty() || wanted.to.empty())
+    return base::error(Code::kInvalidArgument,
+                       "a backfill needs `from` and `to`, both times or days");
   if (const Json* const parallel = body.if_contains("parallel");
       parallel != nullptr && !parallel->is_null()) {
     if (!parallel->is_int64() || parallel->as_int64() < 1)
@@ -52,6 +51,13 @@ Result<Response> backfill(Schedules& schedules, const Request& request) {
   wanted.rerun_failed = TRY(read_flag(body, "rerun_failed")).value_or(false);
   const std::string actor = TRY(read_actor(request, body));
   return reply(TRY(schedules.backfill(wanted, actor)).to_json());
+}
+
+Result<Response> list_backfills(Schedules& schedules, const Request& request) {
+  JsonArray found;
+  for (const auto& each : TRY(schedules.backfills(TRY(query_limit(request, 50, 1000)))))
+    found.push_back(each.to_json());
+  return reply({{"backfills", std::move(found)}});
 }
 
 Result<Response> cancel(Schedules& schedules, const Request& request) {
@@ -97,8 +103,23 @@ std::vector<http::Route> schedule_routes(Schedules& schedules) {
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/pipelines/{name}/backfills",
-       .summary = "Runs the due times of a range that were not run; with dry_run only tells them.",
+       .summary =
+           "Runs the due times of a range that were not run; with dry_run only tells them. `from` "
+           "and `to` are times, or days on the schedule's clock, the last one whole.",
        .handler = answering([&schedules](const Request& r) { return backfill(schedules, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/backfills",
+       .summary = "Backfills, newest first, with how many of their runs ended how.",
+       .handler =
+           answering([&schedules](const Request& r) { return list_backfills(schedules, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/backfills/{id}",
+       .summary = "One backfill with its times, oldest first, and how the run of each ended.",
+       .handler = answering([&schedules](const Request& request) -> Result<Response> {
+         return reply(TRY(schedules.find_backfill(request.param("id"))).to_json());
+       }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/backfills/{id}/cancel",
