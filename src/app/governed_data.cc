@@ -103,7 +103,9 @@ Masks GovernedData::of_dataset(const http::Request& request, const DatasetDefini
 Result<Masks> GovernedData::of_names(const http::Request& request) {
   const governance::Viewer who = viewer(request);
   if (who.sees_all) return Masks();
-  return governance_.masks(TRY(all_tags()), who);
+  ColumnTags columns = TRY(all_tags());
+  TRY(add_features(columns));
+  return governance_.masks(columns, who);
 }
 
 Result<void> GovernedData::check_columns(const governance::Viewer& who, const std::string& dataset,
@@ -162,6 +164,35 @@ Result<ColumnTags> GovernedData::all_tags() {
       add_tags(columns, input.rule.name, input.rule.tags);
   }
   return columns;
+}
+
+Result<void> GovernedData::add_features(ColumnTags& columns) {
+  const auto definitions = features_.definitions();
+  std::map<std::string, ColumnTags> by_dataset;
+  for (const DatasetDefinition& definition : TRY(datasets_.definitions()))
+    by_dataset[definition.name] = tags_of(definition);
+  const auto add = [&](const features::View& view, const ColumnTags& read) -> Result<void> {
+    const auto shape = TRY(features_.view_shape(view.name));
+    for (std::size_t i = 0; i < shape.reads.size(); ++i) {
+      for (const std::string& column : shape.reads[i]) {
+        if (const auto of = read.find(column); of != read.end())
+          add_tags(columns, shape.features[i].name, of->second);
+      }
+    }
+    return {};
+  };
+  for (const features::View& view : definitions->views) {
+    if (!view.is_on_demand())
+      TRY(add(view, by_dataset[definitions->find_source(view.source)->dataset]));
+  }
+  // Those read columns of requests and others' features.
+  for (ColumnTags before; before != columns;) {
+    before = columns;
+    for (const features::View& view : definitions->views) {
+      if (view.is_on_demand()) TRY(add(view, before));
+    }
+  }
+  return {};
 }
 
 Result<JsonObject> GovernedData::tags() {

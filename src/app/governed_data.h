@@ -63,6 +63,8 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
                              const std::function<bool(const std::string&)>& is_read);
   // Of all datasets and endpoints, by the column's name.
   Result<governance::ColumnTags> all_tags();
+  // Features have the tags of the columns that they are computed from.
+  Result<void> add_features(governance::ColumnTags& columns);
   Result<void> erase_dataset(const datasets::DatasetDefinition& definition, const Found& sought,
                              JsonArray& places);
   // `left`: where bytes may still be, in words.

@@ -926,14 +926,14 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
-  router.add_all(api::own::profile_routes(i.profiles, i.releases));
+  router.add_all(api::own::profile_routes(i.profiles, i.releases, i.governed));
   router.add_all(api::own::route_routes(i.webhooks));
   router.add_all(api::own::silence_routes(*i.monitor));
   router.add_all(api::own::incident_routes(i.incidents));
   router.add_all(api::own::drill_routes(i.drills, i.releases));
   if (settings.breakable) router.add_all(api::own::fault_routes(i.faults, i.features));
-  router.add_all(
-      api::own::drift_routes(i.datasets, *i.monitor, i.foundation.settings.drift_rows_max));
+  router.add_all(api::own::drift_routes(i.datasets, *i.monitor, i.governed,
+                                        i.foundation.settings.drift_rows_max));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));
 }
 

@@ -125,8 +125,12 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   show->callback([&context, &exit_code, name] {
     auto found = Client(context).get(path_of("/slipway/v1/datasets/{}", {*name}));
     if (found && !context.json) {
-      for (Json& version : found->as_object()["versions"].as_array())
-        version.as_object()["checks"] = checks_words(version);
+      for (Json& version : found->as_object()["versions"].as_array()) {
+        JsonObject& row = version.as_object();
+        row["checks"] = checks_words(version);
+        if (const Json& removed = member_at(version, "rows_removed_at"); removed.is_string())
+          row["rows"] = fmt::format("{}, removed at {}", cell(row["rows"]), cell(removed));
+      }
     }
     exit_code = finish_table(context, std::move(found), "versions",
                              {{"VERSION", "version"},

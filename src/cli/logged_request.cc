@@ -53,7 +53,9 @@ struct LoggedInputs {
   std::vector<serving::InputView> views;
 };
 
-Result<LoggedInputs> logged_inputs(const serving::ModelShape& shape, const Json& features) {
+Result<LoggedInputs> logged_inputs(const serving::ModelShape& shape, const Json& request) {
+  const Json& features = member_at(request, "features");
+  const JsonArray& masked = member_at(request, "masked").as_array();
   LoggedInputs inputs;
   inputs.numbers.assign(shape.inputs.size(), std::nan(""));
   inputs.texts.resize(shape.inputs.size());
@@ -62,6 +64,8 @@ Result<LoggedInputs> logged_inputs(const serving::ModelShape& shape, const Json&
     if (!input.is_column()) return cannot("input {} is a tensor, which is not logged", input.name);
     const Json* value = features.as_object().if_contains(input.name);
     if (value == nullptr) return cannot("the log has no input {}", input.name);
+    if (std::ranges::find(masked, Json(input.name)) != masked.end())
+      return cannot("input {} is masked for you", input.name);
     if (!value->is_null() && value->is_string() != input.is_text())
       return cannot("the log has input {} as {}", input.name,
                     input.is_text() ? "a number" : "a text");
@@ -78,8 +82,7 @@ using Asked = std::function<Result<void>(const serving::Model&, const serving::M
 Result<void> with_model(const std::filesystem::path& files, const LoggedRequest& request,
                         const ModelRuntimes& runtimes, const Asked& asked) {
   const auto model = TRY(LocalModel::load(files, runtimes));
-  const LoggedInputs inputs =
-      TRY(logged_inputs((*model)->shape(), member_at(request.row, "features")));
+  const LoggedInputs inputs = TRY(logged_inputs((*model)->shape(), request.row));
   return asked(**model, {.rows = 1, .inputs = inputs.views});
 }
 

@@ -52,9 +52,10 @@ def ask(url, method="GET", body=None, user=None, headers=None):
 
 
 @pytest.fixture
-def guarded(start_server, monkeypatch):
+def guarded(start_server, monkeypatch, request):
+    """`indirect` parameters are more flags of the server."""
     monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", ADMIN[1])
-    server = start_server("data", "--app-name", "basic-auth", "--host", "127.0.0.1")
+    server = start_server("data", "--app-name", "basic-auth", "--host", "127.0.0.1", *getattr(request, "param", ()))
     for user in (ADA, BOB):
         status, text = ask(server.url + "/api/2.0/mlflow/users/create", "POST", {"username": user[0], "password": user[1]}, ADMIN)
         assert status == 200, text

@@ -87,10 +87,10 @@ def declare(server, folder, yaml, user=None):
     return ok(call(server, "POST", "apply", user, yaml=yaml, dir=str(folder)))
 
 
-def register(server, user=None):
+def register(server, features=("spent__cost_24h",)):
     random = np.random.default_rng(1)
-    rows = pd.DataFrame({"spent__cost_24h": random.normal(size=200)})
-    booster = xgboost.train({"objective": "binary:logistic", "seed": 1}, xgboost.DMatrix(rows, (rows.spent__cost_24h > 0).astype(int)), 3)
+    rows = pd.DataFrame({name: random.normal(size=200) for name in features})
+    booster = xgboost.train({"objective": "binary:logistic", "seed": 1}, xgboost.DMatrix(rows, (rows[features[0]] > 0).astype(int)), 3)
     mlflow.set_tracking_uri(server.url)
     mlflow.set_registry_uri(server.url)
     with mlflow.start_run():
@@ -196,6 +196,61 @@ def test_requests_are_masked(clinic):
     span = "&".join(f"{name}={now + dt.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for name, days in (("from", -1), ("until", 1)))
     listed = ok(call(clinic, "GET", f"endpoints/triage/requests?{span}", BOB))["requests"]
     assert [row["request"]["patient"] for row in listed] == [of[BOB]["request"]["patient"]]
+
+
+METERS = ("--profile-interval-seconds", "1", "--skew-interval-seconds", "1", "--skew-delay-seconds", "1")
+
+
+@pytest.mark.parametrize("guarded", [METERS], indirect=True)
+def test_features_are_masked_that_are_computed_from_a_masked_column(clinic):
+    yaml = YAML.replace("  services:", "    half: {columns: {age: latest__age / 2, cost: latest__cost / 2}}\n  services:").replace("[latest, spent]", "[latest, spent, half]") + TAGS
+    features = ("latest__age", "latest__cost", "half__age", "half__cost")
+    with logged_in(ADMIN):
+        register(clinic, features)
+    rules = "inputs: {columns: {latest__age: {max: 20, on_violation: flag}, latest__cost: {max: 20, on_violation: flag}}}"
+    declare(clinic, clinic.folder, yaml + ENDPOINT.replace("harmless", "triage").replace("output: risk", f"output: risk, {rules}"), ADMIN)
+    ok(call(clinic, "POST", "features/materialize", ADMIN, as_of="2026-01-02T00:00:00Z"))
+    predict(clinic, "ann", "r1", ADMIN)
+    ok(requests.post(f"{clinic.url}/v2/models/triage/infer", auth=ADMIN, timeout=20, json={  # skewed
+        "id": "r2", "inputs": [{"name": "patient", "datatype": "BYTES", "shape": [1], "data": ["ann"]}, {"name": "at", "datatype": "BYTES", "shape": [1], "data": ["2026-01-02T00:00:00Z"]},
+                               {"name": "latest__age", "datatype": "FP64", "shape": [1], "data": [31.0]}, {"name": "latest__cost", "datatype": "FP64", "shape": [1], "data": [7.0]}]}))
+
+    now = dt.datetime.now(dt.timezone.utc)
+    first, last = (f"{now + dt.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1))
+
+    def both(place):
+        return [ok(call(clinic, "GET", place, user)) for user in (ADA, BOB)]
+
+    ada, bob = (reply["request"]["features"] for reply in both("endpoints/triage/requests/r1"))
+    assert ada["latest__age"] == 30 and ada["half__age"] == 15 and None not in ada.values()
+    assert bob == ada | {"latest__age": None, "half__age": None}
+    listed = both(f"endpoints/triage/requests?from={first}&until={last}")[1]["requests"]
+    assert [row["features"]["latest__age"] for row in listed] == [None, None] and listed[0]["features"]["half__cost"] == ada["half__cost"]
+    assert "latest__age = 30" in cli(clinic, "why", "r1", user=ADA)
+    told = cli(clinic, "why", "r1", user=BOB)
+    assert " = 30" not in told and " = 15" not in told and "is masked for you" in told
+    assert ok(call(clinic, "GET", "endpoints/triage/requests/r1", BOB))["request"]["masked"] == ["half__age", "latest__age", "patient"]
+    broken = {of["column"]: [value["value"] for value in of["last"]] for of in both("endpoints/triage/inputs")[1]["violations"]}
+    assert broken["latest__age"] == ["(masked)"] * 2 and "(masked)" not in broken["latest__cost"]
+    assert call(clinic, "GET", "features/explain?request=r1", BOB).status_code == 403
+
+    eventually(lambda: len(both("features/skew")[0]["features"]) == 4 and both(f"endpoints/triage/profile?from={first}&to={last}")[0]["inputs"], seconds=60)
+    ada, bob = ({of["feature"]: of for of in reply["features"]} for reply in both("features/skew"))
+    assert ada["latest__age"]["first"]["served"] == 31 and ada["latest__age"]["last_recomputed"]["p50"] == 30
+    assert bob["latest__age"]["first"]["served"] is None and bob["latest__age"]["last_recomputed"]["p50"] is None
+    assert bob["latest__cost"] == ada["latest__cost"] and bob["latest__cost"]["first"]["served"] == 7
+    ada, bob = ({of["input"]: of for of in reply["inputs"]} for reply in both(f"endpoints/triage/profile?from={first}&to={last}"))
+    assert ada["latest__age"]["numbers"]["max"] == 31 and "numbers" not in bob["latest__age"] and bob["latest__age"]["rows"] == 2
+    assert bob["latest__cost"] == ada["latest__cost"]
+    assert "latest__cost" in cli(clinic, "monitors", "profile", "triage", "--from", first, "--to", last, user=BOB)
+
+    changed = visits().to_pandas().assign(age=lambda rows: rows.age + 50)
+    pq.write_table(pa.Table.from_pandas(changed, preserve_index=False), clinic.folder / "visits.parquet")
+    ok(call(clinic, "POST", "datasets/visits/ingest", ADMIN, path=""))
+    ada, bob = ({of["column"]: of for of in reply["columns"]} for reply in both("drift?reference=dataset:visits@1&current=dataset:visits@2"))
+    assert ada["age"]["reference"]["min"] == 30 and bob["age"]["reference"]["min"] is None and bob["age"]["verdict"] == "drift"
+    assert "ann" in json.dumps(ada["patient"]) and "ann" not in json.dumps(bob["patient"]) and "histogram" not in bob["age"]
+    assert bob["cost"] == ada["cost"]
 
 
 def files_with(folder: pathlib.Path, text: str) -> list[str]:
@@ -511,3 +566,5 @@ def test_nothing_is_kept_longer_than_declared(start_server, tmp_path):
     eventually(lambda: call(server, "GET", "endpoints/triage/requests/old").status_code == 404, seconds=30)
     record = ok(call(server, "GET", "datasets/visits"))["versions"][1]
     assert record["version"] == 1 and record["rows"] == 8 and record["rows_removed_at"]
+    shown = cli(server, "data", "show", "visits").splitlines()
+    assert "12 " in shown[1] and "removed" not in shown[1] and f"8, removed at {record['rows_removed_at']}" in shown[2]

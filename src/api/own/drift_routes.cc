@@ -179,7 +179,7 @@ JsonObject asked_in(const Request& request) {
 }
 
 Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_max,
-                        const JsonObject& body) {
+                        const governance::Masks& masks, const JsonObject& body) {
   const std::string reference = TRY(base::get_string(body, "reference"));
   const std::string current = TRY(base::get_string(body, "current"));
   monitor::DriftReportOptions options;
@@ -210,6 +210,9 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
   const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference, rows_max));
   const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent, rows_max));
   monitor::DriftReport found = TRY(monitor::compare_columns(*before, *now, options));
+  for (monitor::ColumnReport& column : found.columns) {
+    if (masks.contains(column.name)) column.hide_values();
+  }
   found.reference_name = reference;
   found.current_name = current;
   forget_prediction(reference, found.only_in_reference);
@@ -219,30 +222,33 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
 
 }  // namespace
 
-std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor, std::int64_t rows_max) {
+std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor, Masking& masking,
+                                      std::int64_t rows_max) {
   auto turn = std::make_shared<std::mutex>();
-  const auto one_at_a_time = [&, rows_max, turn](const JsonObject& body) -> Result<Response> {
+  const auto one_at_a_time = [&, rows_max, turn](const Request& request,
+                                                 const JsonObject& body) -> Result<Response> {
     const std::unique_lock mine(*turn, std::try_to_lock);
     if (!mine.owns_lock()) {
       return base::error(Code::kResourceExhausted,
                          "another drift report is being made; try again when it is done");
     }
-    return report(datasets, monitor, rows_max, body);
+    return report(datasets, monitor, rows_max, TRY(masking.of_names(request)), body);
   };
   return {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/drift",
        .summary = "Two data sets compared column by column, as a link: reference, current, method, "
                   "and columns by commas (all of them: none).",
-       .handler = answering(
-           [one_at_a_time](const Request& request) { return one_at_a_time(asked_in(request)); }),
+       .handler = answering([one_at_a_time](const Request& request) {
+         return one_at_a_time(request, asked_in(request));
+       }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/drift",
        .summary = "Two data sets compared column by column: reference and current are "
                   "dataset:NAME[@VERSION] or monitor:NAME[@FROM..TO].",
        .handler = answering([one_at_a_time](const Request& request) -> Result<Response> {
-         return one_at_a_time(TRY(read_body(request)));
+         return one_at_a_time(request, TRY(read_body(request)));
        }),
        .tag = "slipway"},
   };

@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/own/governance_routes.h"
 #include "datasets/datasets.h"
 #include "monitor/monitor.h"
 
 namespace slipway::api::own {
 
-// One report is made at a time, with at most `rows_max` rows a side. Both must outlive the routes.
+// One report is made at a time, with at most `rows_max` rows a side. What is given must outlive the
+// routes.
 std::vector<http::Route> drift_routes(datasets::Datasets& datasets, monitor::Monitor& monitor,
-                                      std::int64_t rows_max);
+                                      Masking& masking, std::int64_t rows_max);
 
 }  // namespace slipway::api::own

@@ -138,12 +138,18 @@ Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool 
                 {"corrected", receipt.corrected}});
 }
 
-// Of a logged request, as who asks may see it.
-void hide(JsonObject& logged, const governance::Masks& masks, const Masking& masking) {
+// Of a logged request, as who asks may see it. Returns the names of what is masked.
+JsonArray hide(JsonObject& logged, const governance::Masks& masks, const Masking& masking) {
+  JsonArray masked;
   for (const char* part : {"features", "request"}) {
-    if (Json* columns = logged.if_contains(part))
-      governance::apply_masks(columns->as_object(), masks, masking.key());
+    Json* columns = logged.if_contains(part);
+    if (columns == nullptr) continue;
+    governance::apply_masks(columns->as_object(), masks, masking.key());
+    for (const auto& [column, mask] : masks) {
+      if (columns->as_object().contains(column)) masked.emplace_back(column);
+    }
   }
+  return masked;
 }
 
 Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
@@ -162,7 +168,7 @@ Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, Requ
     labels.push_back(std::move(object));
   }
   JsonObject logged = TRY(requests.request(endpoint, id));
-  hide(logged, TRY(masking.of_names(request)), masking);
+  logged["masked"] = hide(logged, TRY(masking.of_names(request)), masking);
   return reply({{"request", std::move(logged)}, {"labels", std::move(labels)}});
 }
 

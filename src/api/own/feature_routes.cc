@@ -251,6 +251,26 @@ Result<Response> service_versions(const FeatureStore& store, const std::string& 
   return reply({{"service", service}, {"versions", std::move(versions)}});
 }
 
+Result<Response> skew_report(features::SkewMeter& skew, Masking& masking, const Request& request) {
+  JsonObject report = skew.report(std::string(request.query("endpoint").value_or("")));
+  const governance::Masks masks = TRY(masking.of_names(request));
+  for (Json& row : report["features"].as_array()) {
+    JsonObject& feature = row.as_object();
+    const auto mask = masks.find(std::string_view(feature["feature"].as_string()));
+    if (mask == masks.end()) continue;
+    if (Json& first = feature["first"]; first.is_object()) {
+      for (const char* value : {"served", "recomputed"})
+        first.as_object()[value] = governance::masked(first.at(value), mask->second, masking.key());
+    }
+    for (const char* side : {"last_served", "last_recomputed"}) {
+      if (!feature[side].is_object()) continue;
+      for (const char* quantile : {"p10", "p50", "p90"})
+        feature[side].as_object()[quantile] = nullptr;
+    }
+  }
+  return reply(report);
+}
+
 }  // namespace
 
 std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew,
@@ -312,9 +332,8 @@ std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter
        .summary =
            "Served values that differ when they are recomputed, by endpoint and feature, with "
            "the reason: of one endpoint with endpoint.",
-       .handler = answering([&skew](const Request& r) -> Result<Response> {
-         return reply(skew.report(std::string(r.query("endpoint").value_or(""))));
-       }),
+       .handler =
+           answering([&skew, &masking](const Request& r) { return skew_report(skew, masking, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/explain",

@@ -17,7 +17,8 @@ class Masking {
   virtual ~Masking() = default;
   virtual governance::Masks of_dataset(const http::Request& request,
                                        const datasets::DatasetDefinition& definition) = 0;
-  // Of whatever else has columns: by the names of all columns with tags, of datasets and endpoints.
+  // Of whatever else has columns: by the names of all columns with tags, of datasets and endpoints,
+  // and of features that are computed from them.
   virtual Result<governance::Masks> of_names(const http::Request& request) = 0;
   // A training set has values as they are, or isn't made: kPermissionDenied naming a column of
   // `entities` (a dataset; empty: rows that were sent) or of what the service's features are

@@ -10,7 +10,7 @@ using http::Request;
 using http::Response;
 
 Result<Response> profile(monitor::Profiles& profiles, releases::Releases& releases,
-                         const Request& request) {
+                         Masking& masking, const Request& request) {
   const std::string& endpoint = request.param("name");
   TRY(releases.require(endpoint));
   monitor::Profiles::Filter filter{.input = request.query("input").value_or(""),
@@ -20,12 +20,20 @@ Result<Response> profile(monitor::Profiles& profiles, releases::Releases& releas
   filter.to = TRY(query_time(request, "to"));
   JsonObject object = TRY(profiles.find(endpoint, filter)).to_json();
   object["endpoint"] = endpoint;
+  const governance::Masks masks = TRY(masking.of_names(request));
+  for (Json& of : object["inputs"].as_array()) {
+    JsonObject& input = of.as_object();
+    if (!masks.contains(std::string_view(input["input"].as_string()))) continue;
+    for (const char* values : {"numbers", "texts"}) input.erase(values);
+    input["masked"] = true;
+  }
   return reply(object);
 }
 
 }  // namespace
 
-std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::Releases& releases) {
+std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::Releases& releases,
+                                        Masking& masking) {
   return {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/endpoints/{name}/profile",
@@ -33,8 +41,8 @@ std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::R
                   "day), in whole minutes, hours, days or months: counts, moments, quantiles, "
                   "distinct and frequent values, each with its error; filter by input, version and "
                   "a declared slice.",
-       .handler = answering([&profiles, &releases](const Request& request) {
-         return profile(profiles, releases, request);
+       .handler = answering([&profiles, &releases, &masking](const Request& request) {
+         return profile(profiles, releases, masking, request);
        }),
        .tag = "slipway"},
   };

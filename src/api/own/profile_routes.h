@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/own/governance_routes.h"
 #include "monitor/profile/profiles.h"
 #include "releases/releases.h"
 
 namespace slipway::api::own {
 
-// Both must outlive the routes.
-std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::Releases& releases);
+// All must outlive the routes.
+std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::Releases& releases,
+                                        Masking& masking);
 
 }  // namespace slipway::api::own

@@ -390,6 +390,16 @@ double ColumnSide::missing_rate() const {
   return rows == 0 ? kNone : static_cast<double>(missing) / static_cast<double>(rows);
 }
 
+void ColumnReport::hide_values() {
+  for (ColumnSide* side : {&reference, &current})
+    side->least = side->greatest = side->mean = side->deviation = side->median = kNone;
+  for (auto* shares : {&edges, &reference_shares, &current_shares}) shares->clear();
+  for (auto* words :
+       {&labels, &new_categories.names, &gone_categories.names, &current_words, &reference_words})
+    words->clear();
+  notes = {"values are masked"};
+}
+
 JsonObject ColumnReport::to_json() const {
   using base::number_or_null;
   JsonObject object{

@@ -59,6 +59,8 @@ struct ColumnReport {
   std::vector<std::string> current_words, reference_words;  // of texts: that speak for a side
   std::vector<std::string> notes;                           // sentences: what else is different
 
+  // Leaves only what tells of no single value: for somebody who may not see the column.
+  void hide_values();
   JsonObject to_json() const;
 };
 
