@@ -8,12 +8,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include "app/storage.h"
 #include "cli/local_model.h"
 #include "cli/model_files.h"
 #include "cli/progress.h"
+#include "cli/run_record.h"
 #include "cli/scratch.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
@@ -34,6 +36,7 @@ struct ScoreOptions {
 };
 
 constexpr std::string_view kS3 = "s3://";
+const std::string kExperiment = "batch scoring";  // of the runs that tell of jobs
 
 // Copies of the objects that "s3://bucket/folder/*.parquet", "s3://bucket/folder" or
 // "s3://bucket/folder/one.parquet" means, in the order of their names.
@@ -100,9 +103,71 @@ Result<types::InputRules> rules_of(Client& client, const std::string& endpoint) 
   return rules;
 }
 
+Result<std::string> experiment_id(Client& client, const std::string& name) {
+  const auto known =
+      client.get(path_of("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", {name}));
+  if (known) return text_at(*known, "experiment.experiment_id");
+  if (known.error().code != Code::kNotFound) return known.error();
+  return text_at(TRY(client.post("/api/2.0/mlflow/experiments/create", {{"name", name}})),
+                 "experiment_id");
+}
+
+// Of this machine: from its root, so that it is found again.
+std::string whole_path(const std::string& path) {
+  return path.starts_with(kS3) ? path : std::filesystem::absolute(path).string();
+}
+
+// A tracked run tells what was scored, so that lineage leads there from the model. The same job
+// again is the same run. Its id.
+Result<std::string> record(Client& client, const std::string& model, const ScoreOptions& options,
+                           std::int64_t rows, base::Timestamp began) {
+  constexpr std::size_t kParamMax = 6000;  // MLflow's
+  std::string in;
+  for (const std::string& input : options.inputs)
+    in += (in.empty() ? "" : ", ") + whole_path(input);
+  const std::map<std::string, std::string> params{
+      {"in", in.substr(0, kParamMax)}, {"out", whole_path(options.output)}, {"model", model}};
+  const auto pair = [](std::string_view key, std::string_view value) {
+    return JsonObject{{"key", key}, {"value", value}};
+  };
+  std::string id;
+  for (const RunRecord& run :
+       TRY(RunRecord::find(client, fmt::format("tags.\"{}\" = \"{}\"", kBatchModelTag, model)))) {
+    if (run.params() == params) id = run.id();
+  }
+  const std::int64_t start = began.micros / 1000;
+  if (id.empty()) {
+    JsonArray tags{pair(kBatchModelTag, model)};
+    if (const char* of = std::getenv("MLFLOW_RUN_CONTEXT")) {  // of the pipeline's step it is in
+      for (const auto& [key, value] : TRY(base::parse_json_object(of)))
+        tags.push_back(pair(key, cell(value)));
+    }
+    id = text_at(TRY(client.post("/api/2.0/mlflow/runs/create",
+                                 {{"experiment_id", TRY(experiment_id(client, kExperiment))},
+                                  {"start_time", start},
+                                  {"run_name", "batch score " + model},
+                                  {"tags", std::move(tags)}})),
+                 "run.info.run_id");
+  }
+  JsonArray told;
+  for (const auto& [name, value] : params) told.push_back(pair(name, value));
+  TRY(client.post(
+      "/api/2.0/mlflow/runs/log-batch",
+      {{"run_id", id},
+       {"params", std::move(told)},
+       {"metrics", JsonArray{JsonObject{
+                       {"key", "rows"}, {"value", rows}, {"timestamp", start}, {"step", 0}}}}}));
+  TRY(client.post("/api/2.0/mlflow/runs/update",
+                  {{"run_id", id},
+                   {"status", "FINISHED"},
+                   {"end_time", base::SystemClock().now().micros / 1000}}));
+  return id;
+}
+
 Result<Json> score(const Context& context, const ScoreOptions& options) {
   Client client(context);
   const base::SystemClock clock;
+  const base::Timestamp began = clock.now();
   const bool is_remote = options.output.starts_with(kS3);
   const Scratch scratch = TRY(Scratch::make("batch"));
   const auto output = TRY(app::open_storage(options.output, clock));
@@ -132,6 +197,14 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   JsonObject reply = report.to_json();
   reply["model"] = job.model_uri;
   reply["out"] = options.output;
+  reply["run"] = nullptr;
+  if (job.model_uri.starts_with("models:/")) {
+    if (const auto run = record(client, job.model_uri, options, report.rows, began)) {
+      reply["run"] = *run;
+    } else {  // the answers are there all the same
+      fmt::print(stderr, "lineage won't lead to these answers: {}\n", run.error().message);
+    }
+  }
   return Json(std::move(reply));
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/made_from.h"
+#include "cli/model_files.h"
 #include "cli/run_record.h"
 #include "cli/verb.h"
 
@@ -12,6 +13,15 @@ namespace slipway::cli {
 namespace {
 
 constexpr std::string_view kInputPart = "input/", kDatasetPart = "input/dataset:";
+
+// The service whose features a step's command asks for; empty: none.
+std::string service_asked(const std::string& command) {
+  constexpr std::string_view kAsks = "features history ";
+  const std::size_t at = command.find(kAsks);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + kAsks.size();
+  return command.substr(begin, std::min(command.find(' ', begin), command.size()) - begin);
+}
 
 }  // namespace
 
@@ -34,8 +44,17 @@ Result<void> Chain::add_request(const std::string& endpoint, const std::string& 
         fmt::format("{}, known at {}", cell(member_at(label, "value")),
                     cell(member_at(label, "arrival_time"))));
   }
-  return add_revision(endpoint, member_at(request, "revision").to_number<std::int64_t>(),
-                      member_at(request, "variants").as_array());
+  const auto number = member_at(request, "revision").to_number<std::int64_t>();
+  const Json revisions =
+      TRY(client_.get(path_of("/slipway/v1/endpoints/{}/revisions?limit=1&before={}",
+                              {endpoint, std::to_string(number + 1)})));
+  std::set<std::string> answered;
+  for (const Json& row : member_at(request, "variants").as_array()) {
+    if (cell(member_at(row, "role")) == "live") answered.insert(cell(member_at(row, "variant")));
+  }
+  for (const Json& revision : member_at(revisions, "revisions").as_array())
+    TRY(add_revision(endpoint, revision, answered));
+  return {};
 }
 
 Result<void> Chain::add_model(const std::string& model, const std::string& version) {
@@ -57,41 +76,51 @@ Result<void> Chain::add_model(const std::string& model, const std::string& versi
   return run.is_string() && !run.get_string().empty() ? add_run(cell(run)) : Result<void>();
 }
 
-Result<void> Chain::add_revision(const std::string& endpoint, std::int64_t number,
-                                 const JsonArray& answered) {
-  const Json reply = TRY(client_.get(path_of("/slipway/v1/endpoints/{}/revisions?limit=1&before={}",
-                                             {endpoint, std::to_string(number + 1)})));
-  const JsonArray& revisions = member_at(reply, "revisions").as_array();
-  if (revisions.empty()) return {};
-  const Json& revision = revisions.front();
-  add("revision", fmt::format("{}/{}", endpoint, number),
+Result<void> Chain::add_revision(const std::string& endpoint, const Json& revision,
+                                 const std::set<std::string>& variants) {
+  add("revision", fmt::format("{}/{}", endpoint, cell(member_at(revision, "number"))),
       fmt::format("{} by {} at {}: {}", cell(member_at(revision, "kind")),
                   cell(member_at(revision, "actor")), cell(member_at(revision, "time")),
                   cell(member_at(revision, "reason"))));
   for (const Json& variant : member_at(revision, "variants").as_array()) {
-    for (const Json& row : answered) {
-      if (cell(member_at(row, "role")) == "live" &&
-          member_at(row, "variant") == member_at(variant, "name")) {
-        return add_model(cell(member_at(variant, "model")), cell(member_at(variant, "version")));
-      }
-    }
+    if (variants.contains(cell(member_at(variant, "name"))))
+      TRY(add_model(cell(member_at(variant, "model")), cell(member_at(variant, "version"))));
   }
   return {};
 }
 
 Result<void> Chain::add_run(const std::string& id) {
-  const Json reply = TRY(client_.get(path_of("/api/2.0/mlflow/runs/get?run_id={}", {id})));
-  std::string pipeline_run, text = cell(member_at(reply, "run.info.run_name"));
-  if (const Json& tags = member_at(reply, "run.data.tags"); tags.is_array()) {
-    for (const Json& tag : tags.get_array()) {
-      const std::string key = cell(member_at(tag, "key")), value = cell(member_at(tag, "value"));
-      if (key == "slipway.run_id") pipeline_run = value;
-      if (key == "mlflow.source.git.commit") text += ", commit " + value;
-      if (key == "mlflow.user") text += ", by " + value;
-    }
+  const RunRecord run = TRY(RunRecord::load(client_, id));
+  const std::string commit = run.tag("mlflow.source.git.commit"), user = run.tag("mlflow.user"),
+                    pipeline_run = run.tag("slipway.run_id"), scored_by = run.tag(kBatchModelTag);
+  add("run", id,
+      run.name() + (commit.empty() ? "" : ", commit " + commit) +
+          (user.empty() ? "" : ", by " + user));
+  if (!pipeline_run.empty()) {
+    TRY(add_pipeline_run(pipeline_run));
+  } else if (!commit.empty()) {
+    add("commit", commit, "");
   }
-  add("run", id, text);
-  return pipeline_run.empty() ? Result<void>() : add_pipeline_run(pipeline_run);
+  const auto made = find_made_from(client_, id, "");
+  if (!made && made.error().code != Code::kNotFound) return made.error();
+  if (!made) return {};  // files of its models are gone
+  for (const auto& [name, used] : made->datasets) add_input(name.substr(0, name.find(" (")), used);
+  if (!made->environment.empty()) {
+    std::string packages;
+    for (const auto& [package, version] : made->environment)
+      packages += (packages.empty() ? "" : ", ") + package + (version == "any" ? "" : version);
+    add("environment", "of run " + id, packages);
+  }
+  if (scored_by.empty()) return {};
+  const Json version = TRY(find_model_version(client_, scored_by));
+  return add_model(cell(member_at(version, "name")), cell(member_at(version, "version")));
+}
+
+void Chain::add_input(const std::string& name, const DatasetUsed& used) {
+  if (!inputs_.insert(name).second) return;
+  const bool is_ours = used.version > 0;
+  add("input", is_ours ? "dataset:" + name : name,
+      is_ours ? fmt::format("version {}, {}", used.version, used.digest) : used.digest);
 }
 
 Result<void> Chain::add_pipeline_run(const std::string& id) {
@@ -103,14 +132,21 @@ Result<void> Chain::add_pipeline_run(const std::string& id) {
     add("commit", cell(commit), "");
   std::set<std::string> told;
   for (const Json& step : member_at(run, "steps").as_array()) {
-    const Json& parts = member_at(step, "key");
-    const Json* found = parts.is_object() ? parts.get_object().if_contains("parts") : nullptr;
-    if (found == nullptr || !found->is_object()) continue;
-    for (const auto& [name, digest] : found->get_object()) {
+    if (const std::string service = service_asked(cell(member_at(step, "key.command")));
+        !service.empty() && told.insert("features:" + service).second)
+      add("features", "features:" + service, "asked by step " + cell(member_at(step, "name")));
+    const Json& parts = member_at(step, "key.parts");
+    if (!parts.is_object()) continue;
+    for (const auto& [name, digest] : parts.get_object()) {
       const std::string part(name);
       if (part.starts_with("step/") || !told.insert(part).second) continue;
-      add(part.substr(0, part.find('/')), part.substr(part.find('/') + 1), cell(digest));
-      if (part.starts_with(kDatasetPart)) TRY(add_told(part.substr(kInputPart.size()), "up"));
+      if (part.starts_with(kDatasetPart)) {
+        const std::string dataset = part.substr(kDatasetPart.size());
+        add_input(dataset, TRY(find_dataset(client_, dataset, cell(digest))));
+        TRY(add_told(part.substr(kInputPart.size()), "up"));
+      } else {
+        add(part.substr(0, part.find('/')), part.substr(part.find('/') + 1), cell(digest));
+      }
     }
   }
   return {};
@@ -189,16 +225,6 @@ Result<bool> Chain::add_told(const std::string& of, const std::string& walk) {
   return true;
 }
 
-Result<void> Chain::add_dataset(const std::string& name) {
-  const Json versions = TRY(client_.get(path_of("/slipway/v1/datasets/{}", {name})));
-  if (!TRY(add_told("dataset:" + name, "both"))) {
-    const Json& newest = member_at(versions, "latest");
-    add("dataset", "dataset:" + name,
-        newest.is_object() ? fmt::format("version {}", cell(member_at(newest, "version"))) : "");
-  }
-  return add_made_of(name);
-}
-
 Result<void> Chain::add_made_of(const std::string& dataset) {
   constexpr std::string_view kRunsShown = "5";
   if (!made_of_.insert(dataset).second) return {};
@@ -258,6 +284,23 @@ Result<void> Chain::add_uses(const std::string& model, const std::string& versio
         fmt::format("answered with models:/{}/{} from {}{}", model, version, use.from,
                     use.to.empty() ? " on" : " to " + use.to));
   }
+  return add_batches(fmt::format("models:/{}/{}", model, version));
+}
+
+Result<void> Chain::add_batches(const std::string& uri) {
+  for (const RunRecord& run :
+       TRY(RunRecord::find(client_, fmt::format("tags.\"{}\" = \"{}\"", kBatchModelTag, uri)))) {
+    const auto params = run.params();
+    const auto metrics = run.metrics();
+    const auto rows = metrics.find("rows");
+    const auto param = [&](const char* name) {
+      const auto found = params.find(name);
+      return found == params.end() ? std::string("-") : found->second;
+    };
+    add("batch", run.id(),
+        fmt::format("{} rows of {} scored to {}", rows == metrics.end() ? 0 : rows->second,
+                    param("in"), param("out")));
+  }
   return {};
 }
 
@@ -289,7 +332,7 @@ Result<std::string> endpoint_of_request(Client& client, const std::string& reque
   return base::error(
       Code::kNotFound,
       "no endpoint has logged such a request, there is no such run, nobody has told of "
-      "such a job or dataset, and it is no models:/NAME/VERSION: {}",
+      "such a job or dataset, no run is of such a commit, and it is no models:/NAME/VERSION: {}",
       request);
 }
 

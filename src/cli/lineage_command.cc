@@ -10,7 +10,6 @@ namespace slipway::cli {
 namespace {
 
 constexpr std::string_view kModelPrefix = "models:/";
-constexpr std::string_view kDatasetPrefix = "dataset:";
 
 Result<Json> trace(Client& client, const std::string& id, std::string endpoint,
                    const std::string& walk) {
@@ -21,10 +20,9 @@ Result<Json> trace(Client& client, const std::string& id, std::string endpoint,
                       number = cell(member_at(version, "version"));
     if (walk != "down") TRY(chain.add_model(name, number));
     if (walk != "up") TRY(chain.add_uses(name, number));
-  } else if (id.starts_with(kDatasetPrefix)) {
-    TRY(chain.add_dataset(id.substr(kDatasetPrefix.size())));
   } else if (!endpoint.empty() ||
-             (!TRY(chain.add_told(id, walk)) && !TRY(chain.add_run_of(id, walk)))) {
+             (!TRY(chain.add_named(id, walk)) && !TRY(chain.add_told(id, walk)) &&
+              !TRY(chain.add_run_of(id, walk)) && !TRY(chain.add_commit(id, walk)))) {
     if (endpoint.empty()) endpoint = TRY(endpoint_of_request(client, id));
     TRY(chain.add_request(endpoint, id));
   }
@@ -45,7 +43,9 @@ void add_lineage_command(CLI::App& root, Context& context, int& exit_code) {
   lineage
       ->add_option("id", options->id,
                    "A request's id, models:/NAME/VERSION or @ALIAS, a tracked run, a run of a "
-                   "pipeline, dataset:NAME; or, of what others have told by OpenLineage, a run's "
+                   "pipeline, a commit, dataset:NAME, dataset:NAME@VERSION, features:SERVICE, "
+                   "endpoint:NAME, alert:ID, incident:ID; or, of what others have told by "
+                   "OpenLineage, a run's "
                    "id or NAMESPACE/NAME of a job or dataset")
       ->required();
   lineage->add_option("--endpoint", options->endpoint, "Where the request was answered");

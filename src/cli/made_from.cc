@@ -21,19 +21,6 @@ bool was_digest(const Json& version, const std::string& digest) {
          std::ranges::find(before, Json(digest)) != before.end();
 }
 
-Result<DatasetUsed> find_dataset(Client& client, const std::string& name,
-                                 const std::string& digest) {
-  DatasetUsed used{.digest = digest};
-  const auto known = client.get(path_of("/slipway/v1/datasets/{}", {name}));
-  if (!known && known.error().code == Code::kNotFound) return used;
-  if (!known) return known.error();
-  for (const Json& version : member_at(*known, "versions").as_array()) {
-    if (was_digest(version, digest))
-      used.version = member_at(version, "version").to_number<std::int64_t>();
-  }
-  return used;
-}
-
 Result<void> add_steps(Client& client, const JsonArray& steps, MadeFrom& made) {
   for (const Json& step : steps) {
     if (const Json& items = member_at(step, "items"); items.is_array())
@@ -100,15 +87,39 @@ Result<MadeFrom> of_model(Client& client, const std::string& uri) {
   return made;
 }
 
+// The newest versions of datasets that had come by then, and the commit of the newest run.
+Result<MadeFrom> project_at(Client& client, const std::string& time) {
+  const auto at = TRY(types::parse_rfc3339(time));
+  MadeFrom made;
+  made.title = time;
+  const Json datasets = TRY(client.get("/slipway/v1/datasets"));
+  for (const Json& dataset : member_at(datasets, "datasets").as_array()) {
+    const std::string name = text_at(dataset, "name");
+    const Json known = TRY(client.get(path_of("/slipway/v1/datasets/{}", {name})));
+    for (const Json& version : member_at(known, "versions").as_array()) {  // newest first
+      if (TRY(types::parse_rfc3339(text_at(version, "arrival_time"))) > at) continue;
+      made.datasets[name] = {.digest = text_at(version, "digest"),
+                             .version = member_at(version, "version").to_number<std::int64_t>()};
+      break;
+    }
+  }
+  const Json runs = TRY(client.get(path_of("/slipway/v1/pipeline-runs?limit=1&until={}", {time})));
+  for (const Json& run : member_at(runs, "runs").as_array()) {
+    made.commit = text_at(run, "source.commit");
+    made.folder = text_at(run, "source.folder");
+  }
+  if (made.datasets.empty() && made.commit.empty())
+    return base::error(Code::kNotFound, "no dataset had come then and no pipeline had run: time={}",
+                       time);
+  return made;
+}
+
 // What answered at a time, of several variants the one with most of the requests.
 Result<MadeFrom> at_time(Client& client, const std::string& time, std::string endpoint) {
   if (endpoint.empty()) {
     const Json reply = TRY(client.get("/slipway/v1/endpoints"));
     const JsonArray& endpoints = member_at(reply, "endpoints").as_array();
-    if (endpoints.size() != 1)
-      return base::error(Code::kInvalidArgument,
-                         "a time is of an endpoint: say which with --endpoint, there are {}",
-                         endpoints.size());
+    if (endpoints.size() != 1) return project_at(client, time);
     endpoint = text_at(endpoints.front(), "name");
   }
   const auto at = TRY(types::parse_rfc3339(time));
@@ -159,6 +170,19 @@ Result<MadeFrom> of_request(Client& client, const std::string& endpoint, const s
 }
 
 }  // namespace
+
+Result<DatasetUsed> find_dataset(Client& client, const std::string& name,
+                                 const std::string& digest) {
+  DatasetUsed used{.digest = digest};
+  const auto known = client.get(path_of("/slipway/v1/datasets/{}", {name}));
+  if (!known && known.error().code == Code::kNotFound) return used;
+  if (!known) return known.error();
+  for (const Json& version : member_at(*known, "versions").as_array()) {
+    if (was_digest(version, digest))
+      used.version = member_at(version, "version").to_number<std::int64_t>();
+  }
+  return used;
+}
 
 Result<std::vector<InUse>> find_uses(Client& client, const std::string& model,
                                      const std::string& version) {

@@ -34,13 +34,17 @@ struct MadeFrom {
   InUse in_use;                                  // without an endpoint: of none
 };
 
+// The version with this digest, or that had it before rows of it were erased.
+Result<DatasetUsed> find_dataset(Client& client, const std::string& name,
+                                 const std::string& digest);
+
 // Endpoints that a version of a model was live at, from the first time to the end of the last.
 Result<std::vector<InUse>> find_uses(Client& client, const std::string& model,
                                      const std::string& version);
 
 // `id` is a tracked run, a run of a pipeline, models:/NAME/VERSION or @ALIAS, dataset:NAME@VERSION,
-// a request's id (what answered it), or a time: then what answered at `endpoint`, or the only one.
-// kNotFound; kInvalidArgument: a time and several endpoints.
+// a request's id (what answered it), or a time: then what answered at `endpoint`, or at the only
+// one there is, else the project's datasets and commit. kNotFound.
 Result<MadeFrom> find_made_from(Client& client, const std::string& id, const std::string& endpoint);
 
 }  // namespace slipway::cli

@@ -11,6 +11,9 @@
 
 namespace slipway::cli {
 
+// Of runs that tell of files scored by `slipway batch score`: models:/NAME/VERSION.
+inline constexpr const char* kBatchModelTag = "slipway.batch.model";
+
 // Where a run came from, when a pipeline started it.
 struct PipelineOrigin {
   Json run;   // of the pipeline, as its route gives it

@@ -53,8 +53,10 @@ void add_why_commands(CLI::App& root, Context& context, int& exit_code) {
                    "request's id, or a time")
       ->required();
   between->add_option("after", options->after, "The same of the other one")->required();
-  between->add_option("--endpoint", options->endpoint,
-                      "Whose times or requests they are; when there is only one, that one");
+  between->add_option(
+      "--endpoint", options->endpoint,
+      "Whose times or requests they are; when there is only one, that one; else times "
+      "are the project's: its datasets and commit");
   between->callback([&context, &exit_code, options] {
     Client client(context);
     exit_code = finish(context, changed(client, options->id, options->after, options->endpoint),

@@ -70,6 +70,17 @@ def test_files_are_scored_across_a_kill_as_xgboost_scores_them(job):
     report = json.loads(subprocess.run(command(job), check=True, capture_output=True, text=True).stdout)
     assert report["rows"] == 310_000 and report["model"] == "models:/risk/1"
     assert 0 < report["rows_resumed"] < 310_000
+    again = json.loads(subprocess.run(command(job), check=True, capture_output=True, text=True).stdout)
+    assert again["run"] == report["run"], "the same job is told of once"
+    job.stop()
+    job.start()
+
+    def lineage(*words):
+        return json.loads(subprocess.run([BINARY, "--url", job.url, "--json", "lineage", *words], check=True, capture_output=True, text=True).stdout)["lineage"]
+
+    batch, = lineage("models:/risk/1", "--walk", "down")
+    assert (batch["kind"], batch["id"], batch["text"]) == ("batch", report["run"], f"310000 rows of {job.data} scored to {job.out}")
+    assert ("model version", "models:/risk/1") in [(link["kind"], link["id"]) for link in lineage(report["run"], "--walk", "up")]
     assert all(part.stat().st_mtime_ns == at for part, at in finished.items()), "what was whole is not made again"
     assert not list(job.out.glob("*.unfinished")), "the cut part's rest is gone"
     for i, frame in enumerate(job.frames):

@@ -121,11 +121,66 @@ def test_lineage_goes_up_and_down_from_models_and_runs(shop):  # noqa: F811
     assert said(server, "lineage", "0123456789abcdef", code=4)
 
 
+def test_lineage_begins_at_versions_of_data_commits_endpoints_and_features(shop):  # noqa: F811
+    server, folder = shop
+
+    def links_of(*words: str) -> dict[tuple[str, str], str]:
+        return {(link["kind"], link["id"]): link["text"] for link in said(server, "lineage", *words)["lineage"]}
+
+    run, pipeline_run = MlflowClient(server.url).get_model_version("sale", "1").run_id, last_run(server)
+    made = [("pipeline run", pipeline_run), ("run", run), ("model version", "models:/sale/1"), ("endpoint", "sale")]
+    # Nobody has read the second version.
+    pd.read_parquet(folder / "visits.parquet").iloc[5:].to_parquet(folder / "visits.parquet", index=False)
+    server.cli("data", "ingest", "visits")
+    assert list(links_of("dataset:visits@1", "--walk", "down")) == [("dataset version", "dataset:visits@1"), *made]
+    assert list(links_of("dataset:visits@2")) == [("dataset version", "dataset:visits@2")]
+    assert "visits.parquet" in links_of("dataset:visits@1", "--walk", "up")["dataset version", "dataset:visits@1"]
+
+    head = git(folder, "rev-parse", "HEAD", env=environment(server))
+    assert list(links_of(head)) == list(links_of(f"commit:{head[:8]}", "--walk", "down")) == [("commit", head), *made]
+    assert list(links_of(head[:12], "--walk", "up")) == [("commit", head)]
+
+    up = links_of("models:/sale/1", "--walk", "up")
+    assert up["input", "dataset:visits"].startswith("version 1, ") and up["features", "features:sale"] == "asked by step rows" and ("commit", head) in up
+    assert "xgboost-cpu" in up["environment", f"of run {run}"]
+
+    up = links_of("endpoint:sale", "--walk", "up")
+    assert list(up)[:3] == [("endpoint", "sale"), ("revision", "sale/1"), ("model version", "models:/sale/1")] and ("dataset", "dataset:visits") in up
+    assert list(links_of("endpoint:sale", "--walk", "down")) == [("endpoint", "sale")]
+    assert "shop_recent__sale_share_24h" in links_of("features:sale", "--walk", "up")["features", "features:sale"]
+    assert list(links_of("features:sale")) == [("features", "features:sale"), ("dataset", "dataset:visits"), ("endpoint", "sale")]
+    for missing in ("dataset:visits@9", "dataset:nothing@1", "endpoint:nothing", "features:nothing", "alert:77", "incident:77", "commit:0123456", "commit:visits", "0123456789"):
+        assert said(server, "lineage", missing, code=4)["error"], missing
+
+
+def test_what_changed_between_two_times_without_an_endpoint(server, tmp_path):
+    yaml = "project: lake\ndatasets:\n  visits: {path: visits.parquet, key: [visit]}\n"
+    rows = pd.DataFrame({"visit": range(10), "cost": 1.0})
+
+    def ingested() -> str:
+        rows.to_parquet(tmp_path / "visits.parquet", index=False)
+        assert requests.post(f"{server.url}/slipway/v1/datasets/visits/ingest", json={"path": ""}, timeout=60).status_code == 200
+        return pd.Timestamp.now("UTC").isoformat()
+
+    assert requests.post(f"{server.url}/slipway/v1/apply", json={"yaml": yaml, "dir": str(tmp_path)}, timeout=60).status_code == 200
+    first = ingested()
+    rows.loc[:2, "cost"] = 2.0
+    changes = said(server, "changed", first, ingested())
+    assert [(r["dataset"], r["before"], r["after"], r["changed"]) for r in changes["rows"]] == [("visits", 1, 2, 3)]
+    assert "no dataset had come" in said(server, "changed", "2019-01-01T00:00:00Z", first, code=4)["error"]
+
+
 def test_why_an_alert_fired_and_an_incident_was_opened(shop):  # noqa: F811
     """The world turns around, the model is wrong, its alert retrains."""
     server, folder = shop
     server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-08T00:00:00Z"))
     alerts = requests.get(f"{server.url}/slipway/v1/alerts", timeout=20).json()["alerts"]
+    alert = f"alert:{alerts[-1]['id']}"
+    up = [(link["kind"], link["id"]) for link in said(server, "lineage", alert, "--walk", "up")["lineage"]]
+    assert up[:2] == [("alert", alert), ("endpoint", "sale")] and ("model version", "models:/sale/1") in up and ("input", "dataset:visits") in up
+    down = [(link["kind"], link["id"]) for link in said(server, "lineage", alert, "--walk", "down")["lineage"]]
+    assert down[:2] == [("alert", alert), ("action", "run")]
+    assert ("alert", alert) in [(link["kind"], link["id"]) for link in said(server, "lineage", "endpoint:sale", "--walk", "down")["lineage"]]
     why = links(said(server, "why", f"alert:{alerts[-1]['id']}"))
     assert "sale-health/log_loss fired at" in why["alert"][0] and "against 1" in why["alert"][0]
     assert "models:/sale/1" in why["in charge"][0] and why["action"]
