@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "cli/commands.h"
@@ -41,9 +42,63 @@ std::string checks_words(const Json& version) {
   return fmt::format("{} of {} failed: {}", failed.size(), all, fmt::join(failed, ", "));
 }
 
+std::int64_t number_at(const Json& of, std::string_view member) {
+  const Json& value = member_at(of, member);
+  return value.is_number() ? value.to_number<std::int64_t>() : 0;
+}
+
+// What a table has no place for: how many rows break which rule, the first of them, and notes.
+// Nothing of a version that has neither.
+std::string findings(Client& client, const Json& version) {
+  constexpr int kExamples = 3;
+  const std::string dataset = cell(member_at(version, "dataset"));
+  const std::int64_t number = number_at(version, "version"),
+                     aside = number_at(version, "quarantined");
+  std::string out;
+  const Json& broken = member_at(version, "violations");
+  if (broken.is_object() && !broken.get_object().empty()) {
+    out += aside > 0
+               ? fmt::format("{} version {}: {} rows break a rule and are put aside\n", dataset,
+                             number, aside)
+               : fmt::format("{} version {}: rows break a rule and stay (on_violation: flag)\n",
+                             dataset, number);
+    for (const auto& [rule, rows] : broken.get_object())
+      out += fmt::format("  {}: {} rows\n", std::string_view(rule), cell(rows));
+    const auto examples =
+        client.get(path_of("/slipway/v1/datasets/{}/quarantine?version={}&limit={}",
+                           {dataset, std::to_string(number), std::to_string(kExamples)}));
+    if (examples) {
+      for (const Json& row : member_at(*examples, "rows").as_array())
+        out += fmt::format("  row {}: {}\n", cell(member_at(row, "_row")),
+                           cell(member_at(row, "_reason")));
+    }
+  }
+  const Json& notes = member_at(version, "notes");
+  if (notes.is_array()) {
+    for (const Json& note : notes.get_array())
+      out += fmt::format("{} version {}: note: {}\n", dataset, number, cell(note));
+  }
+  return out;
+}
+
+int tell_versions(Context& context, JsonArray snapshots, const std::string& found) {
+  const int code =
+      finish_table(context, Json(JsonObject{{"snapshots", std::move(snapshots)}}), "snapshots",
+                   {{"DATASET", "dataset"},
+                    {"VERSION", "version"},
+                    {"ROWS", "rows"},
+                    {"QUARANTINED", "quarantined"},
+                    {"CHECKS", "checks"},
+                    {"NEW", "new"},
+                    {"DIGEST", "digest"}});
+  if (!context.json) std::fputs(found.c_str(), stdout);
+  return code;
+}
+
 int ingest(Context& context, const Ingest& options) {
   Client client(context);
   JsonArray snapshots;
+  std::string found;
   for (const std::string& name : options.names) {
     if (!context.json) std::fprintf(stderr, "reading %s ...\n", name.c_str());
     JsonObject body;
@@ -53,20 +108,19 @@ int ingest(Context& context, const Ingest& options) {
     if (!options.path.empty()) body["path"] = std::filesystem::absolute(options.path).string();
     const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), body);
     if (!reply) return fail(reply.error(), context);
+    if (!context.json) found += findings(client, member_at(*reply, "snapshot"));
     JsonObject snapshot = member_at(*reply, "snapshot").as_object();
     snapshot["new"] = member_at(*reply, "new");
     if (!context.json) snapshot["checks"] = checks_words(Json(snapshot));
     snapshots.push_back(std::move(snapshot));
   }
-  return finish_table(context, Json(JsonObject{{"snapshots", std::move(snapshots)}}), "snapshots",
-                      {{"DATASET", "dataset"},
-                       {"VERSION", "version"},
-                       {"ROWS", "rows"},
-                       {"QUARANTINED", "quarantined"},
-                       {"CHECKS", "checks"},
-                       {"NEW", "new"},
-                       {"DIGEST", "digest"}});
+  return tell_versions(context, std::move(snapshots), found);
 }
+
+struct Quarantine {
+  std::string name;
+  std::optional<std::int64_t> version;
+};
 
 // Reason and row number first, then the dataset's own columns.
 std::string show_quarantine(const Json& reply) {
@@ -123,8 +177,12 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* show = data->add_subcommand("show", "Versions of a dataset");
   show->add_option("name", *name)->required();
   show->callback([&context, &exit_code, name] {
-    auto found = Client(context).get(path_of("/slipway/v1/datasets/{}", {*name}));
+    Client client(context);
+    auto found = client.get(path_of("/slipway/v1/datasets/{}", {*name}));
+    std::string of_newest;
     if (found && !context.json) {
+      if (member_at(*found, "latest").is_object())
+        of_newest = findings(client, member_at(*found, "latest"));
       for (Json& version : found->as_object()["versions"].as_array()) {
         JsonObject& row = version.as_object();
         row["checks"] = checks_words(version);
@@ -139,14 +197,17 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
                               {"CHECKS", "checks"},
                               {"ARRIVED", "arrival_time"},
                               {"DIGEST", "digest"}});
+    std::fputs(of_newest.c_str(), stdout);
   });
 
+  auto aside = std::make_shared<Quarantine>();
   CLI::App* quarantine = data->add_subcommand("quarantine", "Rows that were put aside, and why");
-  quarantine->add_option("name", *name)->required();
-  quarantine->callback([&context, &exit_code, name] {
-    exit_code =
-        finish(context, Client(context).get(path_of("/slipway/v1/datasets/{}/quarantine", {*name})),
-               show_quarantine);
+  quarantine->add_option("name", aside->name, "Dataset")->required();
+  quarantine->add_option("--version", aside->version, "Of this version, not the newest");
+  quarantine->callback([&context, &exit_code, aside] {
+    const std::string path = path_of("/slipway/v1/datasets/{}/quarantine", {aside->name}) +
+                             (aside->version ? fmt::format("?version={}", *aside->version) : "");
+    exit_code = finish(context, Client(context).get(path), show_quarantine);
   });
 }
 

@@ -54,7 +54,9 @@ void add_rules_command(CLI::App& data, Context& context, int& exit_code) {
   });
 
   CLI::App* foreign = rules->add_subcommand(
-      "import", "A suite of Great Expectations (JSON) or a schema of pandera (YAML, JSON) as ours");
+      "import",
+      "A suite of Great Expectations (JSON), a schema of pandera (YAML, JSON) or of TensorFlow "
+      "Metadata (text format, JSON) as ours");
   foreign->add_option("file", options->file)->required();
   foreign->callback([&context, &exit_code, options] {
     exit_code = finish(context, import(options->file),

@@ -1,5 +1,6 @@
-// Rules of rows that others wrote, as ours: suites of Great Expectations (0.x and 1.x, JSON) and
-// schemas of pandera (YAML or JSON, as to_yaml() and to_json() write them).
+// Rules of rows that others wrote, as ours: suites of Great Expectations (0.x and 1.x, JSON),
+// schemas of pandera (YAML or JSON, as to_yaml() and to_json() write them), and schemas of
+// TensorFlow Metadata, which TensorFlow Data Validation has (text format or JSON).
 #pragma once
 
 #include <string>
@@ -22,7 +23,7 @@ struct ImportedRules {
 
 // What a value that breaks an expectation does there, it does here: nothing is taken in. Where an
 // expectation is to hold `mostly`, rows are put aside, and their share is checked. Pure.
-// kInvalidArgument: neither of them, with the place where the text is no YAML.
+// kInvalidArgument: none of them, with the place where the text is no YAML.
 Result<ImportedRules> import_rules(std::string_view text);
 
 }  // namespace slipway::cli

@@ -92,6 +92,15 @@ void append_all(const arrow::Array& chunk, Column& out, std::vector<Value>& valu
   if (!out.valid.empty()) out.valid.resize(values.size(), 1);
 }
 
+// The nearest doubles.
+template <typename Array, typename Decimal>
+void append_decimals(const arrow::Array& chunk, Column& out) {
+  const int scale = static_cast<const arrow::DecimalType&>(*chunk.type()).scale();
+  each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+    out.append_double(Decimal(array.GetValue(i)).ToDouble(scale));
+  });
+}
+
 template <typename Array>
 void append_strings(const arrow::Array& chunk, Column& out) {
   each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
@@ -115,6 +124,10 @@ Result<ColumnType> arrow_column_type(const arrow::Field& field) {
       return ColumnType::kInt64;
     case arrow::Type::FLOAT:
     case arrow::Type::DOUBLE:
+    case arrow::Type::DECIMAL32:
+    case arrow::Type::DECIMAL64:
+    case arrow::Type::DECIMAL128:
+    case arrow::Type::DECIMAL256:
       return ColumnType::kDouble;
     case arrow::Type::STRING:
     case arrow::Type::LARGE_STRING:
@@ -172,6 +185,18 @@ Result<void> append_arrow_chunk(const arrow::Array& chunk, Column& out) {
       break;
     case arrow::Type::DOUBLE:
       append_all<arrow::DoubleArray>(chunk, out, out.doubles);
+      break;
+    case arrow::Type::DECIMAL32:
+      append_decimals<arrow::Decimal32Array, arrow::Decimal32>(chunk, out);
+      break;
+    case arrow::Type::DECIMAL64:
+      append_decimals<arrow::Decimal64Array, arrow::Decimal64>(chunk, out);
+      break;
+    case arrow::Type::DECIMAL128:
+      append_decimals<arrow::Decimal128Array, arrow::Decimal128>(chunk, out);
+      break;
+    case arrow::Type::DECIMAL256:
+      append_decimals<arrow::Decimal256Array, arrow::Decimal256>(chunk, out);
       break;
     case arrow::Type::STRING:
     case arrow::Type::BINARY:

@@ -223,6 +223,10 @@ ColumnRule infer_rule(const Column& column, const InferenceOptions& options) {
     most = std::max(most, value);
   }
   if (least > most) return rule;
+  if (column.type == ColumnType::kInt64 && least == 0 && most == 1) {  // a flag
+    rule.in = {"0", "1"};
+    return rule;
+  }
   const double width = most - least, margin = options.margin * width;
   // A power of ten beside a width of next to nothing is none.
   const bool is_exact = margin == 0 || !std::isfinite(width) || width < 1e-300;

@@ -65,6 +65,41 @@ def test_rules_of_rows_put_aside_what_breaks_them(trips):
         "departed, arrived arrives_later: departed=2024-03-03T10:00:00Z, arrived=2024-03-03T09:00:00Z", "km, by is_no_flight: km=2000, by=train"]
 
 
+def test_what_is_flagged_is_said(trips):
+    file = trips.file.parent / "slipway.yaml"
+    file.write_text(file.read_text().replace("on_violation: quarantine", "on_violation: flag"))
+    trips.cli("apply", str(file))
+    told = trips.cli("data", "ingest", "trips").stdout
+    for words in ("trips version 1: rows break a rule and stay", "  km, by is_no_flight: 1 rows", "  departed, arrived arrives_later: 1 rows"):
+        assert words in told and words in trips.cli("data", "show", "trips").stdout, told
+
+
+def test_what_is_put_aside_is_said_with_examples(trips):
+    told = trips.cli("data", "ingest", "trips").stdout
+    assert "trips version 1: 2 rows break a rule and are put aside" in told and "  row 2: km, by is_no_flight: km=2000, by=train" in told
+    trips.write(TRIPS[3:])
+    trips.cli("data", "ingest", "trips")
+    assert "2 rows of trips version 1 were put aside" in trips.cli("data", "quarantine", "trips", "--version", "1").stdout
+    assert "0 rows of trips version 2 were put aside" in trips.cli("data", "quarantine", "trips").stdout
+
+
+def test_decimals_are_read_as_doubles(server, tmp_path):
+    import decimal
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    pq.write_table(pa.table({"id": [1, 2, 3], "price": pa.array([decimal.Decimal("12.34"), None, decimal.Decimal("-0.05")], pa.decimal128(10, 2)),
+                             "list": [[1], [2], [3]]}), tmp_path / "prices.parquet")
+    (tmp_path / "slipway.yaml").write_text("project: p\ndatasets: {prices: {path: prices.parquet, columns: {price: {type: double, max: 12}}}}\n")
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    told = server.cli("data", "ingest", "prices").stdout
+    assert "prices version 1: note: list is left out" in told, told
+    assert "price max: 12.34" in told
+    requests.get(f"{server.url}/slipway/v1/datasets/prices/rows", timeout=60).raise_for_status()
+    rows = requests.get(f"{server.url}/slipway/v1/datasets/prices/rows", timeout=60).content
+    assert pq.read_table(pa.BufferReader(rows)).to_pydict() == {"id": [2, 3], "price": [None, -0.05]}
+
+
 def test_a_version_that_fails_a_check_is_none(trips):
     trips.cli("data", "ingest", "trips")
     trips.write([*TRIPS, ("t7", "2024-03-03T15:00:00Z", "", 3, "car", "a")])
@@ -78,7 +113,7 @@ def test_a_version_that_fails_a_check_is_none(trips):
     assert len(json.loads(trips.cli("--json", "data", "show", "trips").stdout)["versions"]) == 1
     trips.cli("data", "ingest", "trips", "--accept")
     shown = trips.cli("data", "show", "trips").stdout.splitlines()
-    assert len(shown) == 3 and "5 hold" in shown[1] and "5 hold" in shown[2], shown
+    assert shown[3].startswith("trips version 2: ") and "5 hold" in shown[1] and "5 hold" in shown[2], shown
     # So that whoever looks why nothing new came reads it.
     events = requests.get(f"{trips.url}/slipway/v1/events?limit=100", timeout=60).json()["events"]
     assert [event["subject"] for event in events if event["kind"] == "dataset.refused"] == ["datasets/trips"] * 4

@@ -140,6 +140,7 @@ def test_a_column_is_masked_by_role_wherever_its_rows_are_read(clinic):
     assert hidden[4] == seen[4]
     inferred = ok(call(clinic, "GET", "datasets/visits/rules/inferred", BOB))["yaml"]
     assert "example.org" not in inferred and "cost: {" in inferred
+    assert "email: {type: string" in inferred and "in:" not in inferred.split("email:")[1].splitlines()[0], inferred
 
     # A version that differs, and rows that are put aside.
     pq.write_table(visits(email="no address"), clinic.folder / "visits.parquet")

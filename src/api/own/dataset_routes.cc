@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 
 #include "api/own/loop_wire.h"
 #include "datasets/diff/table_diff.h"
@@ -153,15 +154,21 @@ Result<Response> infer(Datasets& datasets, Masking& masking, const Request& requ
   const types::InferenceOptions options = TRY(query_inference(request));
   const auto definition = TRY(datasets.definition(request.param("name")));
   const auto snapshot = TRY(datasets.snapshot(definition.name));
-  types::Frame frame = TRY(datasets.rows(snapshot));
-  // What is masked says nothing of its values in rules, either.
-  governance::apply_masks(frame, masking.of_dataset(request, definition), masking.key());
-  const auto inferred = datasets::infer_rules(frame, definition, options);
+  const types::Frame frame = TRY(datasets.rows(snapshot));
+  std::set<std::string> masked;
+  for (const auto& [column, mask] : masking.of_dataset(request, definition)) masked.insert(column);
+  const auto inferred = datasets::infer_rules(frame, definition, options, masked);
   return reply({{"dataset", definition.name},
                 {"version", snapshot.version},
                 {"rows", frame.rows()},
                 {"definition", inferred.shown()},
                 {"yaml", inferred.rules_yaml(0)}});
+}
+
+Datasets::Columns columns_of(bool anew, bool accept) {
+  return anew     ? Datasets::Columns::kAnew
+         : accept ? Datasets::Columns::kAccept
+                  : Datasets::Columns::kFollow;
 }
 
 // "a,b": columns; nothing between two commas is no column.
@@ -218,12 +225,6 @@ Result<Response> diff(Datasets& datasets, Masking& masking, std::int64_t bytes_m
   const auto definition = TRY(datasets.definition(request.param("name")));
   hide(found, masking.of_dataset(request, definition), masking.key());
   return reply(found.to_json());
-}
-
-Datasets::Columns columns_of(bool anew, bool accept) {
-  return anew     ? Datasets::Columns::kAnew
-         : accept ? Datasets::Columns::kAccept
-                  : Datasets::Columns::kFollow;
 }
 
 Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
