@@ -1,10 +1,13 @@
 #include "dvc/repository.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <set>
 #include <sstream>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "dvc/dvc_file.h"
 #include "dvc/plan.h"
@@ -47,6 +50,18 @@ Result<void> check_config(const fs::path& file) {
   return {};
 }
 
+// As DVC, which looks into no folder that Git ignores. False also without Git.
+bool is_ignored_by_git(const fs::path& repository, const std::string& folder) {
+  const auto git = base::start_process(
+      {.words = {"/bin/sh", "-c", "exec git check-ignore -q -- \"$1\"", "sh", folder + "/"},
+       .environment = {},
+       .folder = repository,
+       .log = "/dev/null"});
+  int status = 0;
+  return git && ::waitpid(*git, &status, 0) == *git && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+}
+
 class AllProjects {
  public:
   explicit AllProjects(const fs::path& repository) : repository_(repository) {}
@@ -78,6 +93,7 @@ class AllProjects {
   }
 
   Result<void> take(const std::string& folder) {
+    if (!folder.empty() && is_ignored_by_git(repository_, folder)) return {};
     auto stages = read_project(repository_ / folder);
     if (!stages) {
       return base::error(stages.error().code, "{}{}", folder.empty() ? "" : folder + "/",

@@ -18,7 +18,8 @@ Result<std::filesystem::path> find_repository(const std::filesystem::path& proje
 Result<std::vector<Stage>> read_project(const std::filesystem::path& project);
 
 // Of all dvc.yaml below `repository`, as `dvc repro --all-pipelines` takes them, a folder before
-// those in it. Not looked into: links, outputs, and repositories of their own.
+// those in it. Left out: links, outputs, what
+// Git ignores, and repositories of their own.
 // Errors as read_project, with the folder, and as find_repository.
 Result<std::vector<Stage>> read_all_projects(const std::filesystem::path& repository);
 

@@ -155,6 +155,11 @@ def test_stages_of_other_files_that_one_needs_run_before_it(pair):
     pair.theirs.dvc("repro", "other/dvc.yaml")
     pair.same(*locks, "other/dvc.lock")
     assert run_ran(pair.logs("--force", below="sub")) == {"s"}  # that needs nobody else
+    # What Git ignores has no stages, whatever it looks like.
+    pair.write("kept/.gitignore", "/away\n")
+    pair.write("kept/away/dvc.yaml", "stages: {bad: {cmd: [}\n")
+    pair.write("sub/a.txt", "6\n")
+    assert run() == {"sub-dvc-yaml-s", "z"}
 
 
 NUMBERS = "{a: .inf, b: -.inf, big: 18446744073709551615, octal: 0o17, hex: 0x1F, split: 1_000, much: 1.5e+400, least: -9223372036854775808, old: 017, float: 1e3}"

@@ -179,7 +179,7 @@ def test_why_an_alert_fired_and_an_incident_was_opened(shop):  # noqa: F811
     up = [(link["kind"], link["id"]) for link in said(server, "lineage", alert, "--walk", "up")["lineage"]]
     assert up[:2] == [("alert", alert), ("endpoint", "sale")] and ("model version", "models:/sale/1") in up and ("input", "dataset:visits") in up
     down = [(link["kind"], link["id"]) for link in said(server, "lineage", alert, "--walk", "down")["lineage"]]
-    assert down[:2] == [("alert", alert), ("action", "run")]
+    assert down[:2] == [("alert", alert), ("action", "retrain")]
     assert ("alert", alert) in [(link["kind"], link["id"]) for link in said(server, "lineage", "endpoint:sale", "--walk", "down")["lineage"]]
     why = links(said(server, "why", f"alert:{alerts[-1]['id']}"))
     assert "sale-health/log_loss fired at" in why["alert"][0] and "against 1" in why["alert"][0]
