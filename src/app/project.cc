@@ -96,8 +96,9 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused. `ci` is read by
   // `slipway ci` alone.
-  for (const char* part : {"datasets", "features", "pools", "pipelines", "schedules", "endpoints",
-                           "monitors", "streams", "routes", "maintenance", "alarm_budget", "tags", "ci"})
+  for (const char* part :
+       {"datasets", "features", "pools", "pipelines", "schedules", "endpoints", "monitors",
+        "streams", "routes", "maintenance", "alarm_budget", "tags", "ci"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -244,6 +245,8 @@ Result<void> Project::check_guards(const Parsed& parsed) {
 Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
   TRY(check_guards(parsed));
   std::vector<std::string> warnings = TRY(check_features(parsed.features));
+  for (std::string& warning : TRY(rooms_.datasets.unknown_columns(parsed.datasets)))
+    warnings.push_back(std::move(warning));
   for (std::string& warning :
        TRY(check_inputs(rooms_.endpoints, parsed.endpoints, parsed.features)))
     warnings.push_back(std::move(warning));

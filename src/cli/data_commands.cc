@@ -53,15 +53,15 @@ std::string findings(Client& client, const Json& version) {
   constexpr int kExamples = 3;
   const std::string dataset = cell(member_at(version, "dataset"));
   const std::int64_t number = number_at(version, "version"),
-                     aside = number_at(version, "quarantined");
+                     aside = number_at(version, "quarantined"),
+                     flagged = number_at(version, "flagged");
   std::string out;
   const Json& broken = member_at(version, "violations");
   if (broken.is_object() && !broken.get_object().empty()) {
-    out += aside > 0
-               ? fmt::format("{} version {}: {} rows break a rule and are put aside\n", dataset,
-                             number, aside)
-               : fmt::format("{} version {}: rows break a rule and stay (on_violation: flag)\n",
-                             dataset, number);
+    // Versions of before don't know how many are flagged.
+    out += fmt::format("{} version {}: {}rows break a rule and {}\n", dataset, number,
+                       aside + flagged > 0 ? fmt::format("{} ", aside + flagged) : "",
+                       aside > 0 ? "are put aside" : "stay (on_violation: flag)");
     for (const auto& [rule, rows] : broken.get_object())
       out += fmt::format("  {}: {} rows\n", std::string_view(rule), cell(rows));
     const auto examples =
@@ -88,6 +88,7 @@ int tell_versions(Context& context, JsonArray snapshots, const std::string& foun
                     {"VERSION", "version"},
                     {"ROWS", "rows"},
                     {"QUARANTINED", "quarantined"},
+                    {"FLAGGED", "flagged"},
                     {"CHECKS", "checks"},
                     {"NEW", "new"},
                     {"DIGEST", "digest"}});
@@ -120,13 +121,37 @@ int ingest(Context& context, const Ingest& options) {
 struct Quarantine {
   std::string name;
   std::optional<std::int64_t> version;
+  bool accept = false;
 };
+
+// Rows that were put aside, again.
+int replay(Context& context, const Quarantine& options) {
+  Client client(context);
+  JsonObject body;
+  if (options.version) body["version"] = *options.version;
+  if (options.accept) body["accept"] = true;
+  const auto reply =
+      client.post(path_of("/slipway/v1/datasets/{}/quarantine/replay", {options.name}), body);
+  if (!reply) return fail(reply.error(), context);
+  JsonObject snapshot = member_at(*reply, "snapshot").as_object();
+  snapshot["new"] = member_at(*reply, "new");
+  const std::string found =
+      member_at(*reply, "new") == Json(true)
+          ? findings(client, member_at(*reply, "snapshot"))
+          : "none of the rows put aside came in: they break a rule, or are here already\n";
+  if (!context.json) snapshot["checks"] = checks_words(Json(snapshot));
+  return tell_versions(context, JsonArray{std::move(snapshot)}, found);
+}
 
 // Reason and row number first, then the dataset's own columns.
 std::string show_quarantine(const Json& reply) {
-  std::string out = fmt::format(
-      "{} rows of {} version {} were put aside\n", cell(member_at(reply, "quarantined")),
-      cell(member_at(reply, "dataset")), cell(member_at(reply, "version")));
+  const std::int64_t flagged = number_at(reply, "flagged");
+  std::string out =
+      fmt::format("{} rows of {} version {} {}\n",
+                  flagged > 0 ? std::to_string(flagged) : cell(member_at(reply, "quarantined")),
+                  cell(member_at(reply, "dataset")), cell(member_at(reply, "version")),
+                  flagged > 0 ? "break a rule and stay (on_violation: flag); the first of them:"
+                              : "were put aside");
   const JsonArray& rows = member_at(reply, "rows").as_array();
   std::vector<TableColumn> columns;
   if (!rows.empty()) {
@@ -194,6 +219,7 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
                              {{"VERSION", "version"},
                               {"ROWS", "rows"},
                               {"QUARANTINED", "quarantined"},
+                              {"FLAGGED", "flagged"},
                               {"CHECKS", "checks"},
                               {"ARRIVED", "arrival_time"},
                               {"DIGEST", "digest"}});
@@ -201,10 +227,20 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   });
 
   auto aside = std::make_shared<Quarantine>();
-  CLI::App* quarantine = data->add_subcommand("quarantine", "Rows that were put aside, and why");
-  quarantine->add_option("name", aside->name, "Dataset")->required();
+  CLI::App* quarantine =
+      data->add_subcommand("quarantine", "Rows that were put aside or are flagged, and why");
+  quarantine->add_option("name", aside->name, "Dataset; or `replay` and its name");
   quarantine->add_option("--version", aside->version, "Of this version, not the newest");
-  quarantine->callback([&context, &exit_code, aside] {
+  CLI::App* again = quarantine->add_subcommand(
+      "replay", "Check rows put aside by the rules of today, and take in those that hold");
+  again->add_option("name", aside->name)->required();
+  again->add_option("--version", aside->version, "Those of this version, not of the newest");
+  again->add_flag("--accept", aside->accept,
+                  "Also when the version differs from the last by more than the checks allow");
+  again->callback([&context, &exit_code, aside] { exit_code = replay(context, *aside); });
+  quarantine->callback([&context, &exit_code, aside, again] {
+    if (again->parsed()) return;
+    if (aside->name.empty()) throw CLI::RequiredError("name");
     const std::string path = path_of("/slipway/v1/datasets/{}/quarantine", {aside->name}) +
                              (aside->version ? fmt::format("?version={}", *aside->version) : "");
     exit_code = finish(context, Client(context).get(path), show_quarantine);

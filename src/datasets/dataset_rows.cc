@@ -101,6 +101,8 @@ Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
   for (const auto& [name, type] : columns.others)
     notes.push_back(
         fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
+  for (const auto& [name, type] : columns.decimals)
+    notes.push_back(fmt::format("{} is read as double: it is a {} there", name, type));
   if (columns.held.empty()) {
     return base::error(Code::kInvalidArgument,
                        "parquet: no column is a number, text, condition or time: file={}",

@@ -38,6 +38,7 @@ struct DatasetRows {
   std::string source;         // where they were, without a password
   std::string source_digest;  // of the files' bytes
   std::vector<std::string> notes;
+  std::int64_t replays = 0;  // the version whose rows put aside are among them; 0: none
   // "file=a.csv line=3", "file=day=1/b.parquet row=12": of a row of the frame, from 0.
   std::function<std::string(std::size_t row)> place;
 };

@@ -46,6 +46,7 @@ Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
                 const Validation& validation) {
   std::map<std::size_t, std::string> reasons;
   for (const Violation& violation : validation.violations) {
+    if (violation.row > rows.back()) break;  // both are ascending
     std::string& reason = reasons[violation.row];
     reason += fmt::format("{}{} {}: {}", reason.empty() ? "" : "; ", violation.column,
                           violation.rule, violation.value);
@@ -77,55 +78,6 @@ bool is_about_before(const std::vector<CheckOutcome>& outcomes) {
   return std::ranges::any_of(outcomes, [](const CheckOutcome& outcome) {
     return !outcome.holds && (outcome.check == "rows_change_max" || outcome.check == "drift_max");
   });
-}
-
-// What tells a row apart: its key's cells, or all of them.
-std::string identity_of(const std::vector<const Column*>& key, std::size_t row) {
-  std::string identity;
-  for (const Column* column : key) {
-    const std::string cell =
-        column == nullptr || !column->is_valid(row) ? "" : cell_text(*column, row);
-    identity += fmt::format("{}:{}", cell.size(), cell);
-  }
-  return identity;
-}
-
-std::vector<const Column*> key_of(const Frame& frame, const std::vector<std::string>& names) {
-  std::vector<const Column*> key;
-  for (const std::string& name : names) key.push_back(frame.find(name));
-  return key;
-}
-
-Result<void> append_new(Frame& frame, const Frame& more, std::vector<std::string> key) {
-  if (frame.columns().empty()) {
-    for (const Column& column : more.columns())
-      TRY(frame.add(Column::of_type(column.name, column.type)));
-  }
-  if (key.empty()) {
-    for (const Column& column : frame.columns()) key.push_back(column.name);
-  }
-  std::set<std::string> known;
-  const std::vector<const Column*> ours = key_of(frame, key);
-  for (std::size_t row = 0; row < frame.rows(); ++row) known.insert(identity_of(ours, row));
-  std::vector<std::size_t> fresh;
-  const std::vector<const Column*> theirs = key_of(more, key);
-  for (std::size_t row = 0; row < more.rows(); ++row) {
-    if (known.insert(identity_of(theirs, row)).second) fresh.push_back(row);
-  }
-  for (Column& column : frame.columns()) {
-    const Column* const from = more.find(column.name);
-    if (from != nullptr && from->type == column.type) {
-      column.append_rows(*from, fresh);
-      continue;
-    }
-    if (from != nullptr && !fresh.empty()) {
-      return base::error(Code::kFailedPrecondition,
-                         "the column's type is another one in the rows that are added: column={}",
-                         column.name);
-    }
-    for (std::size_t i = 0; i < fresh.size(); ++i) column.append_null();
-  }
-  return {};
 }
 
 }  // namespace
@@ -317,25 +269,6 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
       actor);
 }
 
-Result<IngestReport> Datasets::ingest_more(const std::string& name, const Frame& more,
-                                           const std::string& actor, Columns columns) {
-  const DatasetDefinition definition = TRY(this->definition(name));
-  return take_in(
-      definition, Basis::kRows, columns,
-      [&](const std::optional<Snapshot>& last) -> Result<DatasetRows> {
-        DatasetRows rows{.source = "pushed rows",
-                         .place = [](std::size_t row) { return fmt::format("row={}", row); }};
-        if (last) {
-          rows.frame = TRY(this->rows(*last));
-          rows.source = fmt::format("version {} and pushed rows", last->version);
-          rows.source_digest = last->digest;
-        }
-        TRY(append_new(rows.frame, more, definition.key));
-        return rows;
-      },
-      actor);
-}
-
 Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
   return version ? Types(version->schema.columns.begin(), version->schema.columns.end()) : Types();
 }
@@ -408,6 +341,8 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   if (!checked) return refuse(name, refusal, std::move(checked).error(), actor);
   const Validation validation = std::move(*checked);
   for (const auto& [rule, count] : validation.counts()) refusal.violations[rule] = count;
+  std::set<std::size_t> broken;
+  for (const Violation& violation : validation.violations) broken.insert(violation.row);
   std::vector<std::size_t> good, bad;
   if (definition.on_violation != types::OnViolation::kFlag && !validation.violations.empty()) {
     if (definition.on_violation == types::OnViolation::kReject) {
@@ -425,8 +360,6 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
                       first.value, rows.place(first.row)),
           actor);
     }
-    std::set<std::size_t> broken;
-    for (const Violation& violation : validation.violations) broken.insert(violation.row);
     for (std::size_t row = 0; row < frame.rows(); ++row)
       (broken.contains(row) ? bad : good).push_back(row);
   }
@@ -440,6 +373,11 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
     aside = put_aside(frame, bad, validation);
     fresh.quarantined = static_cast<std::int64_t>(bad.size());
     frame = frame.take(good);
+  } else if (!broken.empty()) {  // on_violation: flag
+    fresh.flagged = std::ssize(broken);
+    bad.assign(broken.begin(), broken.end());
+    bad.resize(std::min(bad.size(), kFlaggedRowsMax));
+    aside = put_aside(frame, bad, validation);
   }
   auto outcomes =
       check(definition, frame, fresh.quarantined,
@@ -459,8 +397,9 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   if (aside) fresh.quarantine_digest = TRY(put(*aside));
   fresh.digest = TRY(put(frame));
   fresh.rows = static_cast<std::int64_t>(frame.rows());
+  const bool is_replay = rows.replays != 0;
   if (before && before->digest == fresh.digest &&
-      before->quarantine_digest == fresh.quarantine_digest) {
+      (is_replay || before->quarantine_digest == fresh.quarantine_digest)) {
     if (!failed.empty()) {
       TRY(db_.write([&](store::Tx& tx) {
         return tx.append_event({.kind = "dataset.flagged",
@@ -479,6 +418,11 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
   const std::string document = fresh.document();
+  std::optional<Snapshot> replayed;
+  if (is_replay) {
+    replayed = TRY(snapshot(name, rows.replays));
+    replayed->replayed_as = fresh.version;
+  }
   // The blobs are durable; only now the row that points to them.
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
@@ -487,12 +431,24 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         {name, fresh.version, fresh.digest, fresh.rows, fresh.quarantined, fresh.quarantine_digest,
          document, fresh.source, fresh.source_digest, fresh.arrival_time}));
+    if (replayed) {
+      TRY(tx.execute("UPDATE dataset_snapshots SET document = ? WHERE dataset = ? AND version = ?",
+                     {replayed->document(), name, replayed->version}));
+      TRY(tx.append_event({.kind = "dataset.replayed",
+                           .subject = fmt::format("datasets/{}/{}", name, replayed->version),
+                           .actor = actor,
+                           .payload = {{"version", fresh.version},
+                                       {"rows", fresh.rows},
+                                       {"quarantined", fresh.quarantined}},
+                           .event_time = fresh.arrival_time}));
+    }
     return tx.append_event({.kind = "dataset.ingested",
                             .subject = fmt::format("datasets/{}/{}", name, fresh.version),
                             .actor = actor,
                             .payload = {{"digest", fresh.digest},
                                         {"rows", fresh.rows},
                                         {"quarantined", fresh.quarantined},
+                                        {"flagged", fresh.flagged},
                                         {"violations", fresh.violations},
                                         {"failed_checks", failed},
                                         {"source_digest", fresh.source_digest}},

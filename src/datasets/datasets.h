@@ -45,6 +45,9 @@ struct IngestReport {
 // Safe to use from several threads. What is given to the constructor must outlive it.
 class Datasets {
  public:
+  // Rows of a version that break a rule and stay are also kept beside it, so many, as examples.
+  static constexpr std::size_t kFlaggedRowsMax = 1'000;
+
   // `clock`: of events.
   Datasets(store::Db& db, store::BlobStore& blobs, const base::Clock& clock,
            std::filesystem::path scratch, Outside outside)
@@ -58,6 +61,10 @@ class Datasets {
   // definitions.
   static Result<void> check(const std::vector<DatasetDefinition>& definitions);
   Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
+  // Rules, keys, times and checks that name columns which the newest version doesn't have, a
+  // sentence each: the next file may have them.
+  Result<std::vector<std::string>> unknown_columns(
+      const std::vector<DatasetDefinition>& definitions);
   // Datasets that aren't named stay. `project` is the folder that paths are relative to.
   Result<std::vector<DefinitionChange>> apply(const std::vector<DatasetDefinition>& definitions,
                                               const std::filesystem::path& project,
@@ -97,6 +104,14 @@ class Datasets {
   // that the version doesn't have are left out. Errors as ingest().
   Result<IngestReport> ingest_more(const std::string& name, const types::Frame& more,
                                    const std::string& actor, Columns columns = Columns::kFollow);
+
+  // The newest version's rows and those that were put aside of `version`, or of the newest, checked
+  // by the rules of today, as a version: what breaks a rule again is put aside there. Rows whose
+  // key the newest version has (without a key: the same rows) are left out, and a note says how
+  // many. No version is made whose rows are the newest's. kFailedPrecondition: none were put aside,
+  // or they came in by a replay before. Errors as ingest(). The event of it: "dataset.replayed".
+  Result<IngestReport> replay(const std::string& name, std::optional<std::int64_t> version,
+                              const std::string& actor, Columns columns = Columns::kFollow);
 
   // How far the newest version that had come by `as_of` goes: its newest event time that
   // had been by then, or when the version came if none had. Nothing: all versions came later.
@@ -150,7 +165,8 @@ class Datasets {
   };
   enum class Reclaim { kRemove, kOnlyCount };
   Result<Reclaimed> reclaim(Reclaim how);
-  // Rows that were put aside, with columns `_reason` ("wind_speed max: 1048.36") and `_row`.
+  // Rows that were put aside, or the first kFlaggedRowsMax that are flagged, with columns `_reason`
+  // ("wind_speed max: 1048.36") and `_row`.
   Result<types::Frame> quarantine(const Snapshot& snapshot);
 
  private:

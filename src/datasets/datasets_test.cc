@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cmath>
 #include <fstream>
+#include <thread>
 
 #include "base/random.h"
 #include "datasets/profile.h"
@@ -460,7 +462,101 @@ TEST_F(DatasetsTest, RejectTakesNothingAndFlagTakesAll) {
             std::string::npos);
   EXPECT_EQ(datasets_.snapshots("weather")->size(), 0u);
   apply("key: [id]", "on_violation: flag");
-  EXPECT_EQ(datasets_.ingest("weather", "", "ann")->snapshot.rows, 2);
+  const Snapshot flagged = MUST(datasets_.ingest("weather", "", "ann")).snapshot;
+  EXPECT_EQ(flagged.rows, 2);
+  EXPECT_EQ(flagged.quarantined, 0);
+  EXPECT_EQ(flagged.flagged, 1);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather")).flagged, 1);
+  const Frame examples = MUST(datasets_.quarantine(flagged));
+  EXPECT_EQ(examples.find("_reason")->strings, (std::vector<std::string>{"wind_speed max: 500"}));
+  EXPECT_EQ(examples.find("_row")->ints, (std::vector<std::int64_t>{1}));
+  EXPECT_FALSE(MUST(datasets_.ingest("weather", "", "ann")).is_new);
+  // They were not put aside.
+  EXPECT_EQ(datasets_.replay("weather", {}, "ann").error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(DatasetsTest, WhatWasPutAsideComesInWhenTheRulesAllowIt) {
+  write(weather({3, 130, 500, 7}, {"EWR"}));
+  EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann")).snapshot.quarantined, 2);
+  // By the same rules nothing comes in, and nothing is lost.
+  const IngestReport same = MUST(datasets_.replay("weather", {}, "ann"));
+  EXPECT_FALSE(same.is_new);
+  EXPECT_EQ(MUST(datasets_.snapshots("weather")).size(), 1u);
+  apply("max: 120", "max: 200");
+  const IngestReport replayed = MUST(datasets_.replay("weather", {}, "ann"));
+  ASSERT_TRUE(replayed.is_new);
+  EXPECT_EQ(replayed.snapshot.version, 2);
+  EXPECT_EQ(replayed.snapshot.quarantined, 1);
+  EXPECT_EQ(MUST(datasets_.rows(replayed.snapshot)).find("wind_speed")->doubles,
+            (std::vector<double>{3, 7, 130}));
+  EXPECT_EQ(MUST(datasets_.quarantine(replayed.snapshot)).find("_reason")->strings,
+            (std::vector<std::string>{"wind_speed max: 500"}));
+  EXPECT_EQ(MUST(datasets_.snapshot("weather", 1)).replayed_as, 2);
+  // Once: those of version 1 don't come again, and what is left is with version 2.
+  const auto again = datasets_.replay("weather", 1, "ann");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(again.error().message.find("came in as version 2"), std::string::npos);
+  apply("max: 120", "max: 900");
+  EXPECT_EQ(MUST(datasets_.replay("weather", {}, "ann")).snapshot.rows, 4);
+  EXPECT_EQ(datasets_.replay("weather", {}, "ann").error().code, Code::kFailedPrecondition);
+  const auto events = MUST(db_->read([](store::Reader& reader) {
+    return reader.find("SELECT COUNT(*) FROM events WHERE kind = 'dataset.replayed'", {},
+                       [](const store::Row& row) { return row.int64(0); });
+  }));
+  EXPECT_EQ(*events, 2);
+}
+
+TEST_F(DatasetsTest, OfSeveralReplaysAtOnceOneTakesTheRowsIn) {
+  write(weather({3, 130, 150}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  apply("max: 120", "max: 200");
+  std::atomic<int> made{0}, late{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const auto report = datasets_.replay("weather", 1, "ann");
+        if (report && report->is_new) ++made;
+        if (!report && report.error().message.find("came in as version 2") != std::string::npos)
+          ++late;
+      });
+    }
+  }
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(late, 3);
+  EXPECT_EQ(MUST(datasets_.snapshots("weather")).size(), 2u);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather")).rows, 3);
+}
+
+// A newer file has one of them, mended or not.
+TEST_F(DatasetsTest, RowsThatAreHereAlreadyDontComeTwice) {
+  write(weather({3, 130, 150}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  write(weather({3, 110}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  apply("max: 120", "max: 200");
+  const Snapshot replayed = MUST(datasets_.replay("weather", 1, "ann")).snapshot;
+  EXPECT_EQ(replayed.version, 3);
+  EXPECT_EQ(MUST(datasets_.rows(replayed)).find("wind_speed")->doubles,
+            (std::vector<double>{3, 110, 150}));
+  EXPECT_EQ(replayed.quarantined, 0);
+  EXPECT_EQ(replayed.notes, (JsonArray{"1 rows put aside of version 1 are here already"}));
+}
+
+TEST_F(DatasetsTest, RulesOfColumnsThatAreNotThereAreTold) {
+  const auto unknown = [&](const char* more) {
+    return MUST(datasets_.unknown_columns(MUST(parse_datasets(std::string(kYaml) + more))));
+  };
+  EXPECT_TRUE(unknown("      speed: {min: 0}\n").empty());  // no version yet
+  write(weather({3}, {"EWR"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  EXPECT_TRUE(unknown("").empty());
+  const auto told = unknown("      speed: {min: 0}\n    checks: {unique: [plate]}\n");
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1],
+            "version 1 of dataset weather has no column speed, which rules or checks name: a file "
+            "without it is refused");
 }
 
 TEST_F(DatasetsTest, TheLastSchemaBindsTheNext) {
@@ -704,6 +800,23 @@ TEST_F(DatasetsTest, ErasedRowsAreInNoVersionAndInNoFile) {
                   .empty());
 }
 
+TEST_F(DatasetsTest, ErasedRowsAreNoExamplesOfWhatIsFlagged) {
+  apply("key: [id]", "key: [id]\n    on_violation: flag");
+  write(weather({3, 900, 950, 7}, {"EWR", "JFK"}));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  const auto erased = MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"),
+                                           Datasets::Erase::kRemove, "ann"));
+  ASSERT_EQ(erased.size(), 1U);
+  EXPECT_EQ(erased[0].rows, 2);
+  EXPECT_EQ(erased[0].quarantined, 0);
+  const auto now = MUST(datasets_.snapshot("weather"));
+  EXPECT_EQ(now.rows, 2);
+  EXPECT_EQ(now.flagged, 1);
+  EXPECT_EQ(now.quarantined, 0);
+  EXPECT_EQ(MUST(datasets_.quarantine(now)).find("wind_speed")->doubles,
+            (std::vector<double>{900}));
+}
+
 TEST_F(DatasetsTest, ErasedRowsDontComeBackWithTheirFile) {
   Datasets careful(*db_, *blobs_, clock_, folder_.path() / "scratch",
                    {.erased = [](const Frame& frame, const DatasetDefinition& definition) {
@@ -723,19 +836,22 @@ TEST_F(DatasetsTest, ErasedRowsDontComeBackWithTheirFile) {
 }
 
 TEST_F(DatasetsTest, OldVersionsLetGoOfTheirRowsButTheNewestDoesNot) {
-  write(weather({3, 5}, {"EWR", "JFK"}));
+  write(weather({3, 5, 900}, {"EWR", "JFK"}));
   MUST(datasets_.ingest("weather", "", "ann"));
   write(weather({3, 5, 7}, {"EWR", "JFK"}));
   MUST(datasets_.ingest("weather", "", "ann"));
   EXPECT_EQ(MUST(datasets_.let_go("weather", {5}, "policy")), 0);
   EXPECT_EQ(MUST(datasets_.let_go("weather", {6}, "policy")), 1);
   EXPECT_EQ(MUST(datasets_.let_go("weather", {6}, "policy")), 0);
-  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).blobs, 1);
+  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).blobs, 2);
   const auto old = MUST(datasets_.snapshot("weather", 1));
   EXPECT_EQ(old.rows_removed_at, base::Timestamp{5});
   const auto rows = datasets_.rows(old);
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().code, Code::kFailedPrecondition);
+  const auto replayed = datasets_.replay("weather", 1, "ann");
+  ASSERT_FALSE(replayed);
+  EXPECT_NE(replayed.error().message.find("were removed"), std::string::npos);
   EXPECT_EQ(MUST(datasets_.rows(MUST(datasets_.snapshot("weather")))).rows(), 3U);
 }
 

@@ -46,7 +46,8 @@ Result<std::vector<Datasets::ErasedRows>> Datasets::erase(const std::string& nam
     ErasedRows& of = erased.emplace_back(ErasedRows{
         .version = snapshot.version, .digest_before = snapshot.digest, .digest = snapshot.digest});
     if (kept) of.rows = kept->gone;
-    if (aside) of.quarantined = aside->gone;
+    // What is flagged is among the rows.
+    if (aside && snapshot.quarantined > 0) of.quarantined = aside->gone;
     if (how == Erase::kOnlyCount) continue;
     if (kept) {
       snapshot.digests_before.push_back(snapshot.digest);
@@ -56,7 +57,7 @@ Result<std::vector<Datasets::ErasedRows>> Datasets::erase(const std::string& nam
     }
     if (aside) {
       snapshot.quarantine_digest = aside->frame.rows() > 0 ? aside->digest : "";
-      snapshot.quarantined -= aside->gone;
+      (snapshot.quarantined > 0 ? snapshot.quarantined : snapshot.flagged) -= aside->gone;
     }
     const base::Timestamp now = clock_.now();
     snapshot.notes.push_back(Json(fmt::format("{} rows were erased at {}", of.rows + of.quarantined,

@@ -29,7 +29,9 @@ JsonObject Snapshot::to_json() const {
           {"source_digest", source_digest},
           {"arrival_time", types::to_rfc3339(arrival_time)},
           {"rows_removed_at",
-           rows_removed_at ? Json(types::to_rfc3339(*rows_removed_at)) : Json(nullptr)}};
+           rows_removed_at ? Json(types::to_rfc3339(*rows_removed_at)) : Json(nullptr)},
+          {"flagged", flagged},
+          {"replayed_as", replayed_as ? Json(*replayed_as) : Json(nullptr)}};
 }
 
 Result<Snapshot> Snapshot::read(const store::Row& row) {
@@ -50,6 +52,8 @@ Result<Snapshot> Snapshot::read(const store::Row& row) {
   snapshot.notes = document.at("notes").as_array();
   if (const Json* checks = document.if_contains("checks"))  // versions of before have none
     snapshot.checks = checks->as_array();
+  snapshot.flagged = TRY(base::find_int(document, "flagged")).value_or(0);
+  snapshot.replayed_as = TRY(base::find_int(document, "replayed_as"));
   if (const Json* digests = document.if_contains("digests_before")) {
     for (const Json& digest : digests->as_array())
       snapshot.digests_before.emplace_back(std::string_view(digest.as_string()));
@@ -64,6 +68,8 @@ std::string Snapshot::document() const {
                       {"notes", notes},
                       {"checks", checks}};
   if (!digests_before.empty()) document["digests_before"] = texts(digests_before);
+  if (flagged > 0) document["flagged"] = flagged;
+  if (replayed_as) document["replayed_as"] = *replayed_as;
   return base::to_text(document);
 }
 

@@ -22,9 +22,13 @@ struct Snapshot {
   Schema schema;
   std::int64_t rows = 0;
   JsonArray profile;
-  std::int64_t quarantined = 0;   // rows put aside
-  std::string quarantine_digest;  // empty: none
-  JsonObject violations;          // "column rule" -> count
+  std::int64_t quarantined = 0;  // rows put aside
+  std::string
+      quarantine_digest;     // of rows put aside, or of the first that are flagged; empty: none
+  std::int64_t flagged = 0;  // rows that break a rule and stay: on_violation: flag
+  // The version in which rows that had been put aside came in after all (Datasets::replay).
+  std::optional<std::int64_t> replayed_as;
+  JsonObject violations;  // "column rule" -> count
   JsonArray notes;
   JsonArray checks;  // CheckOutcome::to_json() of each that was made
   std::vector<std::string>

@@ -113,6 +113,10 @@ std::optional<Entry> change_of(const store::Event& event, const JsonObject& payl
     entry.weight = 0.6;
     entry.words = fmt::format("data came again and failed checks: {}, {}", name,
                               text_at(payload, "failed_checks"));
+  } else if (event.kind == "dataset.replayed") {
+    entry.weight = 0.6;
+    entry.words =
+        fmt::format("rows put aside came in: {} as version {}", name, value_at(payload, "version"));
   } else if (event.kind == "dataset.declared") {
     entry.weight = 0.6;
     entry.words = fmt::format("dataset {} was declared anew", name);

@@ -231,6 +231,8 @@ Result<ParquetColumns> parquet_columns(const ParquetBytes& bytes) {
   for (const auto& field : reader.schema().fields()) {
     if (arrow_column_type(*field)) {
       columns.held.push_back(field->name());
+      if (arrow::is_decimal(field->type()->id()))
+        columns.decimals.emplace_back(field->name(), field->type()->ToString());
     } else {
       columns.others.emplace_back(field->name(), field->type()->ToString());
     }

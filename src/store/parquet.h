@@ -38,6 +38,7 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file,
 // parquet_info, but for those.
 struct ParquetColumns {
   std::vector<std::string> held;
+  std::vector<std::pair<std::string, std::string>> decimals;  // of `held`: read as doubles
   std::vector<std::pair<std::string, std::string>> others;
 };
 

@@ -1,6 +1,9 @@
 """What must hold of a dataset's rows together and of a version as a whole, and who hears of it when it doesn't."""
+import contextlib
 import json
 import textwrap
+import threading
+import time
 
 import pandas as pd
 import pytest
@@ -65,25 +68,69 @@ def test_rules_of_rows_put_aside_what_breaks_them(trips):
         "departed, arrived arrives_later: departed=2024-03-03T10:00:00Z, arrived=2024-03-03T09:00:00Z", "km, by is_no_flight: km=2000, by=train"]
 
 
-def test_what_is_flagged_is_said(trips):
+def test_what_is_flagged_is_said_with_examples(trips, open_page):
     file = trips.file.parent / "slipway.yaml"
     file.write_text(file.read_text().replace("on_violation: quarantine", "on_violation: flag"))
     trips.cli("apply", str(file))
     told = trips.cli("data", "ingest", "trips").stdout
-    for words in ("trips version 1: rows break a rule and stay", "  km, by is_no_flight: 1 rows", "  departed, arrived arrives_later: 1 rows"):
+    assert told.splitlines()[0].split()[4] == "FLAGGED" and told.splitlines()[1].split()[2:5] == ["6", "0", "2"], told
+    for words in ("trips version 1: 2 rows break a rule and stay", "  km, by is_no_flight: 1 rows", "  departed, arrived arrives_later: 1 rows", "  row 2: km, by is_no_flight: km=2000, by=train"):
         assert words in told and words in trips.cli("data", "show", "trips").stdout, told
+    aside = trips.cli("data", "quarantine", "trips").stdout
+    assert "2 rows of trips version 1 break a rule and stay" in aside and "km=2000, by=train" in aside
+    page = open_page(f"{trips.url}/ui/datasets/trips")
+    expect(page.get_by_text("2 rows flagged. Rules broken:")).to_be_visible()
+    expect(page.get_by_role("table", name="Versions").get_by_role("columnheader", name="Flagged")).to_be_visible()
 
 
-def test_what_is_put_aside_is_said_with_examples(trips):
+def test_rows_put_aside_come_in_when_the_rules_allow_them(trips):
     told = trips.cli("data", "ingest", "trips").stdout
-    assert "trips version 1: 2 rows break a rule and are put aside" in told and "  row 2: km, by is_no_flight: km=2000, by=train" in told
-    trips.write(TRIPS[3:])
-    trips.cli("data", "ingest", "trips")
+    assert "trips version 1: 2 rows break a rule and are put aside" in told and "  row 2: km, by is_no_flight" in told
+    assert "none of the rows put aside came in" in trips.cli("data", "quarantine", "replay", "trips").stdout
+    file = trips.file.parent / "slipway.yaml"
+    file.write_text(file.read_text().replace("km < 1500", "km < 2500"))
+    trips.cli("apply", str(file))
+    replayed = json.loads(trips.cli("--json", "data", "quarantine", "replay", "trips").stdout)["snapshots"][0]
+    assert (replayed["version"], replayed["rows"], replayed["quarantined"], replayed["new"]) == (2, 5, 1, True)
+    again = trips.cli("data", "quarantine", "replay", "trips", "--version", "1", check=False)
+    assert again.returncode == 1 and "came in as version 2" in again.stderr
     assert "2 rows of trips version 1 were put aside" in trips.cli("data", "quarantine", "trips", "--version", "1").stdout
-    assert "0 rows of trips version 2 were put aside" in trips.cli("data", "quarantine", "trips").stdout
+    assert "1 rows of trips version 2 were put aside" in trips.cli("data", "quarantine", "trips").stdout
+    assert trips.cli("data", "quarantine", check=False).returncode != 0
+    events = requests.get(f"{trips.url}/slipway/v1/events?limit=100", timeout=60).json()["events"]
+    assert [(event["subject"], event["payload"]["version"]) for event in events if event["kind"] == "dataset.replayed"] == [("datasets/trips/1", 2)]
 
 
-def test_decimals_are_read_as_doubles(server, tmp_path):
+def test_rows_put_aside_come_in_once_whenever_a_replay_is_killed(trips):
+    trips.cli("data", "ingest", "trips")
+    file = trips.file.parent / "slipway.yaml"
+    file.write_text(file.read_text().replace("km < 1500", "km < 2500"))
+    trips.cli("apply", str(file))
+
+    def replay():
+        with contextlib.suppress(requests.ConnectionError):
+            requests.post(f"{trips.url}/slipway/v1/datasets/trips/quarantine/replay", json={"version": 1}, timeout=60)
+
+    def versions():
+        found = requests.get(f"{trips.url}/slipway/v1/datasets/trips", timeout=60).json()["versions"]
+        return [(one["version"], one["rows"], one["quarantined"], one["replayed_as"]) for one in reversed(found)]
+
+    before, after = [(1, 4, 2, None)], [(1, 4, 2, 2), (2, 5, 1, None)]
+    for seconds in (0.005, 0.01, 0.02, 0.04):
+        replays = [threading.Thread(target=replay) for _ in range(3)]
+        for one in replays:
+            one.start()
+        time.sleep(seconds)
+        trips.kill()
+        for one in replays:
+            one.join()
+        trips.start()
+        assert versions() in (before, after)
+    replay()
+    assert versions() == after
+
+
+def test_decimals_are_read_as_doubles_and_said(server, tmp_path):
     import decimal
 
     import pyarrow as pa
@@ -93,11 +140,20 @@ def test_decimals_are_read_as_doubles(server, tmp_path):
     (tmp_path / "slipway.yaml").write_text("project: p\ndatasets: {prices: {path: prices.parquet, columns: {price: {type: double, max: 12}}}}\n")
     server.cli("apply", str(tmp_path / "slipway.yaml"))
     told = server.cli("data", "ingest", "prices").stdout
-    assert "prices version 1: note: list is left out" in told, told
+    assert "prices version 1: note: price is read as double: it is a decimal128(10, 2) there" in told and "note: list is left out" in told, told
     assert "price max: 12.34" in told
     requests.get(f"{server.url}/slipway/v1/datasets/prices/rows", timeout=60).raise_for_status()
     rows = requests.get(f"{server.url}/slipway/v1/datasets/prices/rows", timeout=60).content
     assert pq.read_table(pa.BufferReader(rows)).to_pydict() == {"id": [2, 3], "price": [None, -0.05]}
+
+
+def test_rules_of_columns_that_are_not_there_are_warned_of(trips):
+    trips.cli("data", "ingest", "trips")
+    file = trips.file.parent / "slipway.yaml"
+    file.write_text(file.read_text().replace("columns: {km: {min: 0}}", "columns: {kilometres: {min: 0}}").replace("by = 'plane'", "kind = 'plane'"))
+    for verb in ("plan", "apply"):
+        done = trips.cli(verb, str(file))
+        assert "version 1 of dataset trips has no column kilometres" in done.stderr and "rule is_no_flight doesn't fit version 1 of dataset trips" in done.stderr, done
 
 
 def test_a_version_that_fails_a_check_is_none(trips):

@@ -75,11 +75,13 @@ def cli(server, *words, user=None, stdin=None, code=0):
     return done.stdout
 
 
-def give_role(server, name, user):
+def give_role(server, name, user, permission=None):
     def mlflow_api(path, **body):
         return ok(requests.post(f"{server.url}/api/3.0/mlflow/{path}", json=body, auth=ADMIN, timeout=20))
 
     role = mlflow_api("roles/create", name=name, workspace="default")["role"]["id"]
+    if permission:
+        mlflow_api("roles/permissions/add", role_id=role, resource_type="workspace", resource_pattern="*", permission=permission)
     mlflow_api("roles/assign", role_id=role, username=user)
 
 
@@ -151,6 +153,11 @@ def test_a_column_is_masked_by_role_wherever_its_rows_are_read(clinic):
     assert aside[ADA]["quarantined"] == 40 and "no address" in aside[ADA]["rows"][0]["_reason"]
     assert "no address" not in json.dumps(aside[BOB]) and aside[BOB]["rows"][0]["_reason"] == "email pattern (values are masked)"
     assert aside[BOB]["rows"][7]["cost"] == 7
+    # Who makes a version hears no more of it.
+    give_role(clinic, "editors", BOB[0], "EDIT")
+    for place in ("ingest", "quarantine/replay"):
+        told = {user: ok(call(clinic, "POST", f"datasets/visits/{place}", user, version=2)) for user in (ADMIN, BOB)}
+        assert "new@example.net" in json.dumps(told[ADMIN]) and "example" not in json.dumps(told[BOB]) and told[BOB]["new"] is False
     diffs = {user: ok(call(clinic, "GET", "datasets/visits/diff?from=1&to=3", user)) for user in (ADA, BOB)}
     assert "new@example.net" in json.dumps(diffs[ADA]) and "example" not in json.dumps(diffs[BOB]["columns"]) + json.dumps(diffs[BOB]["examples"])
     assert diffs[BOB]["rows"] == diffs[ADA]["rows"] and diffs[BOB]["rows"]["changed"] == 40

@@ -1214,6 +1214,8 @@ export interface components {
             /** Format: date-time */
             arrival_time: string;
             rows_removed_at: string | null;
+            flagged: number;
+            replayed_as: number | null;
         };
         ColumnProfile: {
             name: string;
@@ -1261,6 +1263,8 @@ export interface components {
             /** Format: date-time */
             arrival_time: string;
             rows_removed_at: string | null;
+            flagged: number;
+            replayed_as: number | null;
             profile: components["schemas"]["ColumnProfile"][];
         };
         Dataset: {

@@ -48,6 +48,7 @@ function Versions({ name, versions }: { name: string; versions: DatasetVersion[]
         { title: "Version", kind: "figures", cell: ({ version }) => version, value: ["version", ({ version }) => version] },
         { title: "Rows", kind: "figures", cell: ({ rows }) => number(rows), value: ["rows", ({ rows }) => rows] },
         { title: "Put aside", kind: "figures", cell: ({ quarantined }) => number(quarantined), value: ["put aside", ({ quarantined }) => quarantined] },
+        { title: "Flagged", isOnlyInFile: versions.every(({ flagged }) => flagged === 0), kind: "figures", cell: ({ flagged }) => number(flagged), value: ["flagged", ({ flagged }) => flagged] },
         { title: "Checks", isOnlyInFile: versions.every(({ checks }) => checks.length === 0), cell: ({ checks }) => <CheckWords checks={checks} />, value: ["failed checks", ({ checks }) => checks.filter((check) => !check.holds).length] },
         { title: "Came in", cell: ({ arrival_time }) => <Time at={arrival_time} />, value: ["came in", ({ arrival_time }) => arrival_time] },
         { title: "Digest", cell: ({ digest }) => digest.slice(0, 12), hint: ({ digest }) => digest, value: ["digest", ({ digest }) => digest] },

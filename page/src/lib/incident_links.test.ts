@@ -14,6 +14,7 @@ describe("an entry of a time line", () => {
     ["model_version.created", "models/sale/2", "version sale/2 was registered", [["sale/2", "/models/sale?version=2"]]],
     ["dataset.ingested", "datasets/visits.raw/4", "data arrived: visits.raw/4, 5 rows, 0 in quarantine", [["visits.raw/4", "/datasets/visits.raw?to=4"]]],
     ["dataset.refused", "datasets/visits", "data of visits was not taken: revisits", [["visits", "/datasets/visits"]]],
+    ["dataset.replayed", "datasets/visits/4", "rows put aside came in: visits/4 as version 5", [["visits/4", "/datasets/visits?to=4"]]],
     ["input.moved", "endpoints/sale", "input pages moved: ks 0.4 (from 0.1 on) in the day from 2024-02-05T00:00:00Z", [["pages", "/endpoints/sale/monitoring?feature=pages"], ["day from 2024-02-05T00:00:00Z", "/endpoints/sale/monitoring?window=day&at=2024-02-05T00%3A00%3A00Z&feature=pages"]]],
     ["alert.opened", "monitors/health/alerts/loss", "alert loss opened: log_loss is 2 (threshold 1) in the week from 2024-02-05T00:00:00Z", [["loss", "/endpoints/sale/monitoring?monitor=health"], ["week from 2024-02-05T00:00:00Z", "/endpoints/sale/monitoring?monitor=health&window=week&at=2024-02-05T00%3A00%3A00Z"]]],
     ["action.started", "monitors/health/alerts/loss", "action retrain started: because (run 0123456789abcdef)", [["0123456789abcdef", "/pipeline-runs/0123456789abcdef"]]],

@@ -23,7 +23,9 @@ std::vector<NamedSchema> datasets() {
                         {"source_digest", text()},
                         {"digests_before", list(text())},
                         {"arrival_time", time()},
-                        {"rows_removed_at", maybe(time())}};
+                        {"rows_removed_at", maybe(time())},
+                        {"flagged", integer()},
+                        {"replayed_as", maybe(integer())}};
   const Json bound = either({number(), text()});
   return {
       {"Cell", either({number(), text(), flag(), JsonObject{{"type", "null"}}})},

@@ -38,6 +38,13 @@ JsonArray hidden(const JsonArray& profile, const Masks& masks) {
   return shown;
 }
 
+// With as much of the profile as who asks may see.
+JsonObject whole(const datasets::Snapshot& snapshot, const Masks& masks) {
+  JsonObject object = snapshot.to_json();
+  object["profile"] = hidden(snapshot.profile, masks);
+  return object;
+}
+
 JsonObject brief(const datasets::Snapshot& snapshot) {
   JsonObject object = snapshot.to_json();
   object.erase("profile");
@@ -62,11 +69,7 @@ Result<Response> one(Datasets& datasets, Masking& masking, const Request& reques
   JsonObject object{{"name", definition.name}, {"definition", definition.shown()}};
   object["latest"] = nullptr;
   for (const auto& snapshot : TRY(datasets.snapshots(definition.name))) {
-    if (versions.empty()) {
-      JsonObject latest = snapshot.to_json();
-      latest["profile"] = hidden(snapshot.profile, masks);
-      object["latest"] = std::move(latest);
-    }
+    if (versions.empty()) object["latest"] = whole(snapshot, masks);
     versions.push_back(brief(snapshot));
   }
   object["versions"] = std::move(versions);
@@ -145,6 +148,7 @@ Result<Response> quarantine(Datasets& datasets, Masking& masking, const Request&
   return reply({{"dataset", snapshot.dataset},
                 {"version", snapshot.version},
                 {"quarantined", snapshot.quarantined},
+                {"flagged", snapshot.flagged},
                 {"violations", snapshot.violations},
                 {"rows", std::move(rows)}});
 }
@@ -169,6 +173,25 @@ Datasets::Columns columns_of(bool anew, bool accept) {
   return anew     ? Datasets::Columns::kAnew
          : accept ? Datasets::Columns::kAccept
                   : Datasets::Columns::kFollow;
+}
+
+// What came in, told to who asked for it.
+Result<JsonObject> told(Datasets& datasets, Masking& masking, const Request& request,
+                        const datasets::IngestReport& report) {
+  const auto definition = TRY(datasets.definition(report.snapshot.dataset));
+  return JsonObject{{"snapshot", whole(report.snapshot, masking.of_dataset(request, definition))},
+                    {"new", report.is_new}};
+}
+
+Result<Response> replay(Datasets& datasets, Masking& masking, const DatasetRouteHooks& hooks,
+                        const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const std::string name = request.param("name"), actor = TRY(read_actor(request, body));
+  const bool accept = TRY(base::find_bool(body, "accept")).value_or(false);
+  const auto report = TRY(datasets.replay(name, TRY(base::find_int(body, "version")), actor,
+                                          columns_of(false, accept)));
+  TRY(hooks.ingested(name));
+  return reply(TRY(told(datasets, masking, request, report)));
 }
 
 // "a,b": columns; nothing between two commas is no column.
@@ -227,7 +250,7 @@ Result<Response> diff(Datasets& datasets, Masking& masking, std::int64_t bytes_m
   return reply(found.to_json());
 }
 
-Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
+Result<Response> ingest(Datasets& datasets, Masking& masking, const DatasetRouteHooks& hooks,
                         const Request& request) {
   const JsonObject body = TRY(read_body(request));
   const std::string name = request.param("name"),
@@ -254,9 +277,9 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
   }
   // Also of a version that was there: the server may have ended before it was bound.
   TRY(hooks.ingested(name));
-  JsonObject told{{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}};
-  if (!without_key.is_null()) told["without_key"] = without_key;
-  return reply(std::move(told));
+  JsonObject answer = TRY(told(datasets, masking, request, report));
+  if (!without_key.is_null()) answer["without_key"] = without_key;
+  return reply(std::move(answer));
 }
 
 }  // namespace
@@ -281,8 +304,9 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, Masking& masking,
        .pattern = base + "/{name}/ingest",
        .summary = "Reads, validates and keeps the dataset's file as a version; with pushed, the "
                   "newest version and what was pushed to its features' sources.",
-       .handler =
-           answering([&datasets, hooks](const Request& r) { return ingest(datasets, hooks, r); }),
+       .handler = answering([&datasets, &masking, hooks](const Request& r) {
+         return ingest(datasets, masking, hooks, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/rows",
@@ -297,22 +321,31 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, Masking& masking,
            "Validates and keeps the body, a Parquet or CSV file, as a version; with "
            "?accept=true whatever the checks say of the version before, with ?anew=true as if "
            "there were none.",
-       .handler = answering([&datasets, hooks](const Request& request) -> Result<Response> {
-         const auto columns =
-             columns_of(request.query("anew") == "true", request.query("accept") == "true");
-         const auto report =
-             TRY(datasets.ingest_sent(request.param("name"), request.body_file,
-                                      TRY(read_actor(request, JsonObject())), columns));
-         TRY(hooks.ingested(request.param("name")));
-         return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
-       }),
+       .handler =
+           answering([&datasets, &masking, hooks](const Request& request) -> Result<Response> {
+             const auto columns =
+                 columns_of(request.query("anew") == "true", request.query("accept") == "true");
+             const auto report =
+                 TRY(datasets.ingest_sent(request.param("name"), request.body_file,
+                                          TRY(read_actor(request, JsonObject())), columns));
+             TRY(hooks.ingested(request.param("name")));
+             return reply(TRY(told(datasets, masking, request, report)));
+           }),
        .body = http::Route::Body::kFile,
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/quarantine",
-       .summary = "Rows that were put aside, each with its reason.",
+       .summary = "Rows that were put aside, or the first that are flagged, each with its reason.",
        .handler = answering(
            [&datasets, &masking](const Request& r) { return quarantine(datasets, masking, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/quarantine/replay",
+       .summary = "Rows put aside of the newest version, or of version, are checked by the rules "
+                  "of today; those that hold come to the newest version's, as a version.",
+       .handler = answering([&datasets, &masking, hooks](const Request& r) {
+         return replay(datasets, masking, hooks, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/rules/inferred",

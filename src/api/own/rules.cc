@@ -64,6 +64,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/datasets/{name}/rules/inferred", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}/diff", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/ingest", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/datasets/{name}/quarantine/replay", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kEdit},
 
