@@ -98,12 +98,14 @@ class Client:
         """What `apply` would change. InvalidArgument with line and column of `project.to_yaml()`."""
         return self._declare("plan", project)
 
-    def apply(self, project: Project) -> list[Change]:
-        """Declares what the project says. Nothing is changed when it is refused. InvalidArgument as `plan`."""
-        return self._declare("apply", project)
+    def apply(self, project: Project, *, take_over: bool = False) -> list[Change]:
+        """Declares what the project says. Nothing is changed when it is refused. InvalidArgument as `plan`. FailedPrecondition: what another
+        project has applied (schedules, features, routes, ...) would end; with `take_over` it does.
+        """
+        return self._declare("apply", project, take_over=take_over)
 
-    def _declare(self, verb: str, project: Project) -> list[Change]:
-        reply = self._http.json("POST", _path(verb), {"yaml": project.to_yaml(), "dir": str(project.folder)})
+    def _declare(self, verb: str, project: Project, **more: bool) -> list[Change]:
+        reply = self._http.json("POST", _path(verb), {"yaml": project.to_yaml(), "dir": str(project.folder), **more})
         self._outputs.clear()
         for warning in reply.get("warnings", []):
             warnings.warn(warning, stacklevel=3)

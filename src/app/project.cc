@@ -336,6 +336,8 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   auto warnings = replaced(parsed);
+  if (const auto fits = check_place(parsed, declared.folder); !fits)
+    warnings.push_back("apply refuses this: " + fits.error().message);
   for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
   return told(parsed, std::move(changes), warnings);
 }
@@ -343,6 +345,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
 Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse_new(declared));
   base::MutexLock lock(advance_mutex_);
+  if (!declared.take_over) TRY(check_place(parsed, declared.folder));
   TRY(datasets::Datasets::check(parsed.datasets));
   const std::string before = TRY(stored_yaml());
   auto warnings = replaced(parsed);

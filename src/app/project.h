@@ -113,6 +113,8 @@ class Project final : public api::own::ProjectControl {
                                            const std::set<std::string>& wanted);
   // By "endpoints/NAME": the project that has declared it last.
   Result<std::map<std::string, std::string>> owners();
+  // kFailedPrecondition: another project was applied last, and something of it would end.
+  Result<void> check_place(const Parsed& parsed, const std::string& folder);
   // What is said when this is another project than the last that was applied.
   std::vector<std::string> replaced(const Parsed& parsed);
   std::vector<std::string> unmeasured(const Parsed& parsed) const;

@@ -33,6 +33,8 @@ struct Project::Parsed {
 
   // "endpoints/NAME", of all that stays when a file no longer has it.
   std::set<std::string> parts() const;
+  // "schedules/NAME", of all that ends then.
+  std::set<std::string> bound_parts() const;
 };
 
 // What each surplus part is held against.

@@ -1,5 +1,7 @@
 // What Project does with what a slipway.yaml no longer declares: it says so, and removes it when
 // it is asked to.
+#include <fmt/ranges.h>
+
 #include "app/project_parts.h"
 
 namespace slipway::app {
@@ -17,6 +19,41 @@ std::set<std::string> Project::Parsed::parts() const {
   for (const auto& [name, slots] : pools) parts.insert("pools/" + name);
   for (const auto& dataset : datasets) parts.insert("datasets/" + dataset.name);
   return parts;
+}
+
+std::set<std::string> Project::Parsed::bound_parts() const {
+  std::set<std::string> parts;
+  for (const auto& schedule : schedules) parts.insert("schedules/" + schedule.name);
+  for (const auto& source : features.sources) parts.insert("features/sources/" + source.name);
+  for (const auto& view : features.views) parts.insert("features/views/" + view.name);
+  for (const auto& service : features.services) parts.insert("features/services/" + service.name);
+  for (const auto& stream : streams) parts.insert("streams/" + stream.name);
+  for (const auto& route : routes) parts.insert("routes/" + route.name);
+  for (const auto& window : maintenance) parts.insert("maintenance/" + window.name);
+  for (const auto& policy : tags) parts.insert("tags/" + policy.tag);
+  if (alarm_budget) parts.insert("alarm_budget");
+  return parts;
+}
+
+Result<void> Project::check_place(const Parsed& parsed, const std::string& folder) {
+  const auto stored = TRY(db_.read([](store::Reader& reader) {
+    return reader.find("SELECT yaml, folder FROM projects", {}, [](const store::Row& row) {
+      return std::pair(row.string(0), row.string(1));
+    });
+  }));
+  if (!stored) return {};
+  const auto last = parse({.yaml = stored->first});
+  if (!last || last->head.name == parsed.head.name) return {};
+  std::set<std::string> ending = last->bound_parts();
+  for (const std::string& part : parsed.bound_parts()) ending.erase(part);
+  if (ending.empty()) return {};
+  return base::error(
+      Code::kFailedPrecondition,
+      "nothing was changed: this server has project {} of {} applied, and when project {} of {} "
+      "takes its place, these of {} end: {} (give it a server of its own, or say that it may: "
+      "`slipway apply --take-over`, take_over in the API)",
+      last->head.name, stored->second, parsed.head.name, folder, last->head.name,
+      fmt::join(ending, ", "));
 }
 
 Result<std::map<std::string, std::string>> Project::owners() {

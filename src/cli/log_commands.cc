@@ -10,14 +10,26 @@
 namespace slipway::cli {
 namespace {
 
+// Says of a step that was answered from cache whose log it is.
+void tell_origin(const Json& steps, const std::string& name) {
+  if (!steps.is_array()) return;
+  for (const Json& step : steps.get_array()) {
+    if (cell(member_at(step, "name")) == name && member_at(step, "cached") == Json(true))
+      std::fprintf(stderr, "slipway: step %s came from cache, this is what was written then: %s\n",
+                   name.c_str(), cell(member_at(step, "reason")).c_str());
+    tell_origin(member_at(step, "items"), name);
+  }
+}
+
 // Writes what a step has written and writes, until it is over; over restarts of the server, too.
 int follow_log(const Context& context, const std::string& run, const std::string& step) {
   Client client(context);
   std::string last_id;
   bool is_over = false;
   // A server that isn't there at first is an error; later it may be back soon.
-  if (const auto found = client.get(path_of("/slipway/v1/pipeline-runs/{}", {run})); !found)
-    return fail(found.error(), context);
+  const auto found = client.get(path_of("/slipway/v1/pipeline-runs/{}", {run}));
+  if (!found) return fail(found.error(), context);
+  tell_origin(member_at(*found, "steps"), step);
   for (Patience patience(context);;) {
     EventReader reader;
     base::HttpClient::Headers headers = {{"Accept", "text/event-stream"}};
@@ -96,12 +108,15 @@ void add_log_commands(CLI::App& pipelines, Context& context, int& exit_code) {
       exit_code = follow_log(context, *name, *step);
       return;
     }
+    Client client(context);
     const auto reply =
-        Client(context).fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
+        client.fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
     if (!reply) {
       exit_code = fail(reply.error(), context);
       return;
     }
+    if (const auto found = client.get(path_of("/slipway/v1/pipeline-runs/{}", {*name})))
+      tell_origin(member_at(*found, "steps"), *step);
     std::fwrite(reply->body.data(), 1, reply->body.size(), stdout);
   });
   add_search(pipelines, context, exit_code);

@@ -223,6 +223,10 @@ int try_again(Context& context, const RunOptions& options) {
   Client client(context);
   Result<Json> run =
       client.post(path_of("/slipway/v1/pipeline-runs/{}/retry", {options.run}), JsonObject());
+  if (run && member_at(*run, "warnings").is_array()) {
+    for (const Json& warning : member_at(*run, "warnings").get_array())
+      std::fprintf(stderr, "slipway: warning: %s\n", cell(warning).c_str());
+  }
   return show_end(context, client, std::move(run), options.detached);
 }
 

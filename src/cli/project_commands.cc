@@ -16,7 +16,7 @@ constexpr std::string_view kNotInTheFile = "not in the file";
 
 struct DeclareFlags {
   std::string file = "slipway.yaml";
-  bool check = false, prune = false, yes = false;
+  bool check = false, prune = false, yes = false, takes_over = false;
 };
 
 Result<Json> ask(const Context& context, const std::string& verb, const DeclareFlags& flags,
@@ -25,6 +25,7 @@ Result<Json> ask(const Context& context, const std::string& verb, const DeclareF
   const std::string folder = std::filesystem::absolute(flags.file).parent_path().lexically_normal();
   JsonObject body{{"yaml", yaml}, {"dir", folder}};
   if (!prune.empty()) body["prune"] = prune;
+  if (flags.takes_over) body["take_over"] = true;
   return Client(context).post("/slipway/v1/" + verb, body);
 }
 
@@ -138,6 +139,9 @@ void add_project_commands(CLI::App& root, Context& context, int& exit_code) {
   apply->add_flag("--prune", flags->prune,
                   "Remove what this project has declared and the file no longer has");
   apply->add_flag("--yes", flags->yes, "Remove it without a question")->needs("--prune");
+  apply->add_flag("--take-over", flags->takes_over,
+                  "Also when another project was applied, and its schedules, features, routes ... "
+                  "end");
   apply->callback([&context, &exit_code, flags] { exit_code = apply_file(context, *flags); });
 
   auto target = std::make_shared<std::string>();

@@ -13,6 +13,7 @@ namespace {
 
 // Separates what must never share results: another version of the evaluator.
 constexpr std::string_view kSalt = "slipway-1";
+constexpr std::size_t kDifferencesMax = 10;         // that are told
 constexpr std::string_view kBeforeAndAfter = "..";  // of what changed while a step ran
 
 Result<std::string> folder_digest(const fs::path& folder) {
@@ -117,32 +118,48 @@ std::vector<std::string> mark_changed(StepKey& key,
   return changed;
 }
 
-std::string explain_difference(const JsonObject& before, const JsonObject& now) {
+std::vector<std::string> differences(const JsonObject& before, const JsonObject& now) {
   auto same = [&](const char* member) {
     const Json* a = before.if_contains(member);
     const Json* b = now.if_contains(member);
     return a && b && *a == *b;
   };
-  if (!same("format") || !same("salt")) return "slipway itself changed";
-  if (!same("command")) return "the command or a parameter in it changed";
-  if (!same("outputs")) return "the declared outputs changed";
+  if (!same("format") || !same("salt")) return {"slipway itself changed"};
+  std::vector<std::string> found;
+  if (!same("command")) found.emplace_back(kCommandChanged);
+  if (!same("outputs")) found.emplace_back("the declared outputs changed");
   const Json* a = before.if_contains("parts");
   const Json* b = now.if_contains("parts");
-  if (!a || !b || !a->is_object() || !b->is_object()) return "what it depends on changed";
+  if (!a || !b || !a->is_object() || !b->is_object()) {
+    found.emplace_back("what it depends on changed");
+    return found;
+  }
   for (const auto& part : b->get_object()) {
+    const std::string_view name = part.key();
     const Json* old = a->get_object().if_contains(part.key());
-    if (!old) return fmt::format("{} is new", std::string_view(part.key()));
+    if (!old) {
+      found.push_back(fmt::format("{} is new", name));
+      continue;
+    }
     const bool is_marked =
         old->is_string() && old->get_string().find(kBeforeAndAfter) != boost::json::string::npos;
-    if (*old != part.value() || is_marked)
-      return fmt::format("{} changed", std::string_view(part.key()));
+    if (*old != part.value() || is_marked) found.push_back(fmt::format("{} changed", name));
   }
   for (const auto& part : a->get_object()) {
-    if (!b->get_object().contains(part.key())) {
-      return fmt::format("{} is gone", std::string_view(part.key()));
-    }
+    if (!b->get_object().contains(part.key()))
+      found.push_back(fmt::format("{} is gone", std::string_view(part.key())));
   }
-  return {};
+  return found;
+}
+
+std::string explain_differences(const std::vector<std::string>& differences) {
+  std::string text;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    if (i == kDifferencesMax)
+      return text + fmt::format("; and {} more", differences.size() - kDifferencesMax);
+    text += (text.empty() ? "" : "; ") + differences[i];
+  }
+  return text;
 }
 
 }  // namespace slipway::pipelines

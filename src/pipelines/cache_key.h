@@ -63,8 +63,12 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
 std::vector<std::string> mark_changed(StepKey& key,
                                       const std::map<std::string, std::string>& declared);
 
-// The first difference between two documents as a sentence: "code/train.py changed". Empty: there
-// is none.
-std::string explain_difference(const JsonObject& before, const JsonObject& now);
+constexpr std::string_view kCommandChanged = "the command or a parameter in it changed";
+
+// What differs between two documents: "code/train.py changed", kCommandChanged.
+std::vector<std::string> differences(const JsonObject& before, const JsonObject& now);
+
+// The first of them after each other, and how many more there are. Empty: there are none.
+std::string explain_differences(const std::vector<std::string>& differences);
 
 }  // namespace slipway::pipelines

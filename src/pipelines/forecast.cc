@@ -17,6 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr base::Timestamp kEver{INT64_MAX};
+constexpr std::size_t kKeysMax = 100;  // of earlier runs that are looked at
+
 // Goes through a plan as a run would, with what is known beforehand.
 class Forecaster {
  public:
@@ -107,9 +110,14 @@ class Forecaster {
         outputs_of[read] = known->second.manifest_digest;
       }
     }
-    if (!open.empty())
+    if (!open.empty()) {
+      if (auto why = TRY(why_it_runs_anyway(step, told.step, *declared, outputs_of, open, item))) {
+        if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
+        return say("runs", std::move(*why));
+      }
       return say("depends",
                  fmt::format("it runs unless what {} writes is as before", fmt::join(open, ", ")));
+    }
     const StepKey key = make_step_key(plan_, step, *declared, outputs_of, item);
     if (auto kept = TRY(find_kept(world_.table, key.digest))) {
       std::string why = "nothing it depends on has changed since run " + kept->run;
@@ -117,8 +125,35 @@ class Forecaster {
       return say("cached", std::move(why));
     }
     if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
-    return say("runs", TRY(why_it_runs(world_.table, pipeline_, told.step,
-                                       base::Timestamp{INT64_MAX}, key.document)));
+    return say("runs", TRY(why_it_runs(world_.table, pipeline_, told.step, kEver, definition,
+                                       plan_.params, key.document)));
+  }
+
+  // Why a step runs whatever those that are `open` write: apart from that, nothing is as it was in
+  // the newest runs in which it was good. Nothing: something is, or it was good in none.
+  Result<std::optional<std::string>> why_it_runs_anyway(
+      const PlannedStep& step, const std::string& name,
+      const std::map<std::string, std::string>& declared,
+      std::map<std::string, std::string> outputs_of, const std::vector<std::string>& open,
+      const std::map<std::string, std::string>& item) {
+    std::optional<std::string> why;
+    for (const auto& before : TRY(world_.table.newest_keys(pipeline_, name, kEver, kKeysMax))) {
+      const Json* const parts = before.document.if_contains("parts");
+      for (const std::string& read : open) {
+        const Json* const part = parts != nullptr && parts->is_object()
+                                     ? parts->get_object().if_contains("step/" + read)
+                                     : nullptr;
+        outputs_of[read] = part != nullptr && part->is_string()
+                               ? std::string(std::string_view(part->get_string()))
+                               : std::string();
+      }
+      const StepKey key = make_step_key(plan_, step, declared, outputs_of, item);
+      std::string since =
+          explain_since(before, pipeline_, step.definition, plan_.params, key.document);
+      if (since.empty()) return std::optional<std::string>();
+      if (!why) why = std::move(since);
+    }
+    return why;
   }
 
   Result<void> tell_items(const PlannedStep& step, StepForecast& told) {

@@ -292,18 +292,35 @@ Result<fs::path> Pipelines::log(const std::string& run, const std::string& step)
   const RunRecord record = TRY(find_run(run));
   for (const StepRecord& known : record.steps) {
     if (known.name != step) continue;
-    const fs::path file = runner_->log_of(run, step);
+    fs::path file = runner_->log_of(run, step);
     if (record.outputs == "gone")
       return base::error(Code::kNotFound,
                          "the log is no longer kept (setting pipeline-outputs-retention-days): "
                          "run={} step={}",
                          run, step);
+    // Not what a try of its own has written before it was answered so.
+    if (const auto from = known.origin()) file = runner_->log_of(from->run, from->step);
+    if (!known.nested_run.empty())
+      return base::error(Code::kNotFound,
+                         "the step is a run of another pipeline, whose steps have logs: run={} "
+                         "(slipway pipelines show {})",
+                         known.nested_run, known.nested_run);
     if (!fs::exists(file))
       return base::error(Code::kNotFound, "the step has written nothing: run={} step={}", run,
                          step);
     return file;
   }
   return base::error(Code::kNotFound, "the run has no such step: run={} step={}", run, step);
+}
+
+Result<bool> Pipelines::was_changed_since(const std::string& id) {
+  const auto same = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT COUNT(*) FROM pipeline_runs r JOIN pipeline_definitions d ON d.name = r.pipeline "
+        "AND d.text = r.text AND d.project = r.project WHERE r.id = ?",
+        {id}, [](const store::Row& row) { return row.int64(0); });
+  }));
+  return same == 0;
 }
 
 bool Pipelines::is_cancelled(const std::string& run) {

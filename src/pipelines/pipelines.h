@@ -153,10 +153,13 @@ class Pipelines {
   // Runs again what did not succeed in a run that is over, with the definition and the parameters
   // it had; what is good stays. kFailedPrecondition: it isn't over, or nothing of it failed.
   Result<RunRecord> try_again(const std::string& id, const std::string& actor);
+  // Whether the pipeline of a run is another one by now than it was then, or gone.
+  Result<bool> was_changed_since(const std::string& id);
   // Looks through what the steps of the newest runs have written, at most so many bytes
   // (Options). kInvalidArgument: no such state.
   Result<LogLines> search_logs(const LogQuery& query);
-  // kNotFound: no such step, or it has written nothing yet.
+  // Of a step that was answered from cache, what the one that it comes from wrote. kNotFound: no
+  // such step, it has written nothing yet, or it is a run.
   Result<std::filesystem::path> log(const std::string& run, const std::string& step);
 
   // Runs what is queued in this thread (tests).

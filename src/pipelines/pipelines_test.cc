@@ -443,7 +443,8 @@ TEST_F(PipelinesTest, ARunSaysWhatItsStepsNeedAndWhyTheyRan) {
   write("code.txt", "2\n");
   inputs_.digest = "d2";
   const RunRecord third = run(*pipelines);
-  EXPECT_EQ(why(third, "make"), "since run " + second.id + ": code/code.txt changed");
+  EXPECT_EQ(why(third, "make"),
+            "since run " + second.id + ": code/code.txt changed; input/dataset:d changed");
   EXPECT_EQ(why(second, "make"), unchanged);  // as it was then
   EXPECT_EQ(pipelines->why(third.id, "nothing").error().code, Code::kNotFound);
   const auto listed =
@@ -451,6 +452,94 @@ TEST_F(PipelinesTest, ARunSaysWhatItsStepsNeedAndWhyTheyRan) {
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(states(listed[0]), states(third));
   EXPECT_EQ(states(listed[1]), "succeeded: cached cached succeeded skipped");
+}
+
+TEST_F(PipelinesTest, AllThatChangedIsNamed) {
+  auto pipelines = open();
+  const std::string steps =
+      "      - {name: prep, run: 'head -1 data > {out}/o', inputs: [data], outputs: [o]}\n"
+      "      - {name: fit, run: 'cat a b {prep}/o > {out}/o; echo {word}', code: [a, b], outputs: "
+      "[o]}\n";
+  apply(*pipelines, steps);
+  for (const char* file : {"data", "a", "b"}) write(file, "1\n");
+  const std::string first = run(*pipelines).id;
+  const auto told = [&](const std::map<std::string, std::string>& params = {}) {
+    const StepForecast fit = MUST(pipelines->explain_run("p", params))[1];
+    return fit.verdict + ": " + fit.why;
+  };
+  write("data", "1\n2\n");  // of which prep writes the same as before
+  EXPECT_EQ(told(), "depends: it runs unless what prep writes is as before");
+  EXPECT_EQ(told({{"word", "bye"}}),
+            "runs: since run " + first + ": parameter word changed from `hello` to `bye`");
+  const RunRecord second = run(*pipelines, {{"word", "bye"}});
+  EXPECT_EQ(states(second), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(pipelines->why(second.id, "fit")),
+            "since run " + first + ": parameter word changed from `hello` to `bye`");
+  write("data", "1\n3\n");
+  // As the first run had it.
+  EXPECT_EQ(told(), "depends: it runs unless what prep writes is as before");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: succeeded cached");
+  write("a", "2\n");
+  write("b", "2\n");
+  std::string longer = steps;
+  longer.replace(longer.find("echo {word}"), 11, "echo {word} and more");
+  apply(*pipelines, longer);
+  const std::string why = told({{"word", "bye"}});
+  EXPECT_THAT(why, testing::HasSubstr("parameter word changed from `hello` to `bye`; the command "
+                                      "changed from `cat a b {prep}/o > {out}/o; echo {word}` to "
+                                      "`cat a b {prep}/o > {out}/o; echo {word} and more`; "
+                                      "code/a changed; code/b changed"));
+}
+
+TEST_F(PipelinesTest, AStepFromCacheHasTheLogOfTheOneItComesFrom) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'echo heard; echo 1 > {out}/o', outputs: [o]}\n"
+        "      - {name: b, run: 'echo of {item}; echo {item} > {out}/o', each: [7, 8], outputs: "
+        "[o]}\n");
+  const std::string first = run(*pipelines).id;
+  const RunRecord second = run(*pipelines);
+  EXPECT_EQ(states(second), "succeeded: cached cached cached cached");
+  EXPECT_EQ(second.steps[0].reason, "nothing it depends on has changed since run " + first);
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(second.id, "a")))), "heard\n");
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(second.id, "b[1]")))), "of 8\n");
+}
+
+TEST_F(PipelinesTest, AStepThatIsAnsweredFromCacheWhenItIsTriedAgainHasThatLog) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'cat data; grep -q good data && echo 1 > {out}/o', code: [data], "
+        "outputs: [o]}\n");
+  write("data", "good\n");
+  ASSERT_EQ(run(*pipelines).state, "succeeded");
+  write("data", "bad\n");
+  const std::string failed = run(*pipelines).id;
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(failed, "a")))), "bad\n");
+  write("data", "good\n");
+  MUST(pipelines->try_again(failed, "ann"));
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(failed))), "succeeded: cached");
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(failed, "a")))), "good\n");
+}
+
+TEST_F(PipelinesTest, ARunThatIsTriedAgainSaysHowItEndedLast) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: a, run: 'test -f go || exit 7'}\n");
+  const std::string failed = "monthly; step a: exit code 7: see the step's log";
+  const RunRecord started = MUST(pipelines->start_run("p", {}, {.reason = "monthly"}));
+  pipelines->run_queued();
+  EXPECT_EQ(MUST(pipelines->find_run(started.id)).reason, failed);
+  MUST(pipelines->try_again(started.id, "ann"));
+  EXPECT_EQ(MUST(pipelines->find_run(started.id)).reason, "monthly");
+  pipelines->run_queued();
+  EXPECT_EQ(MUST(pipelines->find_run(started.id)).reason, failed);
+  EXPECT_FALSE(MUST(pipelines->was_changed_since(started.id)));
+  apply(*pipelines, "      - {name: a, run: 'true'}\n");
+  EXPECT_TRUE(MUST(pipelines->was_changed_since(started.id)));
+  write("go", "");
+  MUST(pipelines->try_again(started.id, "ann"));
+  pipelines->run_queued();
+  EXPECT_EQ(MUST(pipelines->find_run(started.id)).reason, "monthly");
 }
 
 TEST_F(PipelinesTest, ARunThatWaitsForItsNextTryHoldsNobodyUpAndCanBeCancelled) {

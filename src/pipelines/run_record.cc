@@ -1,5 +1,9 @@
 #include "pipelines/run_record.h"
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "pipelines/each.h"
 #include "pipelines/or_null.h"
 #include "pipelines/server_table.h"
 
@@ -17,6 +21,18 @@ Json json_or_null(const std::optional<T>& value) {
 }
 
 }  // namespace
+
+// Outputs are in RUN/STEP, those of items in RUN/STEP/0007.
+std::optional<StepRecord::Origin> StepRecord::origin() const {
+  if (state != "cached" || folder.empty()) return std::nullopt;
+  std::filesystem::path path(folder);
+  const std::string last = path.filename();
+  path = path.parent_path();
+  if (!parent) return Origin{.run = path.filename(), .step = last};
+  const auto index = static_cast<std::size_t>(std::strtoull(last.c_str(), nullptr, 10));
+  return Origin{.run = path.parent_path().filename(),
+                .step = item_name(path.filename().string(), index)};
+}
 
 JsonObject StepRecord::summary() const {
   return {{"name", name},

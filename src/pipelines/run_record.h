@@ -51,6 +51,12 @@ struct StepRecord {
   Usage usage;  // of the last try
   std::int64_t reached = 0;  // of a trial that was stopped early: the step of its last report
 
+  // The step, of another run, whose outputs this one was answered with.
+  struct Origin {
+    std::string run, step;
+  };
+  std::optional<Origin> origin() const;  // nothing: it wasn't
+
   bool is_good() const { return state == "succeeded" || state == "cached"; }
   bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }
   JsonObject summary() const;  // how it went, without what went into it

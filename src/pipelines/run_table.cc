@@ -83,11 +83,11 @@ Result<std::string> RunTable::add(const StoredRun& stored, const std::string& tr
     }
     TRY(tx.execute(
         "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
-        "text, project, source, now, created_at, priority, parent_run, parent_step, no_cache) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?, ?)",
+        "text, project, source, now, created_at, priority, parent_run, parent_step, no_cache, "
+        "begun_for) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?, ?, ?)",
         {run.id, run.pipeline, trigger, run.state, run.reason, run.actor, params, stored.text,
          stored.project, run.now, run.created, run.priority, run.parent_run, run.parent_step,
-         run.no_cache}));
+         run.no_cache, run.reason}));
     for (std::size_t i = 0; i < run.steps.size(); ++i) {
       TRY(tx.execute("INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, ?)",
                      {run.id, i, run.steps[i].name, run.steps[i].state}));
@@ -260,21 +260,33 @@ Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_
   return found;
 }
 
-Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string& pipeline,
-                                                               const std::string& step,
-                                                               base::Timestamp before) {
-  const auto found = TRY(db_.read([&](store::Reader& reader) {
-    return reader.find(
-        "SELECT s.run, s.key_document FROM pipeline_runs r JOIN pipeline_steps s ON s.run = r.id "
-        "WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', 'cached') AND "
-        "r.created_at < ? ORDER BY r.created_at DESC, r.id DESC LIMIT 1",
-        {pipeline, step, before},
-        [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); });
+Result<std::vector<RunTable::KeyOfRun>> RunTable::newest_keys(const std::string& pipeline,
+                                                              const std::string& step,
+                                                              base::Timestamp before,
+                                                              std::size_t limit) {
+  std::vector<KeyOfRun> keys;
+  Result<void> outcome;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT s.run, s.key_document, r.params, r.text FROM pipeline_runs r JOIN pipeline_steps s "
+        "ON s.run = r.id WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', "
+        "'cached') AND r.created_at < ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?",
+        {pipeline, step, before, limit}, [&](const store::Row& row) {
+          auto document = object_or_empty(row.text(1));
+          auto params = object_or_empty(row.text(2));
+          if (!document || !params) {
+            outcome =
+                base::error(Code::kCorruption, "a stored run is damaged: run={}", row.text(0));
+            return;
+          }
+          keys.push_back({.run = row.string(0),
+                          .document = std::move(*document),
+                          .params = std::move(*params),
+                          .text = row.string(3)});
+        });
   }));
-  std::optional<KeyOfRun> key;
-  if (found) key = KeyOfRun{.run = found->first, .document = {}};
-  if (key) key->document = TRY(object_or_empty(found->second));
-  return key;
+  TRY(std::move(outcome));
+  return keys;
 }
 
 Result<std::optional<RunTable::ToldRun>> RunTable::told_run(const std::string& id) {
@@ -552,8 +564,8 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
                     good),
         {id}));
     TRY(
-        tx.execute("UPDATE pipeline_runs SET state = 'queued', finished_at = NULL, outputs = "
-                   "'kept', cancelled = 0 WHERE id = ?",
+        tx.execute("UPDATE pipeline_runs SET state = 'queued', reason = COALESCE(begun_for, "
+                   "reason), finished_at = NULL, outputs = 'kept', cancelled = 0 WHERE id = ?",
                    {id}));
     return tx.append_event({.kind = "pipeline.run.tried_again",
                             .subject = "pipelines/" + pipeline + "/runs/" + id,

@@ -49,12 +49,13 @@ class RunTable {
   Result<std::vector<Kept>> with_key(const std::string& cache_key);
   struct KeyOfRun {
     std::string run;
-    JsonObject document;
+    JsonObject document, params;  // the parameters are the run's
+    std::string text;             // of its pipeline
   };
-  // What went into the key of a step in the newest run of a pipeline, of those created before
+  // What went into the key of a step in the newest runs of a pipeline, of those created before
   // `before`, in which it was good.
-  Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step,
-                                             base::Timestamp before);
+  Result<std::vector<KeyOfRun>> newest_keys(const std::string& pipeline, const std::string& step,
+                                            base::Timestamp before, std::size_t limit);
 
   // What is told of a run to others.
   struct ToldRun {

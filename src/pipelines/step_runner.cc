@@ -140,7 +140,7 @@ Result<bool> StepRunner::answer_from_cache(RunRecord& run, std::size_t position,
   step.folder = std::move(kept->folder);
   step.manifest_digest = std::move(kept->manifest_digest);
   step.manifest = std::move(kept->manifest);
-  step.reason = "nothing it depends on has changed";
+  step.reason = fmt::format("nothing it depends on has changed since run {}", kept->run);
   step.exit_code = 0;
   if (definition.search) searches_.end(step, *definition.search);
   return true;

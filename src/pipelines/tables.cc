@@ -246,6 +246,9 @@ ALTER TABLE pipeline_definitions ADD COLUMN failing TEXT NOT NULL DEFAULT ''
 constexpr std::string_view kByActor =
     "CREATE INDEX pipeline_runs_by_actor ON pipeline_runs(actor, created_at, id, pipeline, state)";
 
+// Why runs were begun, without how they ended; null: of runs from before this was on record.
+constexpr std::string_view kBegunFor = "ALTER TABLE pipeline_runs ADD COLUMN begun_for TEXT";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -253,7 +256,8 @@ store::RoomMigrations migrations() {
           {{1, kFirst},           {2, kSchedules},  {3, kTries},    {4, kIndexes}, {5, kOutputs},
            {6, kEarlierTries},    {7, kPools},      {8, kItems},    {9, kTrials},  {10, kRungs},
            {11, kAddedSchedules}, {12, kCancelled}, {13, kWaits},   {14, kNested}, {15, kUsage},
-           {16, kServers},        {17, kTasks},     {18, kNoCache}, {19, kNotify}, {20, kByActor}}};
+           {16, kServers},        {17, kTasks},     {18, kNoCache}, {19, kNotify}, {20, kByActor},
+           {21, kBegunFor}}};
 }
 
 }  // namespace slipway::pipelines

@@ -1,7 +1,6 @@
 #include "pipelines/why.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "pipelines/cache_key.h"
@@ -13,14 +12,93 @@ std::string why_never_cached(const StepDefinition& definition) {
                           : "it declares no outputs, so it runs for its effect";
 }
 
+namespace {
+
+constexpr std::size_t kTextMax = 60;  // bytes of a value or a command that are told
+constexpr std::size_t kSameMax = 20;  // of them, that come before what differs
+
+std::string piece(std::string_view text, std::size_t begin) {
+  const auto is_inside = [&](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
+  while (begin > 0 && is_inside(begin)) --begin;
+  std::size_t end = std::min(text.size(), begin + kTextMax);
+  while (end > begin && is_inside(end)) --end;
+  std::string told = (begin > 0 ? "..." : "") + std::string(text.substr(begin, end - begin)) +
+                     (end < text.size() ? "..." : "");
+  std::replace(told.begin(), told.end(), '\n', ' ');
+  return told;
+}
+
+// "rate changed from 1 to 2", of long texts from where they begin to differ.
+std::string changed(std::string_view what, std::string_view before, std::string_view now) {
+  const auto first = std::mismatch(before.begin(), before.end(), now.begin(), now.end()).first;
+  const auto same = static_cast<std::size_t>(first - before.begin());
+  const bool is_long = before.size() > kTextMax || now.size() > kTextMax;
+  const std::size_t begin = is_long && same > kSameMax ? same - kSameMax : 0;
+  return fmt::format("{} changed from `{}` to `{}`", what, piece(before, begin), piece(now, begin));
+}
+
+std::string_view text_of(const JsonObject& object, std::string_view name) {
+  const Json* const value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string_view(value->get_string())
+                                                : std::string_view();
+}
+
+// What became different in the command: parameters, what is written, or what stands for an item.
+std::vector<std::string> changes_of_command(const RunTable::KeyOfRun& before,
+                                            const std::string& pipeline,
+                                            const StepDefinition& definition,
+                                            const std::map<std::string, std::string>& params,
+                                            const JsonObject& key_document) {
+  std::vector<std::string> changes;
+  for (const std::string& name : references(definition.command)) {
+    const auto now = params.find(name);
+    if (now == params.end() || !before.params.contains(name)) continue;
+    const std::string_view old = text_of(before.params, name);
+    if (old != now->second) changes.push_back(changed("parameter " + name, old, now->second));
+  }
+  const auto then = parse_pipeline(pipeline, before.text);
+  const StepDefinition* const was = then ? then->find_step(definition.name) : nullptr;
+  if (was != nullptr && was->run != definition.run) {
+    changes.push_back(changed("the command", was->run, definition.run));
+  } else if (changes.empty()) {
+    changes.push_back(changed("the command", text_of(before.document, "command"),
+                              text_of(key_document, "command")));
+  }
+  return changes;
+}
+
+}  // namespace
+
+std::string explain_since(const RunTable::KeyOfRun& before, const std::string& pipeline,
+                          const StepDefinition& definition,
+                          const std::map<std::string, std::string>& params,
+                          const JsonObject& key_document) {
+  std::vector<std::string> causes;
+  for (std::string& difference : differences(before.document, key_document)) {
+    if (difference != kCommandChanged) {
+      causes.push_back(std::move(difference));
+      continue;
+    }
+    for (std::string& change :
+         changes_of_command(before, pipeline, definition, params, key_document))
+      causes.push_back(std::move(change));
+  }
+  if (causes.empty()) return {};
+  return fmt::format("since run {}: {}", before.run, explain_differences(causes));
+}
+
 Result<std::string> why_it_runs(RunTable& table, const std::string& pipeline,
                                 const std::string& step, base::Timestamp before,
+                                const StepDefinition& definition,
+                                const std::map<std::string, std::string>& params,
                                 const JsonObject& key_document) {
-  const auto earlier = TRY(table.newest_key(pipeline, step, before));
-  if (!earlier) return std::string("it has not succeeded before");
-  const std::string difference = explain_difference(earlier->document, key_document);
-  if (difference.empty()) return fmt::format("what run {} wrote is gone or damaged", earlier->run);
-  return fmt::format("since run {}: {}", earlier->run, difference);
+  const auto earlier = TRY(table.newest_keys(pipeline, step, before, 1));
+  if (earlier.empty()) return std::string("it has not succeeded before");
+  std::string since = explain_since(earlier[0], pipeline, definition, params, key_document);
+  if (since.empty()) return fmt::format("what run {} wrote is gone or damaged", earlier[0].run);
+  return since;
 }
 
 namespace {
@@ -46,12 +124,8 @@ Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const St
                                  const StepDefinition& definition) {
   if (definition.nested && !step.reason.empty()) return step.reason;
   const bool has_items = definition.has_items() && !step.parent;
-  if (step.state == "cached" && !has_items) {
-    std::filesystem::path folder = std::filesystem::path(step.folder).parent_path();
-    if (step.parent) folder = folder.parent_path();
-    return fmt::format("nothing it depends on has changed since run {}",
-                       folder.filename().string());
-  }
+  if (const auto origin = step.origin(); origin && !has_items)
+    return fmt::format("nothing it depends on has changed since run {}", origin->run);
   if (has_items && step.started && step.reason.empty()) return count_of_items(run, step);
   if (step.tries == 0) {  // its command was not begun
     if (!step.reason.empty()) return step.reason;
@@ -65,7 +139,8 @@ Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const St
   }
   if (!definition.cached()) return why_never_cached(definition);
   if (run.no_cache) return std::string(kTakesNothing);
-  return why_it_runs(table, run.pipeline, step.name, run.created, step.key_document);
+  return why_it_runs(table, run.pipeline, step.name, run.created, definition, run.params,
+                     step.key_document);
 }
 
 }  // namespace slipway::pipelines

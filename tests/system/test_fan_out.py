@@ -89,7 +89,7 @@ def test_a_sweep_runs_its_items_and_gives_them_all_to_what_follows(project, open
     expect(rows.nth(2)).to_contain_text("train[0]")
     rows.get_by_role("button", name="score[1]", exact=True).click()
     panel = page.get_by_role("region", name="Step score[1]", exact=True)
-    expect(panel).to_contain_text("the command or a parameter in it changed")
+    expect(panel).to_contain_text("the command changed from `")
     expect(panel.get_by_role("region", name="Log of score[1]")).to_be_visible()
 
 

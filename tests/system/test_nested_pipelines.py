@@ -69,6 +69,7 @@ def test_what_fails_inside_is_told_and_tried_again_there(project):
     assert f"step train of run {run}" in project.cli("pipelines", "show", inner["id"]).stdout
     assert inner["id"] in outer["reason"] and "step check: exit code 1" in outer["reason"]
     assert run in project.cli("pipelines", "runs", "inner").stdout
+    assert f"slipway pipelines show {inner['id']}" in project.cli("pipelines", "log", run, "train", check=False).stderr
     (project.folder / "ok").write_text("")
     project.cli("pipelines", "retry", run)
     assert states(show(project, run)) == "succeeded: succeeded succeeded succeeded"

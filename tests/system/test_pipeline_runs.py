@@ -157,7 +157,7 @@ def test_a_run_is_explained_before_it_is_started(project):
     second = explain()
     assert {step: second[step] for step in ("rows", "train", "score")} == dict.fromkeys(("rows", "train", "score"), ("cached", unchanged))
     assert second["ask"] == ("skipped", "its condition says no: {score/auc} (0.8) > 0.9")
-    assert explain("--param", "auc=0.95")["score"] == ("runs", since + "the command or a parameter in it changed")
+    assert explain("--param", "auc=0.95")["score"] == ("runs", since + "parameter auc changed from `0.8` to `0.95`")
     (project.folder / "train.py").write_text("b\n")
     assert explain()["train"] == ("runs", since + "code/train.py changed")
     assert explain()["score"] == ("depends", "it runs unless what train writes is as before")
@@ -174,6 +174,27 @@ def test_a_run_is_explained_before_it_is_started(project):
     assert again["no_cache"] and "cached" not in [step["state"] for step in again["steps"]]
     cached = json.loads(project.cli("--json", "run", "told").stdout)
     assert [step["state"] for step in cached["steps"][:3]] == ["cached"] * 3
+
+
+def test_what_is_tried_again_is_the_old_pipeline_and_says_so(project):
+    failed = json.loads(project.cli("--json", "run", "late", check=False).stdout)["id"]
+    same = project.cli("pipelines", "retry", failed, check=False)
+    assert same.returncode == 1 and "was changed since" not in same.stderr
+    (project.folder / "slipway.yaml").write_text(STEPS.replace("test -f go", "test -e go"))
+    subprocess.run([BINARY, "--url", project.url, "apply"], cwd=project.folder, check=True, capture_output=True)
+    again = project.cli("pipelines", "retry", failed, check=False)
+    assert again.returncode == 1 and "pipeline late was changed since: this runs it as it was; `slipway run late` takes the new one" in again.stderr
+    assert again.stdout.splitlines()[0].count("exit code") == 1
+
+
+def test_a_log_from_cache_says_whose_it_is(project):
+    (project.folder / "rows.csv").write_text("1\n")
+    (project.folder / "train.py").write_text("a\n")
+    first = json.loads(project.cli("--json", "run", "told").stdout)["id"]
+    second = json.loads(project.cli("--json", "run", "told").stdout)["id"]
+    told = project.cli("pipelines", "log", second, "score")
+    assert told.stdout == project.cli("pipelines", "log", first, "score").stdout != "" and f"since run {first}" in told.stderr
+    assert f"since run {first}" in project.cli("pipelines", "show", second).stdout
 
 
 def test_the_page_tries_again(project, open_page):

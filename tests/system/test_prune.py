@@ -46,6 +46,27 @@ class Project:
         return {f"{c['kind']}s/{c['name']}": (c["change"], c.get("means")) for c in reply if c["change"] != "unchanged"}
 
 
+def test_another_project_ends_what_is_there_only_when_it_may(server, tmp_path):
+    for name in ("one", "two", "moved"):
+        (tmp_path / name).mkdir()
+    steps = "pipelines:\n  p: {steps: [{name: a, run: 'true'}]}\nschedules:\n  %s: {pipeline: p, cron: '@daily'}\n"
+    for folder, text in (("one", "project: one\n" + steps % "nightly"), ("moved", "project: one\n" + steps % "nightly"), ("two", "project: two\n" + steps % "other")):
+        (tmp_path / folder / "slipway.yaml").write_text(text)
+    file = lambda name: str(tmp_path / name / "slipway.yaml")
+    schedules = lambda: [one["name"] for one in requests.get(server.url + "/slipway/v1/schedules", timeout=60).json()["schedules"]]
+    server.cli("apply", file("one"))
+    server.cli("apply", file("moved"))  # the same project from another folder
+    refused = server.cli("apply", file("two"), check=False)
+    assert refused.returncode == 1 and schedules() == ["nightly"], refused
+    assert all(part in refused.stderr for part in ("project one of " + str(tmp_path / "moved"), "project two of " + str(tmp_path / "two"), "schedules/nightly", "--take-over"))
+    planned = json.loads(server.cli("--json", "plan", file("two")).stdout)["warnings"]
+    assert any("apply refuses this" in warning for warning in planned)
+    again = requests.post(server.url + "/slipway/v1/apply", json={"yaml": "project: two\n", "dir": str(tmp_path)}, timeout=60)
+    assert again.status_code == 412 and schedules() == ["nightly"]
+    server.cli("apply", "--take-over", file("two"))
+    assert schedules() == ["other"]
+
+
 @pytest.fixture
 def project(server, tmp_path):
     (tmp_path / "visits.csv").write_text("visit,pages\n1,2\n")

@@ -72,7 +72,7 @@ def test_a_range_is_filled_up(server):
 
 
 FLAKY = """
-project: flaky
+project: clockwork
 pipelines:
   flaky: {params: {day: none}, steps: [{name: a, run: "case {day} in 2026-01-03*) exit $(cat code);; esac"}]}
 schedules:

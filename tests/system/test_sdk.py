@@ -556,6 +556,19 @@ def test_errors_have_the_servers_words(client, tmp_path):
         sw.Client("localhost:5000")
 
 
+def test_another_project_takes_over_only_when_it_is_told_to(server, tmp_path):
+    project, _ = taxi(tmp_path)
+    client, other = sw.Client(server.url), sw.Project("buses", folder=tmp_path)
+    client.apply(project)
+    client.ingest("rides")
+    with pytest.raises(sw.FailedPrecondition, match="project taxi of .* features/services/ride.*take_over"):
+        client.apply(other)
+    assert client.features()["services"]
+    with pytest.warns(UserWarning, match="takes the place of project taxi"):
+        client.apply(other, take_over=True)
+    assert not client.features()["services"]
+
+
 def test_a_token_is_sent(start_server):
     server = start_server("login", "--login")
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())

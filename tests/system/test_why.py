@@ -65,7 +65,8 @@ def test_why_a_prediction_a_model_an_alias_and_a_step_are_so(changed_shop):
     assert report["changes"]["before"] == "models:/sale/1"  # what made it another one is told with it
 
     run = last_run(server)
-    assert "the command or a parameter in it changed" in links(said(server, "why", f"{run}/train"))["step"][0]
+    step = links(said(server, "why", f"{run}/train"))["step"][0]
+    assert " changed from `" in step and "; code/train.py changed" in step
     steps = links(said(server, "why", run))
     assert len(steps["step"]) == 4 and "to see" in steps["pipeline"][0] and "Refused" in steps["log"][0]
     shown = server.cli("why", "models:/sale/2").stdout

@@ -1745,6 +1745,36 @@ export interface components {
             outputs: string;
             steps: components["schemas"]["Step"][];
         };
+        RetriedRun: {
+            id: string;
+            pipeline: string;
+            parent: {
+                run: string;
+                step: string;
+            } | null;
+            state: string;
+            reason: string;
+            actor: string;
+            params: {
+                [key: string]: string;
+            };
+            priority: number;
+            no_cache: boolean;
+            source: {
+                commit?: string;
+                dirty?: boolean;
+            } & {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            now: string;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            outputs: string;
+            steps: components["schemas"]["Step"][];
+            warnings?: string[];
+        };
         Pipeline: {
             name: string;
             params: {

@@ -277,7 +277,9 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/log",
-       .summary = "What a step has written so far, or the part that a Range header asks for.",
+       .summary =
+           "What a step has written so far, or the part that a Range header asks for; of one from "
+           "cache, what was written when it ran.",
        .handler =
            answering([&pipelines](const Request& request) { return log(pipelines, request); }),
        .tag = "slipway"},
@@ -302,11 +304,22 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/pipeline-runs/{id}/retry",
-       .summary = "Runs again what did not succeed in a run that is over.",
+       .summary =
+           "Runs again what did not succeed in a run that is over, as its pipeline was then; "
+           "`warnings` say so when it was changed.",
        .handler = answering([&pipelines](const Request& request) -> Result<Response> {
          const JsonObject body = TRY(read_body(request));
-         return reply(TRY(pipelines.try_again(request.param("id"), TRY(read_actor(request, body))))
-                          .to_json());
+         const std::string id(request.param("id"));
+         const bool was_changed = TRY(pipelines.was_changed_since(id));
+         const auto run = TRY(pipelines.try_again(id, TRY(read_actor(request, body))));
+         JsonObject told = run.to_json();
+         if (was_changed) {
+           told["warnings"] = JsonArray{Json(fmt::format(
+               "pipeline {} was changed since: this runs it as it was; `slipway run {}` takes the "
+               "new one",
+               run.pipeline, run.pipeline))};
+         }
+         return reply(std::move(told));
        }),
        .tag = "slipway"},
   };

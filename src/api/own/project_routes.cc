@@ -15,6 +15,7 @@ Result<ProjectControl::Declared> read_declared(const Request& request) {
   declared.yaml = TRY(base::get_string(body, "yaml"));
   declared.folder = TRY(base::get_string(body, "dir"));
   declared.actor = TRY(read_actor(request, body));
+  declared.take_over = TRY(read_flag(body, "take_over")).value_or(false);
   if (const Json* prune = body.if_contains("prune")) {
     if (!prune->is_array())
       return base::error(Code::kInvalidArgument, "prune is a list of names like endpoints/NAME");
@@ -48,7 +49,7 @@ std::vector<http::Route> project_routes(ProjectControl& project) {
       {.method = Method::kPost,
        .pattern = "/slipway/v1/apply",
        .summary = "Declares what slipway.yaml says; `prune` names what it no longer has, to be "
-                  "removed.",
+                  "removed; `take_over`: also when what another project has applied ends.",
        .handler = answering([&project](const Request& r) -> Result<Response> {
          return reply(TRY(project.apply(TRY(read_declared(r)))));
        }),

@@ -21,11 +21,13 @@ class ProjectControl {
     std::string folder;  // that its paths are relative to
     std::string actor;
     std::set<std::string> prune;  // "endpoints/NAME": to be removed, as the file doesn't have it
+    bool take_over = false;       // it may end what another project has applied
   };
   // {"changes":[{"kind","name","change"}]}. Of what the file no longer declares: "not in the file"
   // (apply can prune it), "kept" (`means` says why it can't be), "left as it is" (another
   // project's), in the order in which it is removed. kInvalidArgument with line and column.
   virtual Result<JsonObject> plan(const Declared& declared) = 0;
+  // kFailedPrecondition: what another project has applied would end, and `take_over` isn't said.
   virtual Result<JsonObject> apply(const Declared& declared) = 0;
 
   // {"clock","now","state","runs"}.

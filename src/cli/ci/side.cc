@@ -213,7 +213,8 @@ void tell_why(CiSide& head, const CiSide& base) {
         step.reason = "the base has nothing to compare with";
         continue;
       }
-      const std::string changed = pipelines::explain_difference(before->key, step.key);
+      const std::string changed =
+          pipelines::explain_differences(pipelines::differences(before->key, step.key));
       step.reason = !changed.empty()         ? changed
                     : step.state == "cached" ? "nothing it depends on has changed"
                                              : "it runs each time";
