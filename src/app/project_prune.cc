@@ -41,7 +41,8 @@ Result<void> Project::check_place(const Parsed& parsed, const std::string& folde
       return std::pair(row.string(0), row.string(1));
     });
   }));
-  if (!stored) return {};
+  // The usual case, which a file of thousands of pipelines isn't read for once more.
+  if (!stored || stored->first.starts_with("project: " + parsed.head.name + "\n")) return {};
   const auto last = parse({.yaml = stored->first});
   if (!last || last->head.name == parsed.head.name) return {};
   std::set<std::string> ending = last->bound_parts();
