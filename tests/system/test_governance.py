@@ -242,7 +242,7 @@ def test_features_are_masked_that_are_computed_from_a_masked_column(clinic):
     assert broken["latest__age"] == ["(masked)"] * 2 and "(masked)" not in broken["latest__cost"]
     assert call(clinic, "GET", "features/explain?request=r1", BOB).status_code == 403
 
-    eventually(lambda: len(both("features/skew")[0]["features"]) == 4 and both(f"endpoints/triage/profile?from={first}&to={last}")[0]["inputs"], seconds=60)
+    eventually(lambda: len(both("features/skew")[0]["features"]) == 4 and both(f"endpoints/triage/profile?from={first}&to={last}")[0]["inputs"], seconds=180)
     ada, bob = ({of["feature"]: of for of in reply["features"]} for reply in both("features/skew"))
     assert ada["latest__age"]["first"]["served"] == 31 and ada["latest__age"]["last_recomputed"]["p50"] == 30
     assert bob["latest__age"]["first"]["served"] is None and bob["latest__age"]["last_recomputed"]["p50"] is None
