@@ -76,6 +76,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "expects_errors: the browser's console is meant to have errors")
 
 
+@pytest.hookimpl(tryfirst=True)  # the plugin reads the marks
+def pytest_collection_modifyitems(items):
+    """Of several processes (`-n 2 --dist loadgroup`) one runs a file whole, and one all that looks at the flights."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("flights" if "flights" in item.fixturenames else item.path.stem))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def client_forgets_its_servers():
     """MLflow's client keeps addresses and its experiment for the whole process; those of a module's servers end with the module."""

@@ -65,8 +65,11 @@ Result<void> PipelineTrouble::at_wait() {
   }
   // One that failed is tried again with the next window: what hung once hangs again.
   hangs_ = hangs_ || now - *waits_since_ > kPatience;
-  if (fault_ == PipelineFault::kStuck && hangs_)
-    TRY(client.post(path_of("/slipway/v1/pipeline-runs/{}/cancel", {id}), {{"actor", "drill"}}));
+  if (fault_ != PipelineFault::kStuck || !hangs_) return {};
+  const auto cancelled =
+      client.post(path_of("/slipway/v1/pipeline-runs/{}/cancel", {id}), {{"actor", "drill"}});
+  // One that has ended since it was listed needs none.
+  if (!cancelled && cancelled.error().code != Code::kFailedPrecondition) return cancelled.error();
   return {};
 }
 
