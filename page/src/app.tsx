@@ -21,7 +21,7 @@ import { FeatureViewsPage } from "./features/views";
 import { HomePage } from "./home/home";
 import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
-import { fromMlflow } from "./lib/links";
+import { fromPeer } from "./lib/links";
 import { MonitoringPage } from "./monitoring/monitoring";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
@@ -118,7 +118,7 @@ function useTopOf(pathname: string) {
 
 function Screens() {
   const { pathname, hash } = useLocation();
-  const link = pathname === "/" ? fromMlflow(hash) : undefined;
+  const link = pathname === "/" ? fromPeer(hash) : undefined;
   return (
     <Routes>
       <Route path="/" element={link ? <Navigate to={link} replace /> : <HomePage />} />

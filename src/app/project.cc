@@ -1,6 +1,7 @@
 #include "app/project.h"
 
 #include "app/endpoint_inputs.h"
+#include "app/project_diff.h"
 #include "app/project_parts.h"
 #include "base/log.h"
 #include "types/timestamp.h"
@@ -323,8 +324,9 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   JsonArray changes;
   add_changes(changes, governance::plan(rooms_.governance.policies(), parsed.tags));
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
-  const auto before = TRY(features::parse_definitions(TRY(stored_yaml())));
-  add_changes(changes, features::plan(before, parsed.features), parsed.endpoints);
+  const std::string before = TRY(stored_yaml());
+  add_changes(changes, features::plan(TRY(features::parse_definitions(before)), parsed.features),
+              parsed.endpoints);
   add_changes(changes, TRY(rooms_.pipelines.plan_pools(parsed.pools)));
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.schedules.plan(parsed.schedules)));
@@ -335,6 +337,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
+  add_differences(before, declared.yaml, changes);
   auto warnings = replaced(parsed);
   if (const auto fits = check_place(parsed, declared.folder); !fits)
     warnings.push_back("apply refuses this: " + fits.error().message);
@@ -411,6 +414,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
     changes.push_back(JsonObject{{"kind", part.kind}, {"name", part.name}, {"change", "removed"}});
   }
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
+  add_differences(before, declared.yaml, changes);
   return told(parsed, std::move(changes), warnings);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace slipway::base {
 
@@ -12,5 +13,8 @@ std::string lowered(std::string_view text);
 
 // Its first `bytes_max` bytes, fewer where a character of UTF-8 would be cut.
 std::string_view beginning(std::string_view text, std::size_t bytes_max);
+
+// Both on one line, of long ones the bytes around where they begin to differ: "...--rate 2 --rows".
+std::pair<std::string, std::string> what_differs(std::string_view before, std::string_view now);
 
 }  // namespace slipway::base

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/verb.h"
 #include "store/file_system.h"
@@ -13,6 +14,7 @@ namespace slipway::cli {
 namespace {
 
 constexpr std::string_view kNotInTheFile = "not in the file";
+constexpr std::size_t kDifferencesMax = 12;  // of a part, that are shown
 
 struct DeclareFlags {
   std::string file = "slipway.yaml";
@@ -55,6 +57,35 @@ void list_removals(std::FILE* out, const JsonArray& names) {
   for (const Json& name : names) std::fprintf(out, "- %s\n", cell(name).c_str());
 }
 
+std::string text_of(const Json& value) {
+  return value.is_string() ? cell(value) : base::to_text(value);
+}
+
+// Line by line what differs from the last that was applied.
+void list_differences(const JsonArray& changes) {
+  for (const Json& change : changes) {
+    const Json* const differs = change.as_object().if_contains("differs");
+    if (differs == nullptr) continue;
+    const JsonArray& list = differs->as_array();
+    fmt::print("\n{} {}\n", cell(member_at(change, "kind")), cell(member_at(change, "name")));
+    for (std::size_t i = 0; i < std::min(list.size(), kDifferencesMax); ++i) {
+      const JsonObject& difference = list[i].as_object();
+      const Json* const before = difference.if_contains("before");
+      const Json* const now = difference.if_contains("now");
+      std::string at = cell(difference.at("at"));
+      if (!at.empty()) at += ": ";
+      const auto [old, young] = base::what_differs(before != nullptr ? text_of(*before) : "",
+                                                   now != nullptr ? text_of(*now) : "");
+      if (before != nullptr && now != nullptr)
+        fmt::print("  ~ {}{} -> {}\n", at, old, young);
+      else
+        fmt::print("  {} {}{}\n", now != nullptr ? '+' : '-', at, now != nullptr ? young : old);
+    }
+    if (list.size() > kDifferencesMax)
+      fmt::print("  ... {} more (--json shows all)\n", list.size() - kDifferencesMax);
+  }
+}
+
 // False: nobody says yes.
 bool is_wanted(const JsonArray& names) {
   list_removals(stderr, names);
@@ -88,6 +119,7 @@ int tell(const Context& context, Result<Json> reply, const DeclareFlags& flags) 
   const int shown =
       finish_table(context, reply, "changes",
                    {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}, {"", "means"}});
+  if (!context.json) list_differences(member_at(*reply, "changes").as_array());
   if (!context.json && !flags.prune && !gone.empty()) {
     std::string names;
     for (const Json& name : gone) names += (names.empty() ? "" : ", ") + cell(name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
 #include "pipelines/cache_key.h"
 
 namespace slipway::pipelines {
@@ -14,29 +15,10 @@ std::string why_never_cached(const StepDefinition& definition) {
 
 namespace {
 
-constexpr std::size_t kTextMax = 60;  // bytes of a value or a command that are told
-constexpr std::size_t kSameMax = 20;  // of them, that come before what differs
-
-std::string piece(std::string_view text, std::size_t begin) {
-  const auto is_inside = [&](std::size_t at) {
-    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
-  };
-  while (begin > 0 && is_inside(begin)) --begin;
-  std::size_t end = std::min(text.size(), begin + kTextMax);
-  while (end > begin && is_inside(end)) --end;
-  std::string told = (begin > 0 ? "..." : "") + std::string(text.substr(begin, end - begin)) +
-                     (end < text.size() ? "..." : "");
-  std::replace(told.begin(), told.end(), '\n', ' ');
-  return told;
-}
-
 // "rate changed from 1 to 2", of long texts from where they begin to differ.
 std::string changed(std::string_view what, std::string_view before, std::string_view now) {
-  const auto first = std::mismatch(before.begin(), before.end(), now.begin(), now.end()).first;
-  const auto same = static_cast<std::size_t>(first - before.begin());
-  const bool is_long = before.size() > kTextMax || now.size() > kTextMax;
-  const std::size_t begin = is_long && same > kSameMax ? same - kSameMax : 0;
-  return fmt::format("{} changed from `{}` to `{}`", what, piece(before, begin), piece(now, begin));
+  const auto [old, young] = base::what_differs(before, now);
+  return fmt::format("{} changed from `{}` to `{}`", what, old, young);
 }
 
 std::string_view text_of(const JsonObject& object, std::string_view name) {

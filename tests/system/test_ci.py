@@ -33,6 +33,9 @@ def test_plan_tells_ci_when_the_server_is_not_what_the_file_says(server, tmp_pat
     assert same.returncode == 0 and json.loads(same.stdout)["differs"] is False
     file.write_text(PLAIN.replace("echo 1", "echo 2"))
     assert plan("--check").returncode == 6
+    step = {"at": "steps.train.run", "before": "echo 1 > {out}/model", "now": "echo 2 > {out}/model"}
+    assert json.loads(plan().stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "updated", "differs": [step]}]
+    assert server.cli("plan", str(file)).stdout.endswith("\npipeline train\n  ~ steps.train.run: echo 1 > {out}/model -> echo 2 > {out}/model\n")
     file.write_text("project: shop\n")  # what is no longer declared stays where it is, and apply changes nothing
     left = plan("--check")
     assert left.returncode == 0 and json.loads(left.stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "not in the file"}]

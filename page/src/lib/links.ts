@@ -1,10 +1,12 @@
-// The address here of what MLflow's client prints as "View run at": its page keeps addresses behind a #.
-export function fromMlflow(hash: string): string | undefined {
-  const [, what, experiment, runs, run] = hash.replace(/^#/, "").split(/[/?]/);
-  if (what === "models") return experiment ? `/models/${experiment}${runs === "versions" && run ? `?version=${run}` : ""}` : "/models";
+// The address here of what clients of MLflow ("View run at") and of Kubeflow Pipelines ("Run details") print: the pages of both keep
+// addresses behind a #. What Kubeflow has uploaded and its experiments have no screen of their own.
+export function fromPeer(hash: string): string | undefined {
+  const [, what, second, third, fourth] = hash.replace(/^#/, "").split(/[/?]/);
+  if (second === "details" && what !== "models") return what === "runs" && third ? `/pipeline-runs/${third}` : "/pipelines";
+  if (what === "models") return second ? `/models/${second}${third === "versions" && fourth ? `?version=${fourth}` : ""}` : "/models";
   if (what !== "experiments") return undefined;
-  if (!experiment) return "/experiments";
-  return runs === "runs" && run ? `/runs/${run}` : `/experiments/${experiment}`;
+  if (!second) return "/experiments";
+  return third === "runs" && fourth ? `/runs/${fourth}` : `/experiments/${second}`;
 }
 
 const kScreens: Record<string, string> = { endpoints: "endpoints", experiments: "experiments", runs: "runs", models: "models", pipelines: "pipelines", datasets: "datasets", data: "data", incidents: "incidents" };
