@@ -9,6 +9,7 @@
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
+#include "cli/kubeflow_run.h"
 #include "cli/log_commands.h"
 #include "cli/patience.h"
 #include "cli/progress.h"
@@ -181,6 +182,17 @@ int start(Context& context, const RunOptions& options) {
   }
   Client client(context);
   std::string pipeline = options.pipeline;
+  if (is_compiled_pipeline(pipeline)) {
+    if (options.explained || options.forced || options.priority) {
+      std::fprintf(
+          stderr,
+          "slipway: --explain, --no-cache and --priority aren't for compiled pipelines: %s\n",
+          pipeline.c_str());
+      return kUsage;
+    }
+    return show_end(context, client, run_compiled(client, pipeline, params, options.reason),
+                    options.detached);
+  }
   if (is_dvc_target(pipeline)) {
     const Forecast forecast = !options.explained ? Forecast::kNo
                               : options.forced   ? Forecast::kOfForced
@@ -272,7 +284,8 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* run = root.add_subcommand("run", "Run a pipeline and wait for it; 3: a gate said no");
   CLI::Option* const named = run->add_option(
       "pipeline", options->pipeline,
-      "Its name, or dvc.yaml or dvc.yaml:STAGE; without, the dvc.yaml that is here");
+      "Its name, or dvc.yaml or dvc.yaml:STAGE, or a file that Kubeflow's compiler has written; "
+      "without, the dvc.yaml that is here");
   run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
   run->add_option("--reason", options->reason, "Why, for the record");
   run->add_option("--priority", options->priority,

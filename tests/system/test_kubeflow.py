@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 import requests
-from conftest import ROOT, Server
+from conftest import BINARY, ROOT, Server
+from playwright.sync_api import expect
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "kfp_clients"
 BIN = ROOT / ".deps" / "kfp-clients" / "bin"
@@ -30,7 +31,7 @@ def begin(tmp_path):
 
 def run_clients(file: str, server: Server, *flags: str, **facts: str):
     done = subprocess.run([BIN / "python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--rootdir", CLIENTS, *flags, CLIENTS / f"{file}.py"],
-                          env={**os.environ, "SLIPWAY_URL": server.url, **facts}, capture_output=True, text=True)
+                          env={**os.environ, "SLIPWAY_URL": server.url, "SLIPWAY_BINARY": str(BINARY), **facts}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
@@ -39,7 +40,7 @@ def test_unmodified_client(begin, client):
     run_clients(client, begin())
 
 
-def test_a_run_survives_kill_9(begin, tmp_path):
+def test_a_run_survives_kill_9_and_the_clients_link_shows_it(begin, tmp_path, open_page):
     server = begin()
     folder = tmp_path / "survives"
     folder.mkdir()
@@ -47,6 +48,10 @@ def test_a_run_survives_kill_9(begin, tmp_path):
     server.kill()
     server.start()
     run_clients("survives", server, "-k", "after", SURVIVES=str(folder))
+    run = requests.get(f"{server.url}/apis/v2beta1/runs", timeout=60).json()["runs"][0]
+    page = open_page(f"{server.url}/#/runs/details/{run['run_id']}")  # as kfp.Client prints it
+    expect(page).to_have_url(f"{server.url}/ui/pipeline-runs/{run['run_id']}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def test_with_login_a_token_opens_and_readers_start_nothing(begin):
