@@ -363,6 +363,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Objects of data versions in one reply, in memory; the client asks for the rest."),
       integer("data-diff-files-max", &Settings::data_diff_files_max, 1000, 1'000'000'000,
               "Files and folders of each of two data versions that are compared in a request."),
+      integer("data-verify-threads", &Settings::data_verify_threads, 1, 64,
+              "Threads that read a data repository when somebody has it verified."),
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),

@@ -66,6 +66,7 @@ struct Settings {
   std::int64_t data_retention_days = 0;
   std::int64_t data_reply_bytes_max = 32ll << 20;
   std::int64_t data_diff_files_max = 2'000'000;
+  std::int64_t data_verify_threads = 2;
   std::int64_t artifact_list_max = 100'000;
   std::int64_t feast_values_max = 1'000'000;
   // Features for online reads: features/online_store.h.

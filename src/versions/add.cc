@@ -161,8 +161,10 @@ class ContentReader {
       (files[i]->mark.bytes <= kWholeBytesMax ? small : large).push_back(i);
     TRY(read_small(files, small, out));
     for (const std::size_t i : large) {
-      out[i] = {{files[i]->path, files[i]->kind, TRY(read_large(*files[i]))},
-                WorkIndex::settled(files[i]->mark, now_ns())};
+      const std::int64_t read_ns = now_ns();
+      const Content content = TRY(read_large(*files[i]));
+      out[i] = {{files[i]->path, files[i]->kind, content},
+                WorkIndex::settled(files[i]->mark, read_ns)};
     }
     return out;
   }
@@ -306,9 +308,10 @@ class ContentReader {
       if (spare.empty()) spare.push_back(std::make_unique<Block>());
       std::promise<Uncut> left;
       std::future<Uncut> before = std::exchange(uncut, left.get_future());
-      ahead.push_back(std::async(std::launch::async, &ContentReader::read_block, this, fd.get(),
-                                 std::cref(file), offset, std::move(spare.back()),
-                                 std::move(before), std::move(left)));
+      // Where no thread can be had, this one reads when it is the block's turn.
+      ahead.push_back(std::async(
+          std::launch::async | std::launch::deferred, &ContentReader::read_block, this, fd.get(),
+          std::cref(file), offset, std::move(spare.back()), std::move(before), std::move(left)));
       spare.pop_back();
     }
     while (!ahead.empty()) TRY(add_first());

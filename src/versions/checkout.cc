@@ -345,12 +345,8 @@ class Checkout {
     std::vector<std::size_t> ends;  // behind the last chunk of each
     for (const Chunk& chunk : chunks) {
       const auto place = packs.find(chunk.digest);
-      if (!place) return TRY(packs.read(chunk.digest)), Result<void>();
-      const bool goes_on = !runs.empty() && runs.back().pack == place->pack &&
-                           runs.back().offset + runs.back().bytes == place->offset &&
-                           std::uint64_t{runs.back().bytes} + place->bytes < (1u << 30);
-      if (goes_on) {
-        runs.back().bytes += place->bytes;
+      if (!place) return packs.missing(chunk.digest);
+      if (!runs.empty() && extend(runs.back(), *place)) {
         ++ends.back();
       } else {
         runs.push_back(*place);

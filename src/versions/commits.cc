@@ -241,21 +241,9 @@ Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const
 }
 
 Result<std::vector<Digest>> named_commits(const Repository& repository) {
-  std::vector<Digest> commits;
-  for (const Ref& ref : TRY(repository.refs())) commits.push_back(ref.commit);
-  if (const Head head = TRY(repository.head()); head.commit) commits.push_back(*head.commit);
-  return commits;
-}
-
-Result<std::string> find_missing(const Repository& repository) {
-  const Packs& packs = repository.packs();
-  if (const auto needed = find_needed(packs, TRY(named_commits(repository)), {}); !needed)
-    return needed.error().message;
-  for (const File& file : TRY(WorkIndex::load(index_file(repository))).content()) {
-    if (!is_whole(packs, file.content))
-      return fmt::format("content of {} is missing", shown_name(file.path, For::kTerminal));
-  }
-  return std::string();
+  Repository::Names names = TRY(repository.read_names());
+  if (!names.damaged.empty()) return std::move(names.damaged.front().what);
+  return std::move(names.commits);
 }
 
 Result<std::vector<DamagedLink>> verify_links(const Repository& repository) {
@@ -291,8 +279,11 @@ Result<std::vector<std::string>> verify_files(const Repository& repository, std:
       if (::lstat((repository.top() / file.path).c_str(), &stat) != 0) continue;
       if (mark_of(stat) != mark || is_link(mark, file)) continue;
       const auto has = has_content(repository, file.path, file.content);
-      const bool is_as_added = !has || *has;  // that objects are missing is told elsewhere
-      if (is_as_added) continue;
+      if (has && *has) continue;
+      // It is just gone; or its list of chunks is missing or damaged, which is told elsewhere.
+      const bool is_elsewhere =
+          !has && (has.error().code == Code::kNotFound || has.error().code == Code::kCorruption);
+      if (is_elsewhere) continue;
       const base::MutexLock lock(mutex);
       damaged.push_back(file.path);
     }
@@ -307,29 +298,40 @@ Result<std::vector<std::string>> verify_files(const Repository& repository, std:
 
 Result<std::vector<std::string>> replace_files(Repository& repository,
                                                const std::vector<std::string>& paths,
-                                               const CheckoutOptions& options) {
+                                               CheckoutOptions options) {
+  options.changed = CheckoutOptions::Changed::kKeep;  // it may have been since it was read
+  options.kept = CheckoutOptions::Kept::kAnew;
   const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
   const std::vector<File> files = index.content();
   std::vector<std::string> rest;
   for (const std::string& path : paths) {
     const IndexedFile* const file = index.find(path);
-    if (file != nullptr && is_whole(repository.packs(), file->file.content)) {
-      TRY(check_out(repository, files, path, options));
-    } else {
+    if (file == nullptr || !is_whole(repository.packs(), file->file.content)) {
       rest.push_back(path);
+      continue;
     }
+    const auto done = check_out(repository, files, path, options);
+    if (done) continue;
+    if (done.error().code != Code::kFailedPrecondition) return done.error();
+    rest.push_back(path);
   }
   return rest;
 }
 
 Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,
-                           const CheckoutOptions& options) {
+                           CheckoutOptions options) {
+  options.changed = CheckoutOptions::Changed::kKeep;
+  options.kept = CheckoutOptions::Kept::kAnew;
   const std::vector<File> files = TRY(WorkIndex::load(index_file(repository))).content();
   for (const DamagedLink& one : damaged) {
     if (::unlink(one.file.c_str()) != 0)
       return store::errno_error(errno, "remove the file", one.file);
     if (one.is_edited) continue;
-    for (const std::string& path : one.links) TRY(check_out(repository, files, path, options));
+    for (const std::string& path : one.links) {
+      const auto done = check_out(repository, files, path, options);
+      const bool is_edited = !done && done.error().code == Code::kFailedPrecondition;  // by now
+      if (!done && !is_edited) return done.error();
+    }
   }
   return {};
 }

@@ -54,7 +54,7 @@ struct Merge {
 Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
                     const CheckoutOptions& options);
 
-// What branches, tags, origin's branches and HEAD name.
+// What branches, tags, origin's branches and HEAD name. kCorruption: one of them is damaged.
 Result<std::vector<Digest>> named_commits(const Repository& repository);
 // What the index has that HEAD hasn't.
 Result<std::vector<FileChange>> find_added(const Repository& repository);
@@ -62,9 +62,6 @@ Result<std::vector<FileChange>> find_added(const Repository& repository);
 // size is known, its digest is zero.
 Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const Digest& from);
 
-// What is missing of what the branches, the tags, HEAD and the index need, in words; empty:
-// nothing.
-Result<std::string> find_missing(const Repository& repository);
 // Reads the cache of links. A damaged file of it is not what its name says any more, and neither
 // are the links of it in the working folder, however it came to that.
 struct DamagedLink {
@@ -74,18 +71,19 @@ struct DamagedLink {
 };
 Result<std::vector<DamagedLink>> verify_links(const Repository& repository);
 // Files of the working folder that nobody has changed, as their marks say, and whose content is not
-// what the index says all the same: their bytes changed on the disk, or were copied from a damaged
-// pack. By path; links of the cache are not among them.
+// what the index says all the same, or can't be read: their bytes changed on the disk, or were
+// copied from a damaged pack. By path; links of the cache are not among them.
 Result<std::vector<std::string>> verify_files(const Repository& repository, std::size_t threads);
-// Makes those files anew from the packs: `options` are kReplace and kAnew. Gives those whose
-// content the packs don't have.
+// Makes those files anew from the packs. Gives those whose content the packs don't have, and those
+// that somebody has changed since, which stay as they are; of the options it sets `changed` and
+// `kept` itself, as does replace_links().
 Result<std::vector<std::string>> replace_files(Repository& repository,
                                                const std::vector<std::string>& paths,
-                                               const CheckoutOptions& options);
-// Makes those links anew from the packs: `options` are kReplace and kAnew. What was edited leaves
-// the cache alone, the files stay as they are in the working folder.
+                                               CheckoutOptions options);
+// Makes those links anew from the packs. What was edited leaves the cache alone, the files stay as
+// they are in the working folder.
 Result<void> replace_links(Repository& repository, const std::vector<DamagedLink>& damaged,
-                           const CheckoutOptions& options);
+                           CheckoutOptions options);
 
 // Removes objects that no branch, no tag, HEAD and the index need, and of the cache what no version
 // has. `repository` is opened anew. kFailedPrecondition: files would go that no server has.

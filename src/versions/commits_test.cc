@@ -10,6 +10,7 @@
 
 #include "store/testing/temp_folder.h"
 #include "versions/add.h"
+#include "versions/examine.h"
 
 namespace slipway::versions {
 namespace {
@@ -47,6 +48,14 @@ class CommitsTest : public testing::Test {
   }
   Result<Merge> merge_with(const Digest& theirs) {
     return merge(repository_, theirs, {"Ada", "both", {time_ += 1'000'000}}, {});
+  }
+  // What branches, HEAD and the index need and isn't there.
+  DigestSet missing() {
+    const Packs& packs = repository_.packs();
+    return find_affected(packs, MUST(named_commits(repository_)),
+                         MUST(WorkIndex::load(index_file(repository_))).content(),
+                         [&](const Digest& digest) { return !packs.find(digest); })
+        .objects;
   }
   // Path -> what is there, of everything but the repository.
   std::map<std::string, std::string> snapshot() const {
@@ -277,11 +286,12 @@ TEST_F(CommitsTest, WhatThePacksHaveLostIsReadFromTheFolder) {
   write("gone", "not there any more");
   const Digest first = add_and_commit("first");
   fs::remove(top() / "gone");
-  std::vector<Damage> damages;
+  Verified verified;
   for (const PackedObject& object : repository_.packs().list()) {
-    if (object.place.bytes > 100'000 || object.place.bytes == 18) damages.push_back({object, ""});
+    if (object.place.bytes > 100'000 || object.place.bytes == 18)
+      verified.damages.push_back({object, ""});
   }
-  MUST(drop_damaged(repository_.packs(), damages));
+  MUST(drop_damaged(repository_.packs(), verified));
   MUST(repository_.reopen_packs());
   EXPECT_EQ(MUST(read_again(repository_, {})), 1u);
   fs::remove(top() / "big");
@@ -428,7 +438,7 @@ TEST_F(CommitsTest, OldVersionsGoByNumberAndAge) {
   EXPECT_TRUE(has_files(repository_.packs(), commits[1]));
   options.mode = GcMode::kDo;
   EXPECT_EQ(MUST(collect_garbage(repository_, options)).objects_removed, would.objects_removed);
-  EXPECT_EQ(MUST(find_missing(repository_)), "");
+  EXPECT_TRUE(missing().empty());
   const auto gone = check_out(commits[2]);
   ASSERT_FALSE(gone);
   EXPECT_NE(gone.error().message.find("removed by gc"), std::string::npos);
@@ -469,13 +479,13 @@ TEST_F(CommitsTest, GcMayDieBetweenAnyTwoSteps) {
              fs::copy_options::skip_existing | fs::copy_options::recursive);
     for (std::size_t i = 0; i < removed; ++i) fs::remove(packs / old[i]);
     MUST(repository_.reopen_packs());
-    ASSERT_EQ(MUST(find_missing(repository_)), "") << round;
+    ASSERT_TRUE(missing().empty()) << round;
     for (const std::size_t i : {std::size_t{4}, std::size_t{5}}) {
       MUST(check_out(commits[i]));
       ASSERT_EQ(read("a").front(), static_cast<char>('a' + i));
     }
     MUST(collect_garbage(repository_, options));
-    ASSERT_EQ(MUST(find_missing(repository_)), "") << round;
+    ASSERT_TRUE(missing().empty()) << round;
     ASSERT_FALSE(has_files(repository_.packs(), commits[0])) << round;
   }
 }

@@ -7,8 +7,6 @@
 namespace slipway::versions {
 namespace {
 
-constexpr int kFolderDepthMax = 500;
-
 class Search {
  public:
   Search(const Packs& packs, const std::function<bool(const Digest&)>& is_bad)
@@ -54,14 +52,23 @@ class Search {
   }
 
   void tell(const Digest& object, const std::string& path, const std::optional<Digest>& commit) {
-    const auto [at, is_new] = told_.try_emplace({object, path}, found_.parts.size());
-    if (is_new) found_.parts.push_back({object, path, {}});
-    if (commit) found_.parts[at->second].versions.push_back(*commit);
+    auto at = told_.find({object, path});
+    if (at == told_.end()) {
+      found_.is_cut = found_.is_cut || found_.parts.size() == AffectedParts::kPartsMax;
+      if (found_.parts.size() == AffectedParts::kPartsMax) return;
+      at = told_.emplace(std::pair(object, path), found_.parts.size()).first;
+      found_.parts.push_back({object, path, commit});
+    }
+    if (commit) ++found_.parts[at->second].versions;
   }
 
   void note(const Digest& object, const std::string& path, Parts& parts) {
     found_.objects.insert(object);
-    if (parts.size() < AffectedParts::kPartsMax) parts.emplace_back(object, path);
+    if (parts.size() < AffectedParts::kFolderPartsMax) {
+      parts.emplace_back(object, path);
+    } else {
+      found_.is_cut = true;
+    }
   }
 
   void look_at(const Content& content, const std::string& path, Parts& parts) {
@@ -84,11 +91,7 @@ class Search {
       return known->second;
     Parts parts;
     look_at(folder, "", parts);
-    const auto read = [&]() -> Result<std::vector<Entry>> {
-      if (depth > kFolderDepthMax) return base::error(Code::kCorruption, "folders lie too deep");
-      return read_folder(TRY(read_content(packs_, folder)));
-    };
-    if (const auto entries = read()) {
+    if (const auto entries = read_folder_at(packs_, folder, depth)) {
       for (const Entry& entry : *entries) {
         if (entry.kind != EntryKind::kFolder) {
           look_at(entry.content, entry.name, parts);
@@ -141,8 +144,10 @@ Examined examine(const Packs& packs, const Examination& examination) {
 }
 
 JsonObject to_json(const Examined& examined) {
-  JsonArray damages, affected;
+  JsonArray damages, affected, missing;
   for (const std::string& pack : examined.packs) damages.emplace_back(JsonObject{{"what", pack}});
+  if (examined.read.unread)
+    damages.emplace_back(JsonObject{{"what", examined.read.unread->message}});
   for (const Damage& damage : examined.read.damages) {
     damages.emplace_back(JsonObject{{"object", to_hex(damage.object.digest)},
                                     {"file", damage.file},
@@ -150,17 +155,21 @@ JsonObject to_json(const Examined& examined) {
   }
   const DigestSet damaged = damaged_objects(examined);
   for (const Affected& part : examined.affected.parts) {
-    JsonArray versions;
-    for (const Digest& version : part.versions) versions.emplace_back(to_hex(version));
     affected.emplace_back(JsonObject{{"object", to_hex(part.object)},
                                      {"missing", !damaged.contains(part.object)},
                                      {"path", shown_name(part.path, For::kJson)},
-                                     {"versions", std::move(versions)}});
+                                     {"newest", part.newest ? Json(to_hex(*part.newest)) : Json()},
+                                     {"versions", part.versions}});
+  }
+  for (const Digest& object : examined.affected.objects) {
+    if (!damaged.contains(object)) missing.emplace_back(to_hex(object));
   }
   return {{"objects", examined.read.objects},
           {"bytes", examined.read.bytes},
           {"damages", std::move(damages)},
           {"affected", std::move(affected)},
+          {"affected_cut", examined.affected.is_cut},
+          {"missing_objects", std::move(missing)},
           {"whole", examined.is_whole()}};
 }
 

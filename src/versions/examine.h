@@ -16,13 +16,17 @@ struct Affected {
   Digest object{};
   // From the top; that of a folder ends with '/', the top one's is "/". Empty: a commit itself.
   std::string path;
-  std::vector<Digest> versions;  // newest first. None: it was added, but not committed.
+  std::optional<Digest> newest;  // of its versions. None: it was added, but not committed.
+  std::uint64_t versions = 0;
 };
 
+// The parts are for people: of each folder, and so of each version, at most kFolderPartsMax are
+// found, the newest versions' first.
 struct AffectedParts {
-  DigestSet objects;            // that are bad and needed
-  std::vector<Affected> parts;  // of the first kPartsMax of a version's
-  static constexpr std::size_t kPartsMax = 10'000;
+  DigestSet objects;  // that are bad and needed, all of them
+  std::vector<Affected> parts;
+  bool is_cut = false;  // there are more parts
+  static constexpr std::size_t kPartsMax = 1000, kFolderPartsMax = 100;
 };
 
 // Of what the commits `named`, those before them and the files `added` need: where `is_bad` says of
@@ -35,9 +39,10 @@ struct Examined {
   Verified read;
   std::vector<std::string> packs;  // that are damaged as a whole, in words
   AffectedParts affected;          // by objects that are damaged, or missing
-  bool is_whole() const {
-    return read.damages.empty() && packs.empty() && affected.objects.empty();
+  bool is_damaged() const {
+    return !read.damages.empty() || !packs.empty() || !affected.objects.empty();
   }
+  bool is_whole() const { return !is_damaged() && !read.unread; }
 };
 
 struct Examination {

@@ -15,12 +15,6 @@ constexpr std::uint64_t kHeldBytesMax = std::uint64_t{1} << 30;  // of a folder:
 
 using Digests = DigestSet;
 
-Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& folder, int depth) {
-  if (depth > kFolderDepthMax)
-    return base::error(Code::kCorruption, "folders lie deeper than {} levels", kFolderDepthMax);
-  return read_folder(TRY(read_content(packs, folder)));
-}
-
 Result<void> list_into(const Packs& packs, const Content& folder, const std::string& prefix,
                        int depth, std::uint64_t& entries_left, std::vector<File>& files) {
   for (Entry& entry : TRY(read_folder_at(packs, folder, depth))) {
@@ -130,8 +124,7 @@ class Collector {
  private:
   Result<void> take(const Digest& digest) {
     if (known_.objects.contains(digest) || !met_.objects.insert(digest).second) return {};
-    if (!packs_.find(digest))
-      return base::error(Code::kNotFound, "an object is missing: digest={}", to_hex(digest));
+    if (!packs_.find(digest)) return packs_.missing(digest);
     found_.push_back(digest);
     return {};
   }
@@ -221,6 +214,12 @@ Result<std::string> read_content(const Packs& packs, const Content& content) {
 
 Result<Commit> read_commit(const Packs& packs, const Digest& digest) {
   return read_commit(TRY(packs.read(digest)));
+}
+
+Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& folder, int depth) {
+  if (depth > kFolderDepthMax)
+    return base::error(Code::kCorruption, "folders lie deeper than {} levels", kFolderDepthMax);
+  return read_folder(TRY(read_content(packs, folder)));
 }
 
 Result<std::vector<File>> list_files(const Packs& packs, const Content& folder,

@@ -27,13 +27,15 @@ struct NamedCommit {
 
 JsonObject to_json(const NamedCommit& named);
 
-// All of these: kNotFound, kCorruption, as Packs::read.
+// All of these fail as Packs::read.
 Result<std::string> read_content(const Packs& packs, const Content& content);
 // The objects that hold its bytes, in order.
 Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content);
 // Whether all of them are there.
 bool is_whole(const Packs& packs, const Content& content);
 Result<Commit> read_commit(const Packs& packs, const Digest& digest);
+// A folder that lies `depth` folders below the top one. kCorruption also: too deep.
+Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& folder, int depth);
 // Whether the files of a commit are all there.
 bool has_files(const Packs& packs, const Digest& commit);
 // Whether gc has removed files of a commit.
@@ -62,7 +64,7 @@ Result<bool> is_ancestor(const Packs& packs, const Digest& older, const Digest& 
 Result<std::optional<Digest>> common_ancestor(const Packs& packs, const Digest& a, const Digest& b);
 
 // Every object that the commits `wanted` and those before them need and the commits `known` don't.
-// kNotFound: one is missing, named with what needs it. Of the known ones the files of
+// As Packs::missing(): one is missing, named with what needs it. Of the known ones the files of
 // those before them count as needed, gc may have removed them there; one that isn't whole is passed
 // over. Of a commit that is expired its tombstone (content.h) is needed instead of its
 // files, and neither of the commits `without_files`.

@@ -266,6 +266,21 @@ Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
   });
 }
 
+namespace {
+
+// Takes the name of a repository out of those that something is done with, also when it throws.
+struct Leaving {
+  ~Leaving() {
+    const base::MutexLock lock(mutex);
+    names.erase(name);
+  }
+  base::Mutex& mutex;
+  std::set<std::string, std::less<>>& names;
+  const std::string& name;
+};
+
+}  // namespace
+
 Result<void> Hub::close_packs(const std::string& name, std::int64_t wait_ms) {
   constexpr std::int64_t kLookMs = 10;
   {
@@ -295,11 +310,8 @@ template <typename T>
 Result<T> Hub::alone(const std::string& name, std::int64_t wait_ms,
                      const std::function<Result<T>(Packs&)>& work) {
   TRY(close_packs(name, wait_ms));
-  const auto run = [&]() -> Result<T> { return work(*TRY(Packs::open(folder_ / name / "packs"))); };
-  Result<T> done = run();
-  const base::MutexLock lock(mutex_);
-  collected_.erase(name);
-  return done;
+  const Leaving done{mutex_, collected_, name};
+  return work(*TRY(Packs::open(folder_ / name / "packs")));
 }
 
 Result<Compacted> Hub::collect(std::string_view repository, const Collection& collection) {
@@ -322,10 +334,25 @@ Result<Compacted> Hub::collect(std::string_view repository, const Collection& co
 
 Result<Examined> Hub::verify(std::string_view repository, std::optional<DigestSet> only) {
   const auto packs = TRY(this->packs(repository));
-  Examination examination{.only = std::move(only)};
+  const std::string name(repository);
+  std::optional<Leaving> done;
+  if (!only) {
+    const base::MutexLock lock(mutex_);
+    if (!verified_.insert(name).second) {
+      return base::error(Code::kUnavailable,
+                         "all of {} is being read for somebody else: try again when that is done",
+                         name);
+    }
+    done.emplace(mutex_, verified_, name);
+  }
+  Examination examination{.only = std::move(only), .threads = verify_threads_};
   for (const HubRef& ref : TRY(get(repository)).refs) examination.named.push_back(ref.commit);
   Examined examined = examine(*packs, examination);
-  if (examined.is_whole()) return examined;
+  if (examined.is_damaged()) TRY(report_damage(repository, examined));
+  return examined;
+}
+
+Result<void> Hub::report_damage(std::string_view repository, const Examined& examined) {
   for (const Damage& damage :
        std::span(examined.read.damages).first(std::min(examined.read.damages.size(), kLoggedMax))) {
     base::log_error("versions", "repository {}: an object is damaged: digest={} file={} offset={}",
@@ -338,20 +365,19 @@ Result<Examined> Hub::verify(std::string_view repository, std::optional<DigestSe
   }
   const std::size_t damaged = damaged_objects(examined).size();
   base::log_error("versions",
-                  "repository {}: {} objects are damaged, {} files or folders have damaged or "
+                  "repository {}: {} objects are damaged, {}{} files or folders have damaged or "
                   "missing ones, as {}; `slipway data verify --cloud --repair {}` from an intact "
                   "copy mends it",
-                  repository, damaged, examined.affected.parts.size(), fmt::join(paths, ", "),
-                  repository);
-  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+                  repository, damaged, examined.affected.is_cut ? "more than " : "",
+                  examined.affected.parts.size(), fmt::join(paths, ", "), repository);
+  return db_.write([&](store::Tx& tx) -> Result<void> {
     return tx.append_event({.kind = "data.damaged",
                             .subject = fmt::format("data/{}", repository),
                             .payload = {{"objects", damaged},
                                         {"packs", examined.packs.size()},
                                         {"affected", examined.affected.parts.size()},
                                         {"paths", JsonArray(paths.begin(), paths.end())}}});
-  }));
-  return examined;
+  });
 }
 
 Result<std::uint64_t> Hub::drop_damaged(std::string_view repository, const DigestSet& objects,
@@ -360,8 +386,8 @@ Result<std::uint64_t> Hub::drop_damaged(std::string_view repository, const Diges
   TRY(get(name));
   const std::uint64_t dropped =
       TRY(alone<std::uint64_t>(name, wait_ms, [&](Packs& packs) -> Result<std::uint64_t> {
-        const Verified found = versions::verify(packs, 1, {}, &objects);
-        TRY(versions::drop_damaged(packs, found.damages));
+        const Verified found = versions::verify(packs, verify_threads_, {}, &objects);
+        TRY(versions::drop_damaged(packs, found));
         return found.damages.size();
       }));
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {

@@ -53,8 +53,10 @@ Result<RefKind> parse_ref_kind(std::string_view name);
 // Safe to use from several threads. `db` and `clock` must outlive it.
 class Hub {
  public:
-  Hub(store::Db& db, const base::Clock& clock, std::filesystem::path folder)
-      : db_(db), clock_(clock), folder_(std::move(folder)) {}
+  // `verify_threads`: that read what one verify() does.
+  Hub(store::Db& db, const base::Clock& clock, std::filesystem::path folder,
+      std::size_t verify_threads = 1)
+      : db_(db), clock_(clock), folder_(std::move(folder)), verify_threads_(verify_threads) {}
 
   Result<std::vector<HubRepository>> list();
   Result<HubRepository> get(std::string_view name);  // kNotFound
@@ -81,7 +83,7 @@ class Hub {
   Result<Compacted> collect(std::string_view repository, const Collection& collection);
 
   // Reads all objects, or those given, and compares them with their digests. Damage is on record as
-  // an event and in the log.
+  // an event and in the log. kUnavailable: somebody has all of them read already.
   Result<Examined> verify(std::string_view repository, std::optional<DigestSet> only);
   // Removes those copies of these objects that are damaged, and of packs in which nothing can be
   // found, so that they can be sent anew; as an event. Gives how many. kUnavailable: as collect().
@@ -93,6 +95,7 @@ class Hub {
 
  private:
   Result<std::shared_ptr<Packs>> open_packs(const std::string& name);
+  Result<void> report_damage(std::string_view repository, const Examined& examined);
   Result<void> close_packs(const std::string& name, std::int64_t wait_ms);
   // `work` with the packs of a repository that nobody else has; as collect().
   template <typename T>
@@ -102,9 +105,11 @@ class Hub {
   store::Db& db_;
   const base::Clock& clock_;
   const std::filesystem::path folder_;
+  const std::size_t verify_threads_;
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<Packs>, std::less<>> open_ GUARDED_BY(mutex_);
   std::set<std::string, std::less<>> collected_ GUARDED_BY(mutex_);  // nobody may open them
+  std::set<std::string, std::less<>> verified_ GUARDED_BY(mutex_);   // all of them is read
 };
 
 // A file of a version as its bytes, piece by piece.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 #include "versions/tables.h"
@@ -238,6 +241,26 @@ TEST_F(HubTest, NothingIsRemovedUnderThoseWhoMoveObjects) {
   }
   MUST(hub_.collect("flights", {.wait_ms = 0}));
   EXPECT_EQ(hub_.collect("nobody's", {}).error().code, Code::kNotFound);
+}
+
+TEST_F(HubTest, ARepositoryIsReadForOneAtATime) {
+  const Digest commit = put(std::string(20'000'000, 'x'));
+  MUST(move(std::nullopt, commit));
+  std::atomic<bool> is_refused = false, is_done = false;
+  const auto ask = [&] {
+    for (int i = 0; i < 500 && !is_refused; ++i) {
+      const auto verified = hub_.verify("flights", std::nullopt);
+      if (!verified && verified.error().code == Code::kUnavailable) is_refused = true;
+      if (verified && verified->is_whole()) is_done = true;
+    }
+  };
+  std::thread other(ask);
+  ask();
+  other.join();
+  EXPECT_TRUE(is_refused);
+  EXPECT_TRUE(is_done);
+  EXPECT_TRUE(hub_.verify("flights", DigestSet{commit}));
+  EXPECT_TRUE(MUST(hub_.verify("flights", std::nullopt)).is_whole());
 }
 
 }  // namespace

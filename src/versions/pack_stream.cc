@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::size_t kCountBytes = 8;
 constexpr std::size_t kToldBytes = sizeof(Digest) + 8;
-constexpr std::uint32_t kRunBytesMax = 1u << 30;  // that are read at once
 
 std::string_view as_bytes(const std::uint64_t& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
@@ -24,7 +23,7 @@ Result<Stream> write_stream(const Packs& packs, std::span<const Digest> digests,
   std::uint64_t bytes = 0;
   for (const Digest& digest : digests) {
     const auto place = packs.find(digest);
-    if (!place) return base::error(Code::kNotFound, "no such object: digest={}", to_hex(digest));
+    if (!place) return packs.missing(digest);
     if (!places.empty() && bytes + place->bytes > bytes_max) break;
     bytes += place->bytes;
     places.push_back(*place);
@@ -40,9 +39,7 @@ Result<Stream> write_stream(const Packs& packs, std::span<const Digest> digests,
   }
   for (auto at = places.begin(); at != places.end();) {
     Place run = *at++;  // of objects that lie one behind the other
-    while (at != places.end() && at->pack == run.pack && at->offset == run.offset + run.bytes &&
-           run.bytes + at->bytes <= kRunBytesMax)
-      run.bytes += (at++)->bytes;
+    while (at != places.end() && extend(run, *at)) ++at;
     TRY(packs.read(run, out));
   }
   return stream;

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <future>
+#include <new>
 
 #include "versions/chunker.h"
 
@@ -22,6 +22,7 @@ constexpr std::size_t kBufferBytes = 4 << 20;
 constexpr std::size_t kBuffers = 3;
 constexpr std::size_t kFilesOpenMax = 64;
 constexpr std::uint64_t kBlockBytes = 4096;
+constexpr std::uint64_t kRunBytesMax = 1 << 30;  // that are read at once
 
 // As it is in the file, little endian as all machines we run on.
 struct IndexHead {
@@ -38,12 +39,6 @@ static_assert(sizeof(IndexEntry) == 48);
 template <typename T>
 std::string_view as_bytes(const T* values, std::size_t count) {
   return {reinterpret_cast<const char*>(values), count * sizeof(T)};
-}
-
-Error damage(const std::filesystem::path& file, std::string_view what) {
-  return base::error(Code::kCorruption,
-                     "{}: file={}; `slipway data verify --repair` gets the objects anew", what,
-                     file.string());
 }
 
 std::string write_index(const std::vector<PackedObject>& objects, std::uint64_t bytes) {
@@ -67,14 +62,15 @@ struct Index {
 Result<Index> read_index(const std::filesystem::path& file) {
   const std::string text = TRY(store::read_file(file));
   IndexHead head;
-  if (text.size() < sizeof head + sizeof(Digest)) return damage(file, "an index breaks off");
+  if (text.size() < sizeof head + sizeof(Digest))
+    return base::error(Code::kCorruption, "an index breaks off");
   std::memcpy(&head, text.data(), sizeof head);
   const std::string_view body = std::string_view(text).substr(0, text.size() - sizeof(Digest));
   const Digest digest = base::sha256(body);
   if (std::string_view(head.magic, sizeof head.magic) != kMagic ||
       (body.size() - sizeof head) / sizeof(IndexEntry) != head.objects ||
       as_bytes(digest.data(), digest.size()) != std::string_view(text).substr(body.size()))
-    return damage(file, "an index is not what was written");
+    return base::error(Code::kCorruption, "an index is not what was written");
   Index index{.bytes = head.bytes, .objects = {}};
   index.objects.reserve(head.objects);
   for (std::size_t at = sizeof head; at < body.size(); at += sizeof(IndexEntry)) {
@@ -111,17 +107,33 @@ struct Buffer {
   std::size_t room() const { return kBufferBytes - used; }
   std::string_view view() const { return {bytes.get(), used}; }
 
-  const std::unique_ptr<char, decltype(&std::free)> bytes{
-      static_cast<char*>(std::aligned_alloc(kBlockBytes, kBufferBytes)), &std::free};
+  struct Free {
+    void operator()(char* bytes) const { ::operator delete(bytes, std::align_val_t{kBlockBytes}); }
+  };
+  const std::unique_ptr<char, Free> bytes{
+      static_cast<char*>(::operator new(kBufferBytes, std::align_val_t{kBlockBytes}))};
   std::size_t used = 0;
   Written written;  // what was in it last
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Packs>> Packs::open(std::filesystem::path folder) {
+bool extend(Place& run, const Place& next) {
+  const std::uint64_t bytes = std::uint64_t{run.bytes} + next.bytes;
+  if (next.pack != run.pack || next.offset != run.offset + run.bytes || bytes > kRunBytesMax)
+    return false;
+  run.bytes = static_cast<std::uint32_t>(bytes);
+  return true;
+}
+
+Error Packs::damage(const std::filesystem::path& file, std::string_view what) const {
+  return base::error(Code::kCorruption, "{}: file={}{}{}", what, file.string(),
+                     remedy_.empty() ? "" : "; ", remedy_);
+}
+
+Result<std::unique_ptr<Packs>> Packs::open(std::filesystem::path folder, std::string remedy) {
   TRY(store::make_folders(folder));
-  std::unique_ptr<Packs> packs(new Packs(std::move(folder)));
+  std::unique_ptr<Packs> packs(new Packs(std::move(folder), std::move(remedy)));
   std::vector<std::string> names;
   std::error_code ec;
   for (const auto& file : std::filesystem::directory_iterator(packs->folder_, ec)) {
@@ -131,6 +143,9 @@ Result<std::unique_ptr<Packs>> Packs::open(std::filesystem::path folder) {
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     if (Result<void> loaded = packs->load(name); !loaded) {
+      const Code code = loaded.error().code;
+      if (code == Code::kResourceExhausted || code == Code::kPermissionDenied)
+        return std::move(loaded).error();
       packs->damaged_.push_back(std::move(loaded).error());
       packs->damaged_names_.push_back(name);
     }
@@ -141,8 +156,15 @@ Result<std::unique_ptr<Packs>> Packs::open(std::filesystem::path folder) {
 Result<void> Packs::load(const std::string& name) {
   const std::filesystem::path file = folder_ / (name + ".pack");
   struct stat stat;
-  if (::stat(file.c_str(), &stat) != 0) return damage(file, "a pack is missing");
-  Index index = TRY(read_index(folder_ / (name + ".index")));
+  if (::stat(file.c_str(), &stat) != 0) {
+    if (errno == ENOENT) return damage(file, "a pack is missing");
+    return store::errno_error(errno, "look at the pack", file);
+  }
+  const std::filesystem::path index_file = folder_ / (name + ".index");
+  Result<Index> read = read_index(index_file);
+  if (!read && read.error().code == Code::kCorruption)
+    return damage(index_file, read.error().message);
+  Index index = TRY(std::move(read));
   const auto length = static_cast<std::uint64_t>(stat.st_size);
   if (length == index.bytes) {
     add(name, index.bytes, index.objects);
@@ -233,6 +255,7 @@ Result<void> Packs::read(const Place& place, std::string& out) const {
     const ssize_t n = ::pread(opened->get(), out.data() + before + done, place.bytes - done,
                               static_cast<off_t>(place.offset + done));
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EIO) return damage(pack_file(place.pack), "the disk can't read a pack");
     if (n < 0) return store::errno_error(errno, "read the pack", pack_file(place.pack));
     if (n == 0) return damage(pack_file(place.pack), "a pack breaks off");
     done += static_cast<std::size_t>(n);
@@ -242,8 +265,7 @@ Result<void> Packs::read(const Place& place, std::string& out) const {
 
 Result<std::string> Packs::read(const Digest& digest) const {
   const auto place = find(digest);
-  if (!place && !damaged_.empty()) return damaged_.front();
-  if (!place) return base::error(Code::kNotFound, "no such object: digest={}", to_hex(digest));
+  if (!place) return missing(digest);
   std::string bytes;
   TRY(read(*place, bytes));
   if (base::sha256(bytes) != digest) {
@@ -252,6 +274,11 @@ Result<std::string> Packs::read(const Digest& digest) const {
                               to_hex(digest), place->offset));
   }
   return bytes;
+}
+
+Error Packs::missing(const Digest& digest) const {
+  if (!damaged_.empty()) return damaged_.front();
+  return base::error(Code::kNotFound, "an object is missing: digest={}", to_hex(digest));
 }
 
 std::vector<PackedObject> Packs::list() const {
@@ -364,7 +391,9 @@ struct PackWriter::Pack {
       TRY(wait_for(turn));
       return write_all(file.get(), buffer->view(), path);
     };
-    last = filling->written = std::async(std::launch::async, std::move(write)).share();
+    // Where no thread can be had, who waits for it writes.
+    last = filling->written =
+        std::async(std::launch::async | std::launch::deferred, std::move(write)).share();
     if (++filling == buffers.end()) filling = buffers.begin();
     TRY(wait_for(filling->written));
     filling->used = 0;
@@ -380,13 +409,18 @@ PackWriter::PackWriter(Packs& packs, std::set<std::uint32_t> leaving)
     : packs_(packs), leaving_(std::move(leaving)) {}
 PackWriter::~PackWriter() = default;
 
+Result<void> PackWriter::keep(Result<void> done) {
+  if (!done) failed_ = done.error();
+  return done;
+}
+
 Result<void> PackWriter::append(std::string_view bytes) {
   if (pack_ == nullptr) {
     auto pack = std::make_unique<Pack>(packs_.folder_);
-    if (pack->file.get() < 0) return store::errno_error(errno, "make the pack", pack->path);
+    if (pack->file.get() < 0) return keep(store::errno_error(errno, "make the pack", pack->path));
     pack_ = std::move(pack);
   }
-  return pack_->append(bytes);
+  return keep(pack_->append(bytes));
 }
 
 Result<bool> PackWriter::add(const Digest& digest, std::string_view bytes) {
@@ -401,6 +435,7 @@ Result<void> PackWriter::add(std::span<const Object> objects) {
 }
 
 Result<bool> PackWriter::add_locked(const Digest& digest, std::string_view bytes) {
+  if (failed_) return *failed_;
   const auto place = packs_.find(digest);
   const bool is_there = place && !leaving_.contains(place->pack);
   if (is_there || !pending_.insert(digest).second) return false;
@@ -435,17 +470,28 @@ Result<Content> PackWriter::add_content(std::string_view bytes) {
 Result<void> PackWriter::align() {
   static constexpr char kZeros[kBlockBytes] = {};
   const base::MutexLock lock(mutex_);
+  if (failed_) return *failed_;
   if (pack_ == nullptr || pack_->bytes % kBlockBytes == 0) return {};
   return append({kZeros, kBlockBytes - pack_->bytes % kBlockBytes});
 }
 
 Result<void> PackWriter::close_pack() {
+  if (failed_) return *failed_;
   if (pack_ == nullptr) return {};
+  return keep(publish());
+}
+
+Result<void> PackWriter::publish() {
   Pack& pack = *pack_;
   TRY(pack.finish());
   const std::string name = std::filesystem::path(pack.path).stem().string();
+  const std::filesystem::path index = packs_.folder_ / (name + ".index");
   // With it the pack is there; that its own name is durable comes with the index's.
-  TRY(store::write_file(packs_.folder_ / (name + ".index"), write_index(pack.objects, pack.bytes)));
+  if (Result<void> written = store::write_file(index, write_index(pack.objects, pack.bytes));
+      !written) {
+    ::unlink(index.c_str());  // its name may be there, and not durable
+    return written;
+  }
   pack.is_published = true;
   packs_.add(name, pack.bytes, pack.objects);
   pack_.reset();

@@ -27,6 +27,9 @@ struct Place {
   std::uint32_t bytes = 0;
   std::uint64_t offset = 0;
 };
+// Makes `run` longer by `next` where that lies right behind it, so that one read gets both. False:
+// it doesn't, or the run would be longer than 1 GiB.
+bool extend(Place& run, const Place& next);
 
 struct PackedObject {
   Digest digest{};
@@ -40,17 +43,22 @@ class PackWriter;
 class Packs {
  public:
   // Makes the folder. Packs that are damaged so that nothing can be found in them are left out, and
-  // damaged() says why.
-  static Result<std::unique_ptr<Packs>> open(std::filesystem::path folder);
+  // damaged() says why; where it can't be told whether one is, that is an error. `remedy`: what
+  // mends damage here, which errors that tell of it end with.
+  static Result<std::unique_ptr<Packs>> open(std::filesystem::path folder, std::string remedy = "");
   const std::vector<Error>& damaged() const { return damaged_; }
 
   const std::filesystem::path& folder() const { return folder_; }
 
   std::optional<Place> find(const Digest& digest) const;
-  // An object as it was written. kNotFound. kCorruption: it isn't any more, and says where.
+  // An object as it was written. Fails as missing() when it isn't there. kCorruption: it isn't what
+  // was written any more, or the disk can't read it, and says where.
   Result<std::string> read(const Digest& digest) const;
-  // The same bytes as they are now, unchecked, appended to `out`.
+  // The same bytes as they are now, unchecked, appended to `out`. kCorruption: the pack breaks off,
+  // or the disk can't read it. Other errors say nothing of the pack.
   Result<void> read(const Place& place, std::string& out) const;
+  // Why an object isn't there. kCorruption: packs are damaged that may have had it. Else kNotFound.
+  Error missing(const Digest& digest) const;
   // The file that holds it, open for reading.
   Result<std::shared_ptr<const store::FileHandle>> file(std::uint32_t pack) const;
 
@@ -71,7 +79,9 @@ class Packs {
 
  private:
   friend class PackWriter;
-  explicit Packs(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Packs(std::filesystem::path folder, std::string remedy)
+      : folder_(std::move(folder)), remedy_(std::move(remedy)) {}
+  Error damage(const std::filesystem::path& file, std::string_view what) const;
   Result<void> load(const std::string& name);
   Result<void> remove_named(const std::vector<std::string>& names);
   // Its number.
@@ -81,6 +91,7 @@ class Packs {
   std::optional<Place> find_locked(const Digest& digest) const REQUIRES_SHARED(mutex_);
 
   const std::filesystem::path folder_;
+  const std::string remedy_;
   std::vector<Error> damaged_;
   std::vector<std::string> damaged_names_;  // of those in which nothing can be found
   std::vector<std::uint32_t> cut_;
@@ -95,8 +106,9 @@ class Packs {
 };
 
 // Objects on their way into new packs. Those of a pack that is full are there at once, the rest
-// when finish() returns; destroyed without that it leaves nothing else. Safe to use from several
-// threads; `packs` must outlive it.
+// when finish() returns; destroyed without that it leaves nothing else. After an error all calls
+// give that error: a disk tells of what it lost only once. Safe to use from several threads;
+// `packs` must outlive it.
 class PackWriter {
  public:
   // What is in the packs `leaving` counts as not there: they are about to be removed.
@@ -127,6 +139,9 @@ class PackWriter {
   Result<bool> add_locked(const Digest& digest, std::string_view bytes) REQUIRES(mutex_);
   Result<void> append(std::string_view bytes) REQUIRES(mutex_);
   Result<void> close_pack() REQUIRES(mutex_);
+  Result<void> publish() REQUIRES(mutex_);
+  // The same, but an error is the answer to all that comes.
+  Result<void> keep(Result<void> done) REQUIRES(mutex_);
 
   Packs& packs_;
   const std::set<std::uint32_t> leaving_;
@@ -134,6 +149,7 @@ class PackWriter {
   std::unique_ptr<Pack> pack_ GUARDED_BY(mutex_);                      // the one being written
   std::unordered_set<Digest, DigestHash> pending_ GUARDED_BY(mutex_);  // its objects
   std::uint64_t bytes_added_ GUARDED_BY(mutex_) = 0;
+  std::optional<Error> failed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace slipway::versions

@@ -85,30 +85,48 @@ TEST_F(PacksTest, ManyMegabytesArriveWhole) {
     EXPECT_EQ(*packs->read(object.digest), object.bytes);
 }
 
-// Written while others are added, so the error comes to one of those; then it stays.
+// A limit of this process, for as long as this lives.
+class Limited {
+ public:
+  Limited(__rlimit_resource of, rlim_t to) : of_(of) {
+    CHECK(::getrlimit(of_, &before_) == 0);
+    const struct rlimit limited {
+      .rlim_cur = to, .rlim_max = before_.rlim_max
+    };
+    CHECK(::setrlimit(of_, &limited) == 0);
+  }
+  ~Limited() { ::setrlimit(of_, &before_); }
+
+ private:
+  const __rlimit_resource of_;
+  struct rlimit before_;
+};
+
+// Of 20 MB the error comes while others are added, of 3 MB at the end. It stays, also when there is
+// room again: what a disk has lost it tells of only once.
 TEST_F(PacksTest, WhatCouldNotBeWrittenIsNotThere) {
   auto packs = open();
-  struct rlimit before;
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit limited {
-    .rlim_cur = 6 << 20, .rlim_max = before.rlim_max
-  };
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
-  {
+  for (const int megabytes : {20, 3}) {
     PackWriter writer(*packs);
     std::string content(1 << 20, 'x');
-    for (char i = 0; i < 20; ++i) {
-      content.back() = i;
-      (void)writer.add(base::sha256(content), content);
+    bool is_added = true;
+    {
+      const Limited limited(RLIMIT_FSIZE, 2 << 20);
+      for (int i = 0; i < megabytes; ++i) {
+        content.back() = static_cast<char>(i);
+        is_added = is_added && writer.add(base::sha256(content), content);
+      }
+      EXPECT_EQ(is_added, megabytes == 3);
+      EXPECT_EQ(writer.finish().error().code, Code::kStorageFull);
     }
-    EXPECT_FALSE(writer.finish());
-    EXPECT_FALSE(writer.finish());
+    EXPECT_EQ(writer.finish().error().code, Code::kStorageFull);
+    EXPECT_EQ(writer.add(base::sha256("more"), "more").error().code, Code::kStorageFull);
+    EXPECT_EQ(writer.align().error().code, Code::kStorageFull);
+    EXPECT_EQ(packs->size(), 0u);
   }
-  ::setrlimit(RLIMIT_FSIZE, &before);
   ::signal(SIGXFSZ, SIG_DFL);
   EXPECT_TRUE(std::filesystem::is_empty(folder()));
-  EXPECT_EQ(packs->size(), 0u);
 }
 
 TEST_F(PacksTest, WhatWasNotFinishedLeavesNothing) {
@@ -212,12 +230,35 @@ TEST_F(PacksTest, DamagedObjectsGoAndTheirNeighboursStay) {
   stream.seekp(static_cast<std::streamoff>(packs->find(digests[4])->offset));
   stream.put('O');
   stream.close();
-  const Verified verified = verify(*packs, 1, nullptr);
-  MUST(drop_damaged(*packs, verified.damages));
+  MUST(drop_damaged(*packs, verify(*packs, 1, nullptr)));
   packs = open();
   EXPECT_FALSE(packs->find(digests[4]));
   EXPECT_EQ(packs->size(), 8u);
   for (std::size_t i : {0u, 3u, 5u, 8u}) EXPECT_TRUE(packs->read(digests[i]));
+}
+
+TEST_F(PacksTest, WhatCanNotBeReadNowIsNoDamage) {
+  const auto digests = write(*open(), "object ", 9);
+  auto packs = open();
+  {
+    const Limited limited(RLIMIT_NOFILE, 0);
+    const Verified verified = verify(*packs, 1, nullptr);
+    EXPECT_TRUE(verified.damages.empty());
+    ASSERT_TRUE(verified.unread);
+    EXPECT_EQ(verified.unread->code, Code::kResourceExhausted);
+    EXPECT_EQ(drop_damaged(*packs, verified).error().code, Code::kResourceExhausted);
+  }
+  EXPECT_FALSE(verify(*packs, 2, nullptr).unread);
+  EXPECT_EQ(open()->size(), 9u);
+}
+
+TEST_F(PacksTest, OnlyPlacesThatFollowEachOtherAreOneRun) {
+  Place run{.pack = 1, .bytes = 10, .offset = 5};
+  EXPECT_FALSE(extend(run, {.pack = 1, .bytes = 1, .offset = 16}));
+  EXPECT_FALSE(extend(run, {.pack = 2, .bytes = 1, .offset = 15}));
+  EXPECT_FALSE(extend(run, {.pack = 1, .bytes = 0xffff'ffff, .offset = 15}));
+  EXPECT_TRUE(extend(run, {.pack = 1, .bytes = 7, .offset = 15}));
+  EXPECT_EQ(run.bytes, 17u);
 }
 
 TEST_F(PacksTest, CompactKeepsWhatIsNeededAndFreesTheRest) {
@@ -278,7 +319,7 @@ TEST_F(PacksTest, OfTwoCopiesTheDamagedOneGoes) {
   EXPECT_EQ(packs->size(), 6u);
   const Verified verified = verify(*packs, 1, nullptr);
   ASSERT_EQ(verified.damages.size(), 1u);
-  MUST(drop_damaged(*packs, verified.damages));
+  MUST(drop_damaged(*packs, verified));
   packs = open();
   for (const Digest& digest : digests) EXPECT_TRUE(packs->read(digest));
 }

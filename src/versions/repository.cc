@@ -35,6 +35,10 @@ Result<Digest> commit_in(const std::filesystem::path& file, std::string_view tex
       file.string());
 }
 
+Result<std::unique_ptr<Packs>> open_packs(const std::filesystem::path& repository) {
+  return Packs::open(repository / "packs", "`slipway data verify --repair` gets the objects anew");
+}
+
 bool is_there(const std::filesystem::path& path) {
   std::error_code ec;
   return std::filesystem::exists(path, ec);
@@ -64,7 +68,7 @@ Repository::Repository(std::filesystem::path top, std::filesystem::path folder,
 
 Result<Repository> Repository::open(const std::filesystem::path& top) {
   std::filesystem::path folder = top / ".slipway" / "data";
-  std::unique_ptr<Packs> packs = TRY(Packs::open(folder / "packs"));
+  std::unique_ptr<Packs> packs = TRY(open_packs(folder));
   return Repository(top, std::move(folder), std::move(packs));
 }
 
@@ -97,18 +101,23 @@ Result<store::FolderLock> Repository::lock() const {
 }
 
 Result<void> Repository::reopen_packs() {
-  packs_ = TRY(Packs::open(folder_ / "packs"));
+  packs_ = TRY(open_packs(folder_));
   return {};
 }
 
 Result<Head> Repository::head() const {
+  Head head = TRY(read_head());
+  if (!head.branch.empty()) head.commit = TRY(find_ref(RefKind::kBranch, head.branch));
+  return head;
+}
+
+Result<Head> Repository::read_head() const {
   const std::string text = TRY(store::read_file(folder_ / "HEAD"));
   const std::string_view line = base::trimmed(text);
   Head head;
-  if (line.starts_with(kBranchPrefix)) {
-    head.branch = line.substr(kBranchPrefix.size());
-    head.commit = TRY(find_ref(RefKind::kBranch, head.branch));
-  } else {
+  if (line.starts_with(kBranchPrefix)) head.branch = line.substr(kBranchPrefix.size());
+  if (!check_ref_name(head.branch)) {
+    head.branch.clear();
     head.commit = TRY(commit_in(folder_ / "HEAD", line));
   }
   return head;
@@ -129,18 +138,14 @@ Result<std::vector<Ref>> Repository::refs() const { return read_refs(nullptr); }
 Result<Repository::Names> Repository::read_names() const {
   Names names;
   for (const Ref& ref : TRY(read_refs(&names.damaged))) names.commits.push_back(ref.commit);
-  const std::filesystem::path file = folder_ / "HEAD";
-  const std::string text = TRY(store::read_file(file));
-  const std::string_view line = base::trimmed(text);
-  if (line.starts_with(kBranchPrefix) && check_ref_name(line.substr(kBranchPrefix.size())))
-    return names;
-  const auto commit = commit_in(file, line);
-  if (commit) {
-    names.commits.push_back(*commit);
-  } else {
+  const Result<Head> head = read_head();  // its branch is among the refs
+  if (!head && head.error().code == Code::kCorruption) {
     names.damaged.push_back(
-        {.is_head = true, .name = "HEAD", .file = file, .what = commit.error()});
+        {.is_head = true, .name = "HEAD", .file = folder_ / "HEAD", .what = head.error()});
+    return names;
   }
+  TRY(head);
+  if (head->commit) names.commits.push_back(*head->commit);
   return names;
 }
 

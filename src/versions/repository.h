@@ -87,6 +87,7 @@ class Repository {
  private:
   Repository(std::filesystem::path top, std::filesystem::path folder, std::unique_ptr<Packs> packs);
   static Result<Repository> open(const std::filesystem::path& top);
+  Result<Head> read_head() const;  // a commit only where there is no branch
   // Those that are damaged go to `damaged`, or are an error without.
   Result<std::vector<Ref>> read_refs(std::vector<DamagedRef>* damaged) const;
   std::filesystem::path ref_file(RefKind kind, std::string_view name) const;

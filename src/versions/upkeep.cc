@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
+#include <future>
 
 namespace slipway::versions {
 namespace {
@@ -87,31 +87,39 @@ Verified verify(const Packs& packs, std::size_t threads,
     for (std::size_t from; (from = next.fetch_add(kAtOnce)) < objects.size();) {
       std::uint64_t read = 0;
       std::vector<Damage> damages;
+      std::optional<Error> unread;
       for (std::size_t at = from; at < std::min(from + kAtOnce, objects.size()); ++at) {
         const auto& [digest, place] = objects[at];
         bytes.clear();
-        const Result<void> got = packs.read(place, bytes);
-        if (!got || base::sha256(bytes) != digest)
+        Result<void> got = packs.read(place, bytes);
+        if (!got && got.error().code != Code::kCorruption) {
+          unread = std::move(got).error();
+        } else if (!got || base::sha256(bytes) != digest) {
           damages.push_back({objects[at], packs.pack_file(place.pack).string()});
+        }
         read += place.bytes;
       }
       const base::MutexLock lock(mutex);
       verified.bytes += read;
       verified.damages.insert(verified.damages.end(), damages.begin(), damages.end());
+      if (unread) verified.unread = std::move(unread);
       if (progress) progress(verified.bytes);
     }
   };
-  std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  // Fewer, where no thread can be had.
+  std::vector<std::future<void>> helpers;
+  for (std::size_t i = 1; i < threads; ++i)
+    helpers.push_back(std::async(std::launch::async | std::launch::deferred, work));
   work();
-  for (std::thread& helper : helpers) helper.join();
+  for (std::future<void>& helper : helpers) helper.get();
   return verified;
 }
 
-Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages) {
+Result<void> drop_damaged(Packs& packs, const Verified& verified) {
+  if (verified.unread) return *verified.unread;
   std::set<std::pair<std::uint32_t, std::uint64_t>> damaged;  // packs and offsets
   std::set<std::uint32_t> leaving(packs.cut().begin(), packs.cut().end());
-  for (const auto& [object, file] : damages) {
+  for (const auto& [object, file] : verified.damages) {
     damaged.emplace(object.place.pack, object.place.offset);
     leaving.insert(object.place.pack);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Damage {
 struct Verified {
   std::uint64_t objects = 0, bytes = 0;
   std::vector<Damage> damages;
+  std::optional<Error> unread;  // why some could not be read, which says nothing of them
 };
 
 // Reads every object, with `threads` of them at the same time, and compares it with its digest.
@@ -45,7 +47,7 @@ Verified verify(const Packs& packs, std::size_t threads,
                 const DigestSet* only = nullptr);
 
 // Writes the packs with damaged objects anew, without those, and removes packs of which nothing can
-// be found. As compact().
-Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages);
+// be found. As compact(). Fails where some could not be read.
+Result<void> drop_damaged(Packs& packs, const Verified& verified);
 
 }  // namespace slipway::versions

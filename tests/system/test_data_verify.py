@@ -1,5 +1,6 @@
 """Damage of versions, here and on the server: found, named with the files it costs, and mended."""
 import hashlib
+import os
 import shutil
 import subprocess
 
@@ -50,7 +51,7 @@ def test_damage_on_the_server_is_named_and_mended_from_an_intact_copy(work, serv
     work.write("more.txt", "more")
     work("commit", "-a", "-m", "second")
     work("push")
-    newest, oldest = (c["commit"] for c in work.json("log")["commits"])
+    newest = work.json("log")["commits"][0]["commit"]
     assert work.json("verify", "--cloud")["whole"]
     pack, at = flip_in(packs_there(server), bad)
 
@@ -59,10 +60,13 @@ def test_damage_on_the_server_is_named_and_mended_from_an_intact_copy(work, serv
     for part in ("the server's copy of flights is damaged", str(pack), f"at {at}", digest(bad), "set/bad.bin", "slipway data verify --cloud --repair flights"):
         assert part in failed.stderr, failed.stderr
     assert '"data.damaged"' in events(server) and digest(bad) in server.log.read_text()
+    for told in (failed.stderr, server.log.read_text()):  # that is for damage here
+        assert "data verify --repair" not in told
 
     found = work.json("verify", "--cloud", code=1)
     assert found["damages"] == [{"object": digest(bad), "file": str(pack), "offset": at}]
-    assert found["affected"] == [{"object": digest(bad), "missing": False, "path": "set/bad.bin", "versions": [newest, oldest]}]
+    assert found["affected"] == [{"object": digest(bad), "missing": False, "path": "set/bad.bin", "newest": newest, "versions": 2}]
+    assert found["missing_objects"] == [] and not found["affected_cut"]
     elsewhere = Folder(tmp_path / "elsewhere", server.url)  # no repository is needed to ask
     assert f"set/bad.bin in {newest[:12]} and 1 older" in elsewhere("verify", "--cloud", "flights", code=1)
 
@@ -87,8 +91,12 @@ def test_folders_and_whole_packs_that_the_server_lost_are_sent_again(work, serve
     for pack in packs_there(server):
         pack.with_suffix(".index").write_bytes(b"not an index")
     server.start()
+    failed = try_clone(tmp_path, server, "fails")
+    for part in ("the server's copy of flights is damaged", "an index", "slipway data verify --cloud --repair flights"):
+        assert part in failed.stderr, failed.stderr
     said = work("verify", "--cloud", code=1)
     assert "an index" in said and "missing: object" in said and "commit itself" in said
+    assert "data verify --repair" not in said and "data verify --repair" not in server.log.read_text()
     assert work.json("verify", "--cloud", "--repair")["whole"]
     assert clone(tmp_path, "there", server.url).contents() == work.contents()
 
@@ -167,6 +175,26 @@ def test_repair_brings_what_the_server_has_whole_and_names_the_rest(work, server
     assert work.json("verify", code=1)["affected"][0]["path"] == "lost.bin"
 
 
+def test_what_is_damaged_is_told_when_no_server_answers(work, server):  # noqa: F811
+    """It is dropped before: nothing else could tell what it was."""
+    lost = np.random.default_rng(1).bytes(5000)
+    work.write("lost.bin", lost)
+    work.write("kept.bin", "kept")
+    work("commit", "-a", "-m", "first")
+    work("push")
+    pack, at = flip_in(work.packs(), lost)
+    (work.path / "lost.bin").unlink()
+    server.stop()
+    said = work("verify", "--repair", code=1)
+    for part in (f"damaged: object {digest(lost)} in {pack} at {at}", "which is of lost.bin", f"missing: object {digest(lost)}", "not all was tried"):
+        assert part in said, said
+    server.start()
+    mended = work.json("verify", "--repair")
+    assert mended["whole"] and mended["repaired"] == 1
+    work("checkout", "HEAD", "--path", "lost.bin")
+    assert (work.path / "lost.bin").read_bytes() == lost
+
+
 @pytest.mark.parametrize("damage", ["", "garbage\n"])
 def test_damaged_branches_come_back_from_origin(work, server, damage):  # noqa: F811
     fill(work, 20)
@@ -200,3 +228,22 @@ def test_a_damaged_index_is_made_anew(work):  # noqa: F811
     assert "nothing has changed" in work("status")
     shutil.rmtree(work.path / "set/3")
     assert "deleted" in work("status")
+
+
+def test_links_are_looked_at_once_the_index_is_there(work):  # noqa: F811
+    work("config", "cache.type", "hardlink")
+    work.write("a.bin", "content")
+    work("commit", "-a", "-m", "first")
+    work("checkout", "HEAD", "--relink")
+    link = work.path / "a.bin"
+    before = link.stat()
+    assert before.st_nlink == 2
+    link.chmod(0o644)
+    link.write_text("CONTENT")
+    link.chmod(0o444)
+    os.utime(link, ns=(before.st_atime_ns, before.st_mtime_ns))
+    index = work.path / ".slipway/data/index"
+    index.write_bytes(index.read_bytes()[:-40])
+    mended = work.json("verify", "--repair")
+    assert mended["whole"] and any("of the cache, which is a.bin" in damage["what"] for damage in mended["damages"])
+    assert link.read_text() == "content"

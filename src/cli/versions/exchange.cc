@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "cli/scratch.h"
 #include "cli/table.h"
 #include "cli/versions/local_verbs.h"
 #include "versions/hub.h"
@@ -27,11 +28,16 @@ JsonArray as_list(const std::vector<Digest>& digests) {
   return list;
 }
 
+// Of objects that the server itself has named, or of what these need.
+bool is_lost_there(const Error& error) {
+  return error.code == Code::kCorruption || error.code == Code::kNotFound;
+}
+
 Error damage_there(const std::string& name, std::string_view what) {
   return base::error(Code::kCorruption,
                      "the server's copy of {} is damaged, which nothing here mends: {}\nwho has an "
                      "intact copy mends it there: `slipway data verify --cloud --repair {}`",
-                     name, what.substr(0, what.find("; `slipway data verify")), name);
+                     name, what, name);
 }
 
 Result<std::string> member_text(const Json& object, std::string_view name) {
@@ -46,7 +52,11 @@ Result<Json> examine_there(Client& client, const std::string& name,
                            const std::optional<std::vector<Digest>>& only) {
   JsonObject body;
   if (only) body["objects"] = as_list(*only);
-  return client.post(path_of("/slipway/v1/data/{}/verify", {name}), body);
+  // It takes as long as the server needs to read everything, which only a download may.
+  const Scratch scratch = TRY(Scratch::make("verify"));
+  const std::filesystem::path reply = scratch.path() / "reply";
+  TRY(client.download(path_of("/slipway/v1/data/{}/verify", {name}), body, reply));
+  return base::parse_json(TRY(store::read_file(reply)));
 }
 
 std::string damage_text(const Json& examined) {
@@ -54,10 +64,6 @@ std::string damage_text(const Json& examined) {
   std::map<std::string, std::vector<std::string>> parts;  // by object
   std::size_t count = 0;
   std::string text;
-  const auto text_at = [](const Json& of, std::string_view name) {
-    const Json& value = member_at(of, name);
-    return value.is_string() ? std::string(value.get_string()) : std::string();
-  };
   const auto each = [&](std::string_view list, const auto& run) {
     const Json& all = member_at(examined, list);
     if (!all.is_array()) return;
@@ -67,14 +73,10 @@ std::string damage_text(const Json& examined) {
     if (count++ < kShownMax) text += said + '\n';
   };
   each("affected", [&](const Json& part) {
-    const Json& versions = member_at(part, "versions");
-    const std::string path = text_at(part, "path");
-    std::string in = " that was added";
-    if (versions.is_array() && !versions.get_array().empty()) {
-      const std::size_t more = versions.get_array().size() - 1;
-      in = fmt::format(" in {}", std::string(versions.get_array()[0].get_string()).substr(0, 12));
-      if (more > 0) in += fmt::format(" and {} older versions", more);
-    }
+    const std::string path = text_at(part, "path"), newest = text_at(part, "newest");
+    std::string in = newest.empty() ? " that was added" : " in " + newest.substr(0, 12);
+    if (const Json& all = member_at(part, "versions"); all.is_number() && all != Json(1))
+      in += fmt::format(" and {} older versions", all.to_number<std::int64_t>() - 1);
     parts[text_at(part, "object")].push_back((path.empty() ? "the commit itself," : shown(path)) +
                                              in);
   });
@@ -92,6 +94,8 @@ std::string damage_text(const Json& examined) {
   }
   if (count > kShownMax)
     text += fmt::format("... and {} lines more, with --json\n", count - kShownMax);
+  if (member_at(examined, "affected_cut") == Json(true))
+    text += "... and more files and versions, which are not listed\n";
   return text;
 }
 
@@ -186,10 +190,12 @@ Result<Moved> Exchange::send(const std::vector<std::vector<Digest>>& requests, s
       const auto send_one = [&]() -> Result<void> {
         stream = TRY(versions::write_stream(repository_.packs(), requests[at], kRequestBytes,
                                             std::move(stream)));
+        CHECK(stream.objects == requests[at].size());
         const auto sent = client.post_bytes(path("/objects"), stream.bytes);
         if (sent) return {};
         // What it refuses may be damaged here, which reading tells with the pack.
-        for (const Digest& digest : requests[at]) TRY(repository_.packs().read(digest));
+        if (sent.error().code == Code::kInvalidArgument)
+          for (const Digest& digest : requests[at]) TRY(repository_.packs().read(digest));
         return sent.error();
       };
       Result<void> sent = send_one();
@@ -228,8 +234,7 @@ Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
   const auto reply = client_.post_bytes(
       path("/needed"),
       base::to_text(JsonObject{{"wanted", as_list(wanted)}, {"known", as_list(known)}}));
-  if (!reply && reply.error().code == Code::kCorruption)
-    return damage_there(name_, reply.error().message);
+  if (!reply && is_lost_there(reply.error())) return damage_there(name_, reply.error().message);
   TRY(reply);
   versions::Packs& packs = repository_.packs();
   std::vector<Digest> digests = TRY(versions::read_digests(*reply)), bad;
@@ -240,7 +245,9 @@ Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
   for (std::span<const Digest> rest = digests; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
     const std::uint64_t before = moved.bytes;
-    rest = rest.subspan(TRY(fetch_some(writer, some, bad, moved)));
+    const auto came = fetch_some(writer, some, bad, moved);
+    if (!came && is_lost_there(came.error())) return damage_there(name_, came.error().message);
+    rest = rest.subspan(TRY(came));
     // How long the rest is is not known, but how many it is.
     progress_(moved.bytes, moved.bytes * digests.size() / moved.objects);
     // What came is here for good, should the rest not come.
@@ -270,10 +277,13 @@ Result<std::size_t> Exchange::fetch_some(versions::PackWriter& writer,
 }
 
 Result<Moved> Exchange::fetch_whole(const std::vector<Digest>& digests) {
+  const std::vector<Digest> missing = TRY(missing_there(digests));
+  const versions::DigestSet lacks(missing.begin(), missing.end());
+  std::vector<Digest> there = digests, bad;
+  std::erase_if(there, [&](const Digest& digest) { return lacks.contains(digest); });
   Moved moved;
-  std::vector<Digest> bad;
   versions::PackWriter writer(repository_.packs());
-  // One that is not there fails a request: halves of it find which.
+  // One that can't be read there fails a request: halves of it find which.
   const std::function<Result<void>(std::span<const Digest>)> get =
       [&](std::span<const Digest> some) -> Result<void> {
     while (!some.empty()) {
@@ -290,7 +300,7 @@ Result<Moved> Exchange::fetch_whole(const std::vector<Digest>& digests) {
     }
     return {};
   };
-  for (std::span<const Digest> rest = digests; !rest.empty();) {
+  for (std::span<const Digest> rest = there; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
     TRY(get(some));
     rest = rest.subspan(some.size());

@@ -28,7 +28,7 @@ struct Moved {
 Result<Json> examine_there(Client& client, const std::string& name,
                            const std::optional<std::vector<versions::Digest>>& only);
 // What is damaged or missing, and of which files and versions, in lines: JSON of
-// versions::Examined.
+// versions::Examined. No more than fifty.
 std::string damage_text(const Json& examined);
 
 // Shows how many bytes have moved.
@@ -70,12 +70,13 @@ class Exchange {
   Result<Moved> send_objects(const std::vector<versions::Digest>& digests);
 
   // Brings the objects that commits need and that aren't here. Of those that `known` need none are
-  // asked for. kCorruption: some are damaged there, named; the others are here then.
+  // asked for. kCorruption: some are damaged or missing there, named; of damaged ones the others
+  // are here then.
   Result<Moved> fetch_objects(const std::vector<versions::Digest>& wanted,
                               const std::vector<versions::Digest>& known);
 
   // Of these objects, which aren't here, brings those that the server has and that aren't damaged
-  // there.
+  // there; it has the repository.
   Result<Moved> fetch_whole(const std::vector<versions::Digest>& digests);
 
   // The server removes those of them that are damaged, to have them sent anew.

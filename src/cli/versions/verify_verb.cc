@@ -24,7 +24,10 @@ class Verify {
 
   Result<Said> run(bool repairs) {
     TRY(look());
-    if (!is_whole() && repairs) TRY(repair());
+    if (!is_whole() && repairs) {
+      // What was found is told, however far this comes: damaged objects may be gone by then.
+      if (const Result<void> done = repair(); !done) give_up(done.error());
+    }
     if (!lost_.objects.empty()) {
       versions::Examined rest;
       rest.affected = lost_;
@@ -33,6 +36,8 @@ class Verify {
     }
     if (is_whole()) {
       text_ += "whole\n";
+    } else if (has_given_up_) {
+      text_ += "NOT whole: not all was tried; `slipway data verify --repair` again goes on\n";
     } else if (repairs) {
       text_ += "NOT whole: neither the folder nor a server has the rest\n";
     } else {
@@ -51,6 +56,11 @@ class Verify {
   }
 
  private:
+  void give_up(const Error& why) {
+    text_ += why.message + "\n";
+    has_given_up_ = true;
+  }
+
   bool is_whole() const {
     return bad_refs_.empty() && !is_index_bad_ && is_read_whole_ && lost_.objects.empty() &&
            links_.empty() && files_.empty();
@@ -58,10 +68,11 @@ class Verify {
 
   std::string missing() const {
     if (lost_.objects.empty()) return "";
-    const std::string first = lost_.parts.empty() ? "" : lost_.parts[0].path;
-    return fmt::format(
-        "{} objects are missing, of {}", lost_.objects.size(),
-        first.empty() ? "a commit" : versions::shown_name(first, versions::For::kJson));
+    std::string text = fmt::format("{} objects are missing", lost_.objects.size());
+    if (lost_.parts.empty()) return text;
+    const std::string& first = lost_.parts[0].path;
+    return text + ", of " +
+           (first.empty() ? "a commit" : versions::shown_name(first, versions::For::kJson));
   }
 
   void tell(std::string what, JsonObject json) {
@@ -81,15 +92,16 @@ class Verify {
     Progress progress("MB", static_cast<std::int64_t>(repository_.packs().bytes() >> 20));
     versions::Repository::Names names = TRY(repository_.read_names());
     bad_refs_ = std::move(names.damaged);
-    versions::Examination what{.named = std::move(names.commits),
-                               .added = TRY(added()),
-                               .only = {},
-                               .threads = threads(),
-                               .progress = [&](std::uint64_t bytes) {
-                                 progress.at(static_cast<std::int64_t>(bytes >> 20), "read");
-                               }};
+    versions::Examination what;
+    what.named = std::move(names.commits);
+    what.added = TRY(added());
+    what.threads = threads();
+    what.progress = [&](std::uint64_t bytes) {
+      progress.at(static_cast<std::int64_t>(bytes >> 20), "read");
+    };
     examined_ = versions::examine(repository_.packs(), what);
-    is_read_whole_ = examined_.read.damages.empty() && examined_.packs.empty();
+    is_read_whole_ =
+        examined_.read.damages.empty() && !examined_.read.unread && examined_.packs.empty();
     JsonObject json = to_json(examined_);
     text_ = fmt::format("{} objects, {} read\n", examined_.read.objects,
                         in_bytes(examined_.read.bytes)) +
@@ -106,6 +118,11 @@ class Verify {
       tell(index + " is damaged: --repair makes it anew of HEAD", {{"file", index}});
       return {};
     }
+    return look_at_files();
+  }
+
+  // Of the cache and of the folder, as the index has them.
+  Result<void> look_at_files() {
     links_ = TRY(versions::verify_links(repository_));
     for (const versions::DamagedLink& damage : links_) {
       JsonArray paths;
@@ -118,7 +135,8 @@ class Verify {
     }
     files_ = TRY(versions::verify_files(repository_, threads()));
     for (const std::string& path : files_) {
-      tell(fmt::format("damaged: {} of the folder is not what was added, and nobody has changed it",
+      tell(fmt::format("damaged: {} of the folder is not what was added, or can't be read, and "
+                       "nobody has changed it",
                        shown(path)),
            {{"file", versions::shown_name(path, versions::For::kJson)}});
     }
@@ -134,15 +152,16 @@ class Verify {
   Result<void> repair() {
     if (!bad_refs_.empty()) TRY(repair_refs());
     const bool was_index_bad = is_index_bad_;
-    if (was_index_bad) repair_index();
+    if (was_index_bad) is_index_bad_ = !remake_index();
     TRY(repair_objects());
-    if (is_index_bad_) repair_index();  // of what came
-    if (was_index_bad && !is_index_bad_)
+    if (is_index_bad_) TRY(remake_index());  // of what came
+    is_index_bad_ = false;
+    if (was_index_bad) {
       text_ += "the index is that of HEAD: what was added and not committed is to be added again\n";
-    if (is_index_bad_) return {};
+      TRY(look_at_files());
+    }
     Progress progress("files", std::nullopt);
-    auto options = checkout_options(true, progress);
-    options.kept = versions::CheckoutOptions::Kept::kAnew;
+    const auto options = checkout_options(true, progress);
     if (!links_.empty() && lost_.objects.empty()) {
       TRY(versions::replace_links(repository_, links_, options));
       text_ += fmt::format(
@@ -153,6 +172,10 @@ class Verify {
     if (const std::uint64_t count = files_.size(); count > 0) {
       files_ = TRY(versions::replace_files(repository_, files_, options));
       text_ += fmt::format("{} files of the folder written anew\n", count - files_.size());
+      for (const std::string& path : files_) {
+        text_ += fmt::format("{} stays as it is: its content is missing, or somebody changes it\n",
+                             shown(path));
+      }
     }
     return {};
   }
@@ -160,46 +183,55 @@ class Verify {
   // What is damaged goes; what is missing then is read from the working folder, as far as it has
   // it, and asked of the server, as far as that has it whole.
   Result<void> repair_objects() {
-    TRY(versions::drop_damaged(repository_.packs(), examined_.read.damages));
+    TRY(versions::drop_damaged(repository_.packs(), examined_.read));
     TRY(repository_.reopen_packs());
+    lost_ = TRY(find_lost());
     is_read_whole_ = true;
-    if (!is_index_bad_)
-      files_read_ = TRY(versions::read_again(repository_, {.threads = threads(), .progress = {}}));
-    const std::string name = TRY(repository_.remote());
-    Exchange exchange(context_, repository_, name, BytesMoved("received"));
-    versions::DigestSet asked;
-    // What came may name more that is missing.
-    for (;;) {
+    if (!is_index_bad_) {
+      const auto read = versions::read_again(repository_, {.threads = threads(), .progress = {}});
+      if (!read) give_up(read.error());
+      files_read_ = read.value_or(0);
       lost_ = TRY(find_lost());
-      std::vector<Digest> wanted;
-      for (const Digest& digest : lost_.objects) {
-        if (asked.insert(digest).second) wanted.push_back(digest);
-      }
-      if (wanted.empty() || name.empty()) break;
-      const Moved moved = TRY(exchange.fetch_whole(wanted));
-      moved_.objects += moved.objects;
-      moved_.bytes += moved.bytes;
     }
+    if (const Result<void> fetched = fetch_lost(); !fetched) give_up(fetched.error());
     text_ += fmt::format("{} files read again, {} objects, {} brought from the server\n",
                          files_read_, moved_.objects, in_bytes(moved_.bytes));
     return {};
   }
 
-  // Of HEAD's files; whether they are the same is seen by reading them. Stays damaged where HEAD's
-  // files can't be listed.
-  void repair_index() {
-    const auto remake = [&]() -> Result<void> {
-      const versions::Head head = TRY(repository_.head());
-      std::vector<versions::IndexedFile> files;
-      if (head.commit) {
-        const versions::Packs& packs = repository_.packs();
-        for (versions::File& file :
-             TRY(versions::list_files(packs, TRY(versions::folder_of(packs, *head.commit)))))
-          files.push_back({std::move(file), {}});
+  // From the server, as far as it has the repository.
+  Result<void> fetch_lost() {
+    const std::string name = TRY(repository_.remote());
+    if (lost_.objects.empty() || name.empty()) return {};
+    Exchange exchange(context_, repository_, name, BytesMoved("received"));
+    if (!TRY(exchange.refs())) return {};
+    versions::DigestSet asked;
+    // What came may name more that is missing.
+    for (;;) {
+      std::vector<Digest> wanted;
+      for (const Digest& digest : lost_.objects) {
+        if (asked.insert(digest).second) wanted.push_back(digest);
       }
-      return versions::WorkIndex(std::move(files)).save(versions::index_file(repository_));
-    };
-    is_index_bad_ = !remake();
+      if (wanted.empty()) return {};
+      const Moved moved = TRY(exchange.fetch_whole(wanted));
+      moved_.objects += moved.objects;
+      moved_.bytes += moved.bytes;
+      lost_ = TRY(find_lost());
+    }
+  }
+
+  // Of HEAD's files; whether they are the same is seen by reading them. Fails where HEAD's files
+  // can't be listed.
+  Result<void> remake_index() {
+    const versions::Head head = TRY(repository_.head());
+    std::vector<versions::IndexedFile> files;
+    if (head.commit) {
+      const versions::Packs& packs = repository_.packs();
+      const versions::Content folder = TRY(versions::folder_of(packs, *head.commit));
+      for (versions::File& file : TRY(versions::list_files(packs, folder)))
+        files.push_back({std::move(file), {}});
+    }
+    return versions::WorkIndex(std::move(files)).save(versions::index_file(repository_));
   }
 
   // Branches come back from origin's, those and tags from the server.
@@ -248,7 +280,7 @@ class Verify {
   std::string text_;
   JsonArray damages_, affected_;
   std::vector<Repository::DamagedRef> bad_refs_;
-  bool is_index_bad_ = false, is_read_whole_ = true;
+  bool is_index_bad_ = false, is_read_whole_ = true, has_given_up_ = false;
   versions::Examined examined_;
   versions::AffectedParts lost_;
   std::vector<versions::DamagedLink> links_;
@@ -257,35 +289,35 @@ class Verify {
   Moved moved_;
 };
 
-std::vector<Digest> objects_in(const Json& list) {
-  std::vector<Digest> objects;
-  for (const Json& one : list.as_array()) {
-    const Json& hex = member_at(one, "object");
-    if (!hex.is_string()) continue;
-    if (const auto digest = versions::parse_digest(hex.get_string())) objects.push_back(*digest);
-  }
-  return objects;
-}
-
 // Sends what is damaged or missing there and whole here. Gives how much.
 Result<Moved> mend_there(Exchange& exchange, const Repository& repository, const Json& found) {
-  std::vector<Digest> ours = objects_in(member_at(found, "damages"));
-  std::erase_if(ours, [&](const Digest& digest) { return !repository.packs().read(digest); });
-  TRY(exchange.drop_damaged(ours));
-  std::vector<Digest> missing = objects_in(member_at(found, "affected"));
-  missing.insert(missing.end(), ours.begin(), ours.end());
-  std::sort(missing.begin(), missing.end());
-  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-  std::erase_if(missing, [&](const Digest& digest) { return !repository.packs().read(digest); });
-  Moved moved = TRY(exchange.send_objects(TRY(exchange.missing_there(missing))));
-  // What nothing there names any more, as the rest of a folder that was damaged.
-  for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>())) {
-    if (!versions::find_needed(repository.packs(), {ref.commit}, {})) continue;
-    const Moved more = TRY(exchange.send_objects(ref.commit, {}));
-    moved.objects += more.objects;
-    moved.bytes += more.bytes;
+  const versions::Packs& packs = repository.packs();
+  std::vector<Digest> dropped;
+  bool has_bad_packs = false;  // in which nothing can be found, or only a part
+  for (const Json& damage : member_at(found, "damages").as_array()) {
+    const auto digest = versions::parse_digest(text_at(damage, "object"));
+    if (!digest) {
+      has_bad_packs = true;
+    } else if (packs.read(*digest)) {
+      dropped.push_back(*digest);
+    }
   }
-  return moved;
+  if (has_bad_packs || !dropped.empty()) TRY(exchange.drop_damaged(dropped));
+  const versions::DigestSet read(dropped.begin(), dropped.end());
+  versions::DigestSet needed = read;
+  for (const Json& object : member_at(found, "missing_objects").as_array()) {
+    const auto digest = versions::parse_digest(cell(object));
+    if (digest && packs.find(*digest)) needed.insert(*digest);
+  }
+  // Also what nothing there names any more, as the rest of a folder that was damaged.
+  for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>())) {
+    if (const auto all = versions::find_needed(packs, {ref.commit}, {}))
+      needed.insert(all->begin(), all->end());
+  }
+  std::vector<Digest> missing = TRY(exchange.missing_there({needed.begin(), needed.end()}));
+  std::erase_if(
+      missing, [&](const Digest& digest) { return !read.contains(digest) && !packs.read(digest); });
+  return exchange.send_objects(missing);
 }
 
 }  // namespace
