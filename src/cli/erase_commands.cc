@@ -13,25 +13,10 @@ struct Options {
   bool yes = false;
 };
 
-// Numbers or names as one cell: "1, 2".
-std::string listed(const Json& list) {
-  std::string text;
-  if (!list.is_array()) return text;
-  for (const Json& item : list.get_array()) text += (text.empty() ? "" : ", ") + cell(item);
-  return text;
-}
-
-// Models as rows of a table.
-JsonArray rows_of(const Json& models) {
-  JsonArray rows;
-  if (!models.is_array()) return rows;
-  for (const Json& model : models.get_array()) {
-    JsonObject row = model.as_object();
-    row["versions"] = listed(member_at(model, "versions"));
-    row["endpoints"] = listed(member_at(model, "endpoints"));
-    rows.push_back(std::move(row));
-  }
-  return rows;
+// Nothing of an older server, which doesn't tell it.
+JsonArray list_at(const Json& report, std::string_view name) {
+  const Json& list = member_at(report, name);
+  return list.is_array() ? list.get_array() : JsonArray();
 }
 
 Result<Json> erase(Context& context, const Options& options) {
@@ -45,16 +30,16 @@ Result<Json> erase(Context& context, const Options& options) {
 std::string show(const Json& report) {
   const bool is_done = member_at(report, "dry_run") != Json(true);
   std::string out =
-      table(member_at(report, "places").as_array(),
+      table(list_at(report, "places"),
             {{"WHERE", "kind"}, {"NAME", "name"}, {"VERSION", "version"}, {"ROWS", "rows"}});
-  if (const JsonArray models = rows_of(member_at(report, "models")); !models.empty()) {
+  if (const JsonArray models = list_at(report, "models"); !models.empty()) {
     out += "\nmodels that were trained on it:\n" + table(models, {{"MODEL", "model"},
                                                                   {"DATASET", "dataset"},
                                                                   {"VERSIONS", "versions"},
                                                                   {"IN USE AT", "endpoints"},
                                                                   {"HOW", "how"}});
   }
-  if (const JsonArray models = rows_of(member_at(report, "models_uncertain")); !models.empty()) {
+  if (const JsonArray models = list_at(report, "models_uncertain"); !models.empty()) {
     out += "\nmodels of which it can't be told:\n" + table(models, {{"MODEL", "model"},
                                                                     {"DATASET", "dataset"},
                                                                     {"IN USE AT", "endpoints"},
@@ -64,7 +49,7 @@ std::string show(const Json& report) {
   out += fmt::format("\n{} rows {}\n", cell(member_at(report, "rows")),
                      is_done ? "were erased" : "would be erased; nothing was: --yes does it");
   if (is_done) {
-    for (const Json& left : member_at(report, "left").as_array())
+    for (const Json& left : list_at(report, "left"))
       out += fmt::format("bytes may be left in {}\n", cell(left));
     out +=
         "not searched: files that datasets come from, artifacts of runs and outputs of pipelines, "
@@ -95,9 +80,7 @@ void add_erase_commands(CLI::App& data, Context& context, int& exit_code) {
       for (Json& erasure : found->as_object()["erasures"].as_array()) {
         std::string names;
         for (const char* of : {"models", "models_uncertain"}) {
-          const Json& models = member_at(erasure, of);
-          if (!models.is_array()) continue;  // of an older server
-          for (const Json& model : models.get_array()) {
+          for (const Json& model : list_at(erasure, of)) {
             names += (names.empty() ? "" : ", ") + cell(member_at(model, "model")) +
                      (std::string_view(of) == "models" ? "" : "?");
           }
