@@ -337,7 +337,10 @@ class SqliteDb final : public Db {
       : options_(std::move(options)), clock_(clock), random_(random) {}
 
   Result<void> open() {
-    writer_ = TRY(Connection::open(options_.file));
+    {
+      const base::MutexLock lock(writer_mutex_);
+      writer_ = TRY(Connection::open(options_.file));
+    }
     base::MutexLock lock(mutex_);
     for (std::size_t i = 0; i < options_.readers; ++i)
       idle_readers_.push_back(TRY(Connection::open(options_.file)));
@@ -468,8 +471,8 @@ class SqliteDb final : public Db {
   const SqliteOptions options_;
   const base::Clock& clock_;
   base::Random& random_;
-  base::Mutex writer_mutex_;            // of the queue, one group after the other, and of scrub()
-  std::unique_ptr<Connection> writer_;  // set once; used with the mutex held
+  base::Mutex writer_mutex_;  // of the queue, one group after the other, and of scrub()
+  std::unique_ptr<Connection> writer_ GUARDED_BY(writer_mutex_);
 
   base::Mutex mutex_;
   base::CondVar reader_free_;
