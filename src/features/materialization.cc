@@ -524,9 +524,15 @@ Result<std::string> FeatureStore::renew_online() {
       fresh,
       {.before = present, .after = present, .until = present.until, .makes_new_tables = true},
       [](std::int64_t) { return Result<void>(); }));
-  std::string left = TRY(online_->scrub());
-  if (left.empty() && !unused_.empty())
-    left = "tables of the online store that somebody still reads, until rows are loaded again";
+  // No table has the rows any more, whatever becomes of their bytes.
+  const Result<std::string> scrubbed = online_->scrub();
+  std::string left = scrubbed ? *scrubbed : scrubbed.error().message;
+  if (!unused_.empty()) {
+    left += fmt::format(
+        "{}{} tables of the online store that could not be dropped yet, until rows are loaded "
+        "again",
+        left.empty() ? "" : "; ", unused_.size());
+  }
   return left;
 }
 

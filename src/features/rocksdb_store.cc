@@ -170,8 +170,12 @@ class RocksDbStore final : public OnlineStore {
   // Every file that there is now has to go: logs and tables, and the manifests, which say the least
   // and the greatest key of tables that were.
   Result<std::string> scrub() override {
-    const std::uint64_t last = last_file();
     TRY(flush());
+    // What a compaction that runs now writes has to go, too: the number is taken after it.
+    rocksdb::Status paused = db_->PauseBackgroundWork();
+    const std::uint64_t last = last_file();
+    if (paused.ok()) paused = db_->ContinueBackgroundWork();
+    if (!paused.ok()) return error_of(paused, "scrub");
     rocksdb::CompactRangeOptions options;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
     for (rocksdb::ColumnFamilyHandle* family : families_) {
