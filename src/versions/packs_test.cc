@@ -107,6 +107,9 @@ class Limited {
 TEST_F(PacksTest, WhatCouldNotBeWrittenIsNotThere) {
   auto packs = open();
   ::signal(SIGXFSZ, SIG_IGN);
+  const auto has_room = [](const auto& done) {
+    return done || done.error().code != Code::kStorageFull;
+  };
   for (const int megabytes : {20, 3}) {
     PackWriter writer(*packs);
     std::string content(1 << 20, 'x');
@@ -118,11 +121,11 @@ TEST_F(PacksTest, WhatCouldNotBeWrittenIsNotThere) {
         is_added = is_added && writer.add(base::sha256(content), content);
       }
       EXPECT_EQ(is_added, megabytes == 3);
-      EXPECT_EQ(writer.finish().error().code, Code::kStorageFull);
+      EXPECT_FALSE(has_room(writer.finish()));
     }
-    EXPECT_EQ(writer.finish().error().code, Code::kStorageFull);
-    EXPECT_EQ(writer.add(base::sha256("more"), "more").error().code, Code::kStorageFull);
-    EXPECT_EQ(writer.align().error().code, Code::kStorageFull);
+    EXPECT_FALSE(has_room(writer.finish()));
+    EXPECT_FALSE(has_room(writer.add(base::sha256("more"), "more")));
+    EXPECT_FALSE(has_room(writer.align()));
     EXPECT_EQ(packs->size(), 0u);
   }
   ::signal(SIGXFSZ, SIG_DFL);
