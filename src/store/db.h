@@ -193,10 +193,10 @@ struct RoomMigrations {
   std::vector<Migration> steps;
 };
 
-// When a write is safe from a power failure. What others see of it, and what the next server finds
-// after this one was killed, is there when the call returns, either way.
+// When a write is safe from a power failure. A kill takes nothing back once the call has returned;
+// a failure before that also takes events that were shown, and gives their sequences again.
 enum class Durable {
-  kNow,   // then, too
+  kNow,   // when the call returns
   kSoon,  // within milliseconds: for what is done again when the machine has failed
 };
 
