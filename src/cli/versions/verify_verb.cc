@@ -1,7 +1,5 @@
 #include "cli/versions/verify_verb.h"
 
-#include <algorithm>
-
 #include "cli/table.h"
 #include "cli/versions/exchange.h"
 #include "cli/versions/server_verbs.h"
