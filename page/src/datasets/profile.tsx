@@ -55,7 +55,7 @@ export function Profile({ name, definition, version, columns, violations, call }
         </Facts>
         {broken.length > 0 && (
           <Text size="sm">
-            {version.flagged > 0 ? `${plural(version.flagged, "row")} flagged` : `${plural(version.quarantined, "row")} put aside`}. Rules broken: {broken.map(([rule, count]) => `${brokenWords(definition, rule)} (${number(count)})`).join("; ")}
+            {version.flagged > 0 ? `${plural(version.flagged, "row")} flagged` : `${plural(version.quarantined, "row")} put aside`}. Rules broken: {broken.map(([rule, count]) => `${brokenWords(rule)} (${number(count)})`).join("; ")}
           </Text>
         )}
         <PlainTable

@@ -21,8 +21,8 @@ test("all rules of a column, and one of them that was broken", () => {
   expect(rulesWords({ in: ["north", "south"], required: true, type: "string" })).toBe("not missing, a text, one of north, south");
   expect(rulesWords({ min: 0, max: 1000, required: false })).toBe("at least 0, at most 1000");
   expect(rulesWords(undefined)).toBe("");
-  expect(brokenWords({ columns: { pages: { max: 1000 } } }, "pages max")).toBe("pages at most 1000");
-  expect(brokenWords({}, "of two words required")).toBe("of two words not missing");
-  expect(brokenWords({ rules: { in_order: "arrived >= departed" } }, "arrived, departed in_order")).toBe("in_order: arrived >= departed");
-  expect(brokenWords({}, "visit key")).toBe("visit there, and once");
+  expect(brokenWords("pages max")).toBe("pages max");
+  expect(brokenWords("of two words required")).toBe("of two words not missing");
+  expect(brokenWords("arrived, departed in_order")).toBe("arrived, departed in_order");
+  expect(brokenWords("visit key")).toBe("visit there, and once");
 });
