@@ -935,7 +935,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   if (settings.breakable) router.add_all(api::own::fault_routes(i.faults, i.features));
   router.add_all(api::own::drift_routes(i.datasets, *i.monitor, i.governed,
                                         i.foundation.settings.drift_rows_max));
-  router.add_all(api::own::streaming_routes(i.streams, i.topics));
+  router.add_all(api::own::streaming_routes(i.streams, i.topics, i.governed));
 }
 
 void Application::Rooms::add_routes(http::Router& router) {

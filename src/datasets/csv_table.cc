@@ -284,8 +284,8 @@ ColumnType TypeInference::type() const {
 }
 
 Result<Column> typed_column(const std::string& name, const Cells& cells,
-                            std::optional<ColumnType> type,
-                            const std::vector<std::string>& missing) {
+                            std::optional<ColumnType> type, const std::vector<std::string>& missing,
+                            BadCell bad) {
   if (!type) {
     TypeInference inference;
     for (std::size_t i = 0; i < cells.size() && !inference.is_decided(); ++i)
@@ -299,8 +299,9 @@ Result<Column> typed_column(const std::string& name, const Cells& cells,
     if (is_missing(cell, missing)) {
       column.append_null();
     } else if (!append(column, cell.text)) {
-      return base::error(Code::kInvalidArgument, "csv: a cell is no {}: {} column={} cell={}",
-                         types::type_name(*type), cells.place(i), name, shown(cell.text));
+      return base::error(Code::kInvalidArgument, "csv: a cell is no {}: {} column={}{}",
+                         types::type_name(*type), cells.place(i), name,
+                         bad == BadCell::kHide ? "" : " cell=" + shown(cell.text));
     }
   }
   return column;
@@ -308,7 +309,8 @@ Result<Column> typed_column(const std::string& name, const Cells& cells,
 
 Result<Frame> read_csv(const std::vector<CsvFile>& files,
                        const std::map<std::string, ColumnType>& types,
-                       const std::vector<std::string>& missing) {
+                       const std::vector<std::string>& missing,
+                       const std::set<std::string>& hidden) {
   Frame frame;
   if (files.empty()) return frame;
   const std::vector<std::string>& names = files.front().columns();
@@ -326,8 +328,9 @@ Result<Frame> read_csv(const std::vector<CsvFile>& files,
     }
     cells.look_at(std::move(positions));
     const auto type = types.find(name);
-    TRY(frame.add(TRY(typed_column(
-        name, cells, type == types.end() ? std::nullopt : std::optional(type->second), missing))));
+    TRY(frame.add(TRY(
+        typed_column(name, cells, type == types.end() ? std::nullopt : std::optional(type->second),
+                     missing, hidden.contains(name) ? BadCell::kHide : BadCell::kTell))));
   }
   for (const CsvFile& file : files) {
     for (const std::string& column : file.columns()) {

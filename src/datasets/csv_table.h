@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,15 +94,19 @@ class Cells {
 
 // Cells as a column of `type`; without one the narrowest of int64 (no leading zeros), double, bool
 // (true, false), timestamp (RFC 3339; without a zone UTC) and string that holds them all.
-// kInvalidArgument with place, column and cell: it is not of that type.
+// kInvalidArgument with place, column and, if it is told, cell: it is not of that type.
+enum class BadCell { kTell, kHide };
 Result<types::Column> typed_column(const std::string& name, const Cells& cells,
                                    std::optional<types::ColumnType> type,
-                                   const std::vector<std::string>& missing);
+                                   const std::vector<std::string>& missing,
+                                   BadCell bad = BadCell::kTell);
 
 // All rows of files with the same columns (in any order), the columns in the order of the first.
-// `types`: of columns that are known. kInvalidArgument naming file, line and column.
+// `types`: of columns that are known. `hidden`: columns whose cells no message has.
+// kInvalidArgument naming file, line and column.
 Result<types::Frame> read_csv(const std::vector<CsvFile>& files,
                               const std::map<std::string, types::ColumnType>& types,
-                              const std::vector<std::string>& missing);
+                              const std::vector<std::string>& missing,
+                              const std::set<std::string>& hidden = {});
 
 }  // namespace slipway::datasets

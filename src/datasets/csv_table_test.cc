@@ -100,6 +100,14 @@ TEST(CsvTable, MistakesAreToldWithFileLineAndColumn) {
   }
 }
 
+TEST(CsvTable, CellsOfHiddenColumnsAreInNoMessage) {
+  std::vector<CsvFile> files;
+  files.push_back(CsvFile::parse("a.csv", "n\nsecret\n", ',').value());
+  const auto frame = read_csv(files, {{"n", ColumnType::kInt64}}, {}, {"n"});
+  ASSERT_FALSE(frame.has_value());
+  EXPECT_EQ(frame.error().message, "csv: a cell is no int64: file=a.csv line=2 column=n");
+}
+
 // Whatever the size of the pieces, they are the rows and lines that the whole file has.
 TEST(CsvTable, PiecesAreTheWholeFile) {
   const store::testing::TempFolder folder;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/hash.h"
 #include "datasets/csv_table.h"
@@ -33,6 +34,15 @@ Types known_types(const DatasetDefinition& definition, const Types& before) {
     if (const auto type = declared_type(rule)) types[rule.name] = *type;
   }
   return types;
+}
+
+// Their values aren't for everybody who may have the rows read.
+std::set<std::string> with_tags(const DatasetDefinition& definition) {
+  std::set<std::string> names;
+  for (const types::ColumnRule& rule : definition.columns) {
+    if (!rule.tags.empty()) names.insert(rule.name);
+  }
+  return names;
 }
 
 // What has no values has no type that matters.
@@ -185,7 +195,7 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
       for (std::size_t row = 0; row < rows.back(); ++row)
         lines.back().push_back(tables.back().line(row));
     }
-    found.frame = TRY(read_csv(tables, types, definition.csv.missing));
+    found.frame = TRY(read_csv(tables, types, definition.csv.missing, with_tags(definition)));
   } else {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string bytes = TRY(source.read(files[i]));
@@ -263,7 +273,7 @@ Result<DatasetRows> read_postgres(const DatasetDefinition& definition, const Typ
   }
   std::vector<CsvFile> tables;
   tables.push_back(TRY(CsvFile::parse("postgres", std::move(exported.csv), ',', names)));
-  found.frame = TRY(read_csv(tables, types, {}));
+  found.frame = TRY(read_csv(tables, types, {}, with_tags(definition)));
   found.place = [](std::size_t row) { return fmt::format("file=postgres row={}", row); };
   return found;
 }

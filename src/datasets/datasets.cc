@@ -74,6 +74,14 @@ void leave_out(DatasetRows& rows, const std::vector<std::size_t>& gone) {
   rows.notes.push_back(fmt::format("{} rows of people who were erased are left out", gone.size()));
 }
 
+// Whether a violation's column, or one of several, has tags: its values aren't for everybody.
+// Rather too often: a name may be part of another.
+bool has_tags(const DatasetDefinition& definition, const std::string& columns) {
+  return std::ranges::any_of(definition.columns, [&](const types::ColumnRule& column) {
+    return !column.tags.empty() && columns.find(column.name) != columns.npos;
+  });
+}
+
 bool is_about_before(const std::vector<CheckOutcome>& outcomes) {
   return std::ranges::any_of(outcomes, [](const CheckOutcome& outcome) {
     return !outcome.holds && (outcome.check == "rows_change_max" || outcome.check == "drift_max");
@@ -325,7 +333,7 @@ Error Datasets::refuse(const std::string& name, const Refusal& refusal, Error wh
   if (!told)
     base::log_warning("datasets", "nobody hears of rows that were refused: dataset={} error={}",
                       name, told.error().message);
-  return why;
+  return std::move(why).with_context("dataset " + name);
 }
 
 Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns columns,
@@ -351,20 +359,19 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
       refusal.reason = fmt::format(
           "{} rows break a rule and the dataset rejects them; the first: row={} column={} rule={}",
           validation.violations.size(), first.row, first.column, first.rule);
-      return refuse(
-          name, refusal,
-          base::error(Code::kFailedPrecondition,
-                      "{} rows break a rule and the dataset rejects them; the first: row={} "
-                      "column={} rule={} value={} {}",
-                      validation.violations.size(), first.row, first.column, first.rule,
-                      first.value, rows.place(first.row)),
-          actor);
+      const std::string value =
+          has_tags(definition, first.column) ? "" : fmt::format(" value={}", first.value);
+      return refuse(name, refusal,
+                    base::error(Code::kFailedPrecondition, "{}{} {}", refusal.reason, value,
+                                rows.place(first.row)),
+                    actor);
     }
     for (std::size_t row = 0; row < frame.rows(); ++row)
       (broken.contains(row) ? bad : good).push_back(row);
   }
   Snapshot fresh{.dataset = name,
                  .version = before ? before->version + 1 : 1,
+                 .violations = refusal.violations,
                  .source = rows.source,
                  .source_digest = rows.source_digest,
                  .arrival_time = clock_.now()};
@@ -414,7 +421,6 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   }
   fresh.schema = Schema::of(frame);
   fresh.profile = profile(frame);
-  for (const auto& [rule, count] : validation.counts()) fresh.violations[rule] = count;
   for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
   const std::string document = fresh.document();

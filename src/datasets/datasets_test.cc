@@ -178,7 +178,7 @@ TEST_F(DatasetsTest, RulesOfRowsLookAtSeveralColumns) {
             "id, wind_speed calm: id=1, wind_speed=11");
   declare("{calm: 'speed <'}");
   const auto refused = datasets.ingest("weather", "", "ann");
-  EXPECT_EQ(refused.error().message, "rule calm: none: speed <");
+  EXPECT_EQ(refused.error().message, "dataset weather: rule calm: none: speed <");
 }
 
 TEST_F(DatasetsTest, AVersionPassesItsChecksOrIsNone) {
@@ -194,18 +194,21 @@ TEST_F(DatasetsTest, AVersionPassesItsChecksOrIsNone) {
   write(weather({3}, {"EWR"}));
   auto refused = datasets_.ingest("weather", "", "ann");
   EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
-  EXPECT_EQ(refused.error().message,
-            "the version doesn't pass the dataset's checks: rows_min: 1 is less than 2");
+  EXPECT_EQ(
+      refused.error().message,
+      "dataset weather: the version doesn't pass the dataset's checks: rows_min: 1 is less than 2");
   EXPECT_TRUE(MUST(datasets_.snapshots("weather")).empty());
 
   write(weather({3, 4, 5, 6}, {"EWR"}));
   EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann")).snapshot.checks.size(), 1u);
   write(weather({3, 4}, {"JFK"}));
   refused = datasets_.ingest("weather", "", "bob");
-  EXPECT_EQ(refused.error().message,
-            "the version doesn't pass the dataset's checks: drift_max of origin: 1 is more than "
-            "0.3 (--accept, or "
-            "accept: true, if the change is meant)");
+  EXPECT_EQ(
+      refused.error().message,
+      "dataset weather: the version doesn't pass the dataset's checks: drift_max of origin: 1 "
+      "is more than "
+      "0.3 (--accept, or "
+      "accept: true, if the change is meant)");
   const auto told = MUST(db_->read([](store::Reader& reader) {
     return reader.find(
         "SELECT actor, payload FROM events WHERE kind = 'dataset.refused' ORDER BY sequence DESC "
@@ -473,6 +476,26 @@ TEST_F(DatasetsTest, RejectTakesNothingAndFlagTakesAll) {
   EXPECT_FALSE(MUST(datasets_.ingest("weather", "", "ann")).is_new);
   // They were not put aside.
   EXPECT_EQ(datasets_.replay("weather", {}, "ann").error().code, Code::kFailedPrecondition);
+}
+
+// Who may have rows read may not see all of them; messages go into logs of steps, too.
+TEST_F(DatasetsTest, ValuesOfColumnsWithTagsAreInNoMessage) {
+  write(weather({3, 500}, {"EWR", "JFK"}));
+  MUST(datasets_.apply(MUST(parse_datasets(R"(datasets: {weather: {path: weather.parquet,
+      on_violation: reject, columns: {wind_speed: {type: double, max: 120, tags: [pii]}}}})")),
+                       folder_.path(), "ann"));
+  const auto rejected = datasets_.ingest("weather", "", "ann");
+  ASSERT_FALSE(rejected);
+  EXPECT_NE(rejected.error().message.find("dataset weather: 1 rows break a rule"),
+            std::string::npos);
+  EXPECT_NE(rejected.error().message.find("row=1 column=wind_speed rule=max"), std::string::npos);
+  EXPECT_EQ(rejected.error().message.find("500"), std::string::npos) << rejected.error().message;
+  const auto file = folder_.path() / "upload-1";
+  MUST(store::write_file(file, "id,wind_speed,origin\n1,secret,EWR\n"));
+  const auto sent = datasets_.ingest_sent("weather", file, "ann");
+  ASSERT_FALSE(sent);
+  EXPECT_NE(sent.error().message.find("column=wind_speed"), std::string::npos);
+  EXPECT_EQ(sent.error().message.find("secret"), std::string::npos) << sent.error().message;
 }
 
 TEST_F(DatasetsTest, WhatWasPutAsideComesInWhenTheRulesAllowIt) {

@@ -163,6 +163,25 @@ def test_a_column_is_masked_by_role_wherever_its_rows_are_read(clinic):
     assert diffs[BOB]["rows"] == diffs[ADA]["rows"] and diffs[BOB]["rows"]["changed"] == 40
 
 
+def test_what_is_refused_is_told_without_values_of_columns_with_tags(clinic):
+    give_role(clinic, "editors", BOB[0], "EDIT")
+    declare(clinic, clinic.folder, YAML.replace("    event_time: at\n", "    event_time: at\n    on_violation: reject\n", 1) + TAGS, ADMIN)
+    pq.write_table(visits(email="no address"), clinic.folder / "visits.parquet")
+    refused = call(clinic, "POST", "datasets/visits/ingest", BOB, path="")
+    assert refused.status_code == 400 and "dataset visits: 40 rows break a rule" in refused.text and "row=0 column=email rule=pattern" in refused.text
+    assert "no address" not in refused.text
+    sent = requests.post(f"{clinic.url}/slipway/v1/datasets/visits/rows", data="visit,patient,email,age,cost,at\n1,ann,a@x,thirty,1,2026-01-01T00:00:00Z\n", auth=BOB, timeout=60)
+    assert sent.status_code == 400 and "line=2 column=age" in sent.text and "thirty" not in sent.text
+
+
+def test_messages_are_shown_to_who_may_see_all_columns(clinic):
+    ok(call(clinic, "POST", "topics/news/messages", ADMIN, messages=[{"key": "ann", "value": {"email": "ann@example.org"}}]))
+    assert ok(call(clinic, "GET", "topics/news/messages", ADA))["messages"][0]["key"] == "ann"
+    refused = call(clinic, "GET", "topics/news/messages", BOB)
+    assert refused.status_code == 403 and "masked for you" in refused.text and "ann" not in refused.text
+    assert ok(call(clinic, "GET", "topics", BOB))["topics"][0]["end_offset"] == 1
+
+
 def test_a_training_set_with_masked_values_is_refused(clinic):
     wanted = {"service": "triage", "entities": "visits", "as_of": "2026-02-01T00:00:00Z"}
     refused = call(clinic, "POST", "features/history", BOB, **wanted)
@@ -206,6 +225,23 @@ def test_requests_are_masked(clinic):
     assert [row["request"]["patient"] for row in listed] == [of[BOB]["request"]["patient"]]
 
 
+def test_rules_inferred_for_inputs_name_neither_values_nor_pseudonyms(clinic):
+    rows = visits().to_pandas().astype({"email": "category"})[["email", "age"]]
+    matrix = xgboost.DMatrix(rows, rows.age > 40, enable_categorical=True)
+    with logged_in(ADMIN):
+        mlflow.set_tracking_uri(clinic.url)
+        mlflow.set_registry_uri(clinic.url)
+        booster = xgboost.train({"objective": "binary:logistic"}, matrix, 2)
+        with mlflow.start_run():
+            mlflow.xgboost.log_model(booster, name="model", registered_model_name="mails", model_format="json",
+                                     signature=infer_signature(rows.astype({"email": object}), booster.predict(matrix)))
+    declare(clinic, clinic.folder, YAML + 'endpoints: {mails: {model: "models:/mails/1", output: risk}}\n' + TAGS, ADMIN)
+    ada, bob = (ok(call(clinic, "GET", "endpoints/mails/inputs/inferred?dataset=visits", user)) for user in (ADA, BOB))
+    assert ada["inputs"]["columns"]["email"]["in"] == [f"{name}@example.org" for name in NAMES] and ada["inputs"]["columns"]["age"]["max"] > 45
+    assert bob["inputs"]["columns"] == {"email": {"type": "string", "required": True}, "age": {"type": "double", "required": True}}
+    assert "in:" not in bob["yaml"] and bob["rows"] == 40
+
+
 METERS = ("--profile-interval-seconds", "1", "--skew-interval-seconds", "1", "--skew-delay-seconds", "1")
 
 
@@ -221,7 +257,7 @@ def test_features_are_masked_that_are_computed_from_a_masked_column(clinic):
     predict(clinic, "ann", "r1", ADMIN)
     ok(requests.post(f"{clinic.url}/v2/models/triage/infer", auth=ADMIN, timeout=20, json={  # skewed
         "id": "r2", "inputs": [{"name": "patient", "datatype": "BYTES", "shape": [1], "data": ["ann"]}, {"name": "at", "datatype": "BYTES", "shape": [1], "data": ["2026-01-02T00:00:00Z"]},
-                               {"name": "latest__age", "datatype": "FP64", "shape": [1], "data": [31.0]}, {"name": "latest__cost", "datatype": "FP64", "shape": [1], "data": [7.0]}]}))
+                               {"name": "latest__age", "datatype": "FP64", "shape": [1], "data": [300.0]}, {"name": "latest__cost", "datatype": "FP64", "shape": [1], "data": [7.0]}]}))
 
     now = dt.datetime.now(dt.timezone.utc)
     first, last = (f"{now + dt.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1))
@@ -244,11 +280,13 @@ def test_features_are_masked_that_are_computed_from_a_masked_column(clinic):
 
     eventually(lambda: len(both("features/skew")[0]["features"]) == 4 and both(f"endpoints/triage/profile?from={first}&to={last}")[0]["inputs"], seconds=180)
     ada, bob = ({of["feature"]: of for of in reply["features"]} for reply in both("features/skew"))
-    assert ada["latest__age"]["first"]["served"] == 31 and ada["latest__age"]["last_recomputed"]["p50"] == 30
+    assert ada["latest__age"]["first"]["served"] == 300 and ada["latest__age"]["last_recomputed"]["p50"] == 30
     assert bob["latest__age"]["first"]["served"] is None and bob["latest__age"]["last_recomputed"]["p50"] is None
+    assert ada["latest__age"]["detail"] == "x10" and ada["latest__age"]["reasons"]["unit"]["detail"] == "x10"
+    assert bob["latest__age"]["reason"] == "unit" and bob["latest__age"]["detail"] is None and "x10" not in json.dumps(bob["latest__age"])
     assert bob["latest__cost"] == ada["latest__cost"] and bob["latest__cost"]["first"]["served"] == 7
     ada, bob = ({of["input"]: of for of in reply["inputs"]} for reply in both(f"endpoints/triage/profile?from={first}&to={last}"))
-    assert ada["latest__age"]["numbers"]["max"] == 31 and "numbers" not in bob["latest__age"] and bob["latest__age"]["rows"] == 2
+    assert ada["latest__age"]["numbers"]["max"] == 300 and "numbers" not in bob["latest__age"] and bob["latest__age"]["rows"] == 2
     assert bob["latest__cost"] == ada["latest__cost"]
     assert "latest__cost" in cli(clinic, "monitors", "profile", "triage", "--from", first, "--to", last, user=BOB)
 

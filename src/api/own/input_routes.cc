@@ -55,7 +55,7 @@ Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, Traine
   }
   TrainedInputs::Rows rows =
       TRY(trained.rows(name, std::string(request.query("dataset").value_or("")), columns));
-  governance::apply_masks(rows.frame, TRY(masking.of_names(request)), masking.key());
+  const governance::Masks masks = TRY(masking.of_names(request));
   types::InputRules rules;
   JsonArray not_found;
   for (const serving::InputSpec& input : *inputs) {
@@ -64,7 +64,12 @@ Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, Traine
       not_found.push_back(Json(input.name));
       continue;
     }
-    rules.columns.push_back({.rule = types::infer_rule(*column, options), .on_violation = {}});
+    types::ColumnRule rule = types::infer_rule(*column, options);
+    if (masks.contains(column->name)) {  // a pseudonym is no value that may be asked with, either
+      rule.in.clear();
+      rule.min = rule.max = std::nullopt;
+    }
+    rules.columns.push_back({.rule = std::move(rule), .on_violation = {}});
   }
   return reply({{"endpoint", name},
                 {"from", rows.from},
