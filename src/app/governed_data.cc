@@ -34,17 +34,6 @@ void add_tags(ColumnTags& columns, const std::string& column,
   }
 }
 
-// By dataset, of places that rows were found in.
-std::map<std::string, TrainedModels::Rows> rows_in(const JsonArray& places) {
-  std::map<std::string, TrainedModels::Rows> rows;
-  for (const Json& place : places) {
-    const std::string kind(place.at("kind").as_string()), name(place.at("name").as_string());
-    if (kind == "dataset") rows[name].versions.insert(place.at("version").as_int64());
-    if (kind == "pushed rows") rows[name].were_pushed = true;
-  }
-  return rows;
-}
-
 void add_left(JsonArray& left, std::string_view what) {
   if (!what.empty()) left.emplace_back(what);
 }
@@ -61,7 +50,8 @@ std::string subject_of(const Json& cell) {
 
 }  // namespace
 
-struct GovernedData::Found {
+// Whose rows are to be erased, or counted.
+struct GovernedData::Sought {
   std::string tag, value, actor;
   How how;
 
@@ -75,6 +65,14 @@ struct GovernedData::Found {
     }
     return {rows.begin(), rows.end()};
   }
+};
+
+struct GovernedData::Found {
+  JsonArray places;
+  JsonArray left;  // where bytes may still be, in words
+  // Of each dataset with such columns, also without such rows: what was trained on versions that
+  // nobody can look into may have had them.
+  std::map<std::string, TrainedModels::Rows> rows;
 };
 
 ColumnTags tags_of(const DatasetDefinition& definition) {
@@ -218,8 +216,8 @@ Result<JsonObject> GovernedData::tags() {
   return JsonObject{{"tags", std::move(list)}};
 }
 
-Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, const Found& sought,
-                                         JsonArray& places) {
+Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, const Sought& sought,
+                                         Found& found) {
   const std::vector<std::string> columns = columns_with(tags_of(definition), sought.tag);
   if (columns.empty()) return {};
   const bool counts = sought.how == How::kOnlyCount;
@@ -227,13 +225,15 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
       definition.name, columns, [&](const types::Frame& frame) { return sought.rows_of(frame); },
       counts ? datasets::Datasets::Erase::kOnlyCount : datasets::Datasets::Erase::kRemove,
       sought.actor));
+  TrainedModels::Rows& rows = found.rows[definition.name];
   for (const auto& of : erased) {
-    places.push_back(JsonObject{{"kind", "dataset"},
-                                {"name", definition.name},
-                                {"version", of.version},
-                                {"rows", of.rows + of.quarantined},
-                                {"digest_before", of.digest_before},
-                                {"digest", of.digest}});
+    if (of.rows > 0) rows.versions.insert(of.version);  // nobody is trained on what is put aside
+    found.places.push_back(JsonObject{{"kind", "dataset"},
+                                      {"name", definition.name},
+                                      {"version", of.version},
+                                      {"rows", of.rows + of.quarantined},
+                                      {"digest_before", of.digest_before},
+                                      {"digest", of.digest}});
   }
   const std::int64_t pushed = TRY(features_.erase_pushed(
       definition.name,
@@ -244,33 +244,31 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
         });
       },
       counts ? features::FeatureStore::Erase::kOnlyCount : features::FeatureStore::Erase::kRemove));
+  rows.were_pushed = pushed > 0;
   if (pushed > 0)
-    places.push_back(
+    found.places.push_back(
         JsonObject{{"kind", "pushed rows"}, {"name", definition.name}, {"rows", pushed}});
   return {};
 }
 
-Result<JsonArray> GovernedData::erase_everywhere(const Found& sought, JsonArray& left) {
-  JsonArray places;
+Result<void> GovernedData::erase_datasets(const Sought& sought, Found& found) {
   for (const DatasetDefinition& definition : TRY(datasets_.definitions()))
-    TRY(erase_dataset(definition, sought, places));
+    TRY(erase_dataset(definition, sought, found));
+  return {};
+}
+
+Result<void> GovernedData::erase_logs(const Sought& sought, Found& found) {
   const bool counts = sought.how == How::kOnlyCount;
-  // Tables that requests look features up in hold copies of all of these.
-  if (!counts) add_left(left, TRY(features_.renew_online()));
   const std::vector<std::string> columns = columns_with(TRY(all_tags()), sought.tag);
   for (const std::string& endpoint : TRY(log_.endpoints())) {
     const std::int64_t rows = TRY(log_.erase(
         endpoint, columns, [&](const types::Frame& frame) { return sought.rows_of(frame); },
         counts ? serving::RequestLog::Erase::kOnlyCount : serving::RequestLog::Erase::kRemove));
     if (rows > 0)
-      places.push_back(JsonObject{{"kind", "request log"}, {"name", endpoint}, {"rows", rows}});
+      found.places.push_back(
+          JsonObject{{"kind", "request log"}, {"name", endpoint}, {"rows", rows}});
   }
-  if (counts) return places;
-  TRY(datasets_.reclaim(datasets::Datasets::Reclaim::kRemove));
-  // Nobody finds the rows any more, whatever becomes of their bytes.
-  const auto scrubbed = db_.scrub();
-  add_left(left, scrubbed ? *scrubbed : scrubbed.error().message);
-  return places;
+  return {};
 }
 
 Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string& value, How how,
@@ -290,21 +288,31 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   std::string id;
   // First of all nothing of it comes in any more.
   if (how == How::kErase) id = TRY(governance_.begin_erasure(tag, value, actor)).id;
-  Found sought{.tag = tag, .value = value, .actor = actor, .how = How::kOnlyCount};
-  JsonArray left;
-  JsonArray places = TRY(erase_everywhere(sought, left));
+  Sought sought{.tag = tag, .value = value, .actor = actor, .how = How::kOnlyCount};
+  Found found;
+  TRY(erase_datasets(sought, found));
   // What is gone is no longer found, so what was made of it is looked for, and kept, before.
-  JsonObject report = TRY(models_.find(rows_in(places)));
+  JsonObject report = TRY(models_.find(found.rows));
   if (how == How::kErase) {
     TRY(governance_.report_erasure(id, report));
     sought.how = How::kErase;
-    places = TRY(erase_everywhere(sought, left));
-    report["left"] = std::move(left);
+    found = {};
+    TRY(erase_datasets(sought, found));
+    // Tables that requests look features up in hold copies of all of these.
+    add_left(found.left, TRY(features_.renew_online()));
+  }
+  TRY(erase_logs(sought, found));
+  if (how == How::kErase) {
+    TRY(datasets_.reclaim(datasets::Datasets::Reclaim::kRemove));
+    // Nobody finds the rows any more, whatever becomes of their bytes.
+    const auto scrubbed = db_.scrub();
+    add_left(found.left, scrubbed ? *scrubbed : scrubbed.error().message);
+    report["left"] = std::move(found.left);
   }
   std::int64_t rows = 0;
-  for (const Json& place : places) rows += place.at("rows").as_int64();
+  for (const Json& place : found.places) rows += place.at("rows").as_int64();
   report["rows"] = rows;
-  report["places"] = std::move(places);
+  report["places"] = std::move(found.places);
   if (how == How::kErase) {
     JsonObject told = report;
     for (const char* models : {"models", "models_uncertain"})

@@ -56,7 +56,8 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
   void stop() { passes_.stop(); }  // idempotent
 
  private:
-  struct Found;  // by an erasure
+  struct Sought;
+  struct Found;
   governance::Viewer viewer(const http::Request& request) const;
   // kPermissionDenied: some of these columns of the dataset are masked.
   Result<void> check_columns(const governance::Viewer& who, const std::string& dataset,
@@ -65,10 +66,10 @@ class GovernedData final : public api::own::Masking, public api::own::ErasureCon
   Result<governance::ColumnTags> all_tags();
   // Features have the tags of the columns that they are computed from.
   Result<void> add_features(governance::ColumnTags& columns);
-  Result<void> erase_dataset(const datasets::DatasetDefinition& definition, const Found& sought,
-                             JsonArray& places);
-  // `left`: where bytes may still be, in words.
-  Result<JsonArray> erase_everywhere(const Found& sought, JsonArray& left);
+  Result<void> erase_dataset(const datasets::DatasetDefinition& definition, const Sought& sought,
+                             Found& found);
+  Result<void> erase_datasets(const Sought& sought, Found& found);
+  Result<void> erase_logs(const Sought& sought, Found& found);
   Result<void> keep_no_longer();
 
   const access::Access* const access_;

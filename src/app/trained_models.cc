@@ -93,7 +93,11 @@ std::vector<std::string> TrainedModels::services_of(const std::string& dataset) 
 
 Result<TrainedModels::Readings> TrainedModels::readings_of(const std::string& dataset,
                                                            const Rows& rows) {
-  const KnownDigests known(TRY(datasets_.snapshots(dataset)), rows);
+  const std::vector<datasets::Snapshot> snapshots = TRY(datasets_.snapshots(dataset));
+  const bool was_removed = std::ranges::any_of(
+      snapshots, [](const datasets::Snapshot& one) { return one.rows_removed_at.has_value(); });
+  if (rows.versions.empty() && !rows.were_pushed && !was_removed) return Readings();
+  const KnownDigests known(snapshots, rows);
   const std::vector<std::string> services = services_of(dataset);
   Readings readings;
   const auto add = [&](const std::string& run, KnownDigests::Answer answer,

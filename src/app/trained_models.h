@@ -34,7 +34,8 @@ class TrainedModels {
   //    "models_uncertain": [{..., "versions": [], "why"}]}
   // `model` is models:/m-ID of a logged model that isn't registered; `endpoints`: that have it now.
   // Uncertain are those that have read the dataset, but nobody can tell which version, or whether
-  // the rows were in it. Reads all steps of pipelines, and tags of tracked runs, once a dataset.
+  // the rows were in it; none of a dataset whose versions all have their rows, and none of these.
+  // Reads all steps of pipelines, and tags of tracked runs, once a dataset.
   Result<JsonObject> find(const std::map<std::string, Rows>& datasets);
 
  private:

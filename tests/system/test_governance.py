@@ -549,8 +549,36 @@ def test_an_erasure_names_the_models_that_were_trained_on_the_rows(start_server,
     assert {model["model"] for model in newest["models"]} == names
     listed = cli(server, "data", "erasures")
     assert "models:/learned/9" in listed and "models:/asked/1?" in listed
-    event = next(event for event in ok(call(server, "GET", "events?kind=erasure.done&limit=10"))["events"])
-    assert event["payload"]["models"] in (9, 11)
+    events = ok(call(server, "GET", "events?kind=erasure.done&limit=10"))["events"]
+    assert {event["subject"]: event["payload"]["models"] for event in events} == {f"erasures/{older['id']}": 9, f"erasures/{newest['id']}": 11}
+
+
+def test_models_are_named_by_rows_that_their_versions_had(start_server, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "learn.py").write_text(LEARN)
+    server = start_server("data", "--reclaim-interval-seconds", "1")
+    yaml = YAML.replace("project: clinic", "project: clinic\nclock: rehearsal\nstart: 2026-01-02T00:00:00Z").replace("    key: [visit]\n    event_time", "    keep: 3d\n    key: [visit]\n    event_time")
+    declare(server, folder, yaml + LEARNING)
+
+    def found(name):
+        return ok(call(server, "POST", "erasures", tag="patient", value=name, dry_run=True))
+
+    rows = visits(40).to_pandas()
+    rows.loc[rows.patient == "bob", "email"] = "none"  # his rows are put aside
+    for people in (rows, rows[rows.patient != "ann"]):
+        pq.write_table(pa.Table.from_pandas(people, preserve_index=False), folder / "visits.parquet")
+        ok(call(server, "POST", "datasets/visits/ingest", path=""))
+        learn(server, seed=len(people))
+    of_bob, of_ann = found("bob"), found("ann")
+    assert of_bob["rows"] == 20 and of_bob["models"] == of_bob["models_uncertain"] == []
+    assert of_ann["rows"] == 10 and [(model["model"], model["versions"]) for model in of_ann["models"]] == [("models:/learned/1", [1])] and of_ann["models_uncertain"] == []
+
+    ok(call(server, "POST", "clock", advance_to="2026-01-09T00:00:00Z"))
+    eventually(lambda: ok(call(server, "GET", "datasets/visits"))["versions"][1]["rows_removed_at"], seconds=30)
+    of_ann = found("ann")
+    assert of_ann["rows"] == 0 and of_ann["models"] == []
+    assert [(model["model"], "were removed" in model["why"]) for model in of_ann["models_uncertain"]] == [("models:/learned/1", True)]
 
 
 def test_an_erasure_that_a_kill_ended_is_listed_and_done_again(served):
