@@ -1,6 +1,6 @@
 // Versions that are the newest one and rows that come to it: pushed ones, and those that were put
 // aside.
-#include <set>
+#include <unordered_map>
 
 #include "datasets/datasets.h"
 
@@ -10,12 +10,15 @@ namespace {
 using types::Column;
 using types::Frame;
 
-// What tells a row apart: its key's cells, or all of them.
+// What tells a row apart: its key's cells, or all of them. A missing one is no empty text.
 std::string identity_of(const std::vector<const Column*>& key, std::size_t row) {
   std::string identity;
   for (const Column* column : key) {
-    const std::string cell =
-        column == nullptr || !column->is_valid(row) ? "" : cell_text(*column, row);
+    if (column == nullptr || !column->is_valid(row)) {
+      identity += "-";
+      continue;
+    }
+    const std::string cell = cell_text(*column, row);
     identity += fmt::format("{}:{}", cell.size(), cell);
   }
   return identity;
@@ -40,16 +43,20 @@ Result<std::size_t> append_new(Frame& frame, const Frame& more, std::vector<std:
   if (key.empty()) {
     for (const Column& column : frame.columns()) key.push_back(column.name);
   }
-  std::set<std::string> known;
-  const std::vector<const Column*> ours = key_of(frame, key);
-  for (std::size_t row = 0; row < frame.rows(); ++row) known.insert(identity_of(ours, row));
+  // Whether it was seen. Of the rows that come alone: the frame may have many more.
+  std::unordered_map<std::string, bool> known;
+  const std::vector<const Column*> ours = key_of(frame, key), theirs = key_of(more, key);
+  for (std::size_t row = 0; row < more.rows(); ++row)
+    known.emplace(identity_of(theirs, row), false);
+  for (std::size_t row = 0; row < frame.rows(); ++row) {
+    if (const auto found = known.find(identity_of(ours, row)); found != known.end())
+      found->second = true;
+  }
   std::vector<std::size_t> fresh;
-  const std::vector<const Column*> theirs = key_of(more, key);
   for (std::size_t row = 0; row < more.rows(); ++row) {
-    std::string identity = identity_of(theirs, row);
-    const bool is_new = repeats == Repeats::kKeep ? !known.contains(identity)
-                                                  : known.insert(std::move(identity)).second;
-    if (is_new) fresh.push_back(row);
+    bool& is_seen = known[identity_of(theirs, row)];
+    if (!is_seen) fresh.push_back(row);
+    is_seen = is_seen || repeats == Repeats::kDrop;
   }
   for (Column& column : frame.columns()) {
     const Column* const from = more.find(column.name);
@@ -124,39 +131,6 @@ Result<IngestReport> Datasets::replay(const std::string& name, std::optional<std
         return rows;
       },
       actor);
-}
-
-Result<std::vector<std::string>> Datasets::unknown_columns(
-    const std::vector<DatasetDefinition>& definitions) {
-  std::vector<std::string> unknown;
-  for (const DatasetDefinition& definition : definitions) {
-    const std::optional<Snapshot> last = TRY(newest(definition.name));
-    if (!last) continue;
-    Frame frame;
-    for (const auto& [name, type] : last->schema.columns)
-      TRY(frame.add(Column::of_type(name, type)));
-    std::set<std::string> named(definition.key.begin(), definition.key.end());
-    named.insert({definition.event_time, definition.arrival_time});
-    for (const types::ColumnRule& rule : definition.columns) named.insert(rule.name);
-    for (const auto& [column, limit] : definition.checks.missing_max) named.insert(column);
-    for (const auto& [column, limit] : definition.checks.drift_max) named.insert(column);
-    for (const auto& columns : definition.checks.unique)
-      named.insert(columns.begin(), columns.end());
-    const std::string of = fmt::format("version {} of dataset {}", last->version, definition.name);
-    for (const std::string& name : named) {
-      if (!name.empty() && frame.find(name) == nullptr)
-        unknown.push_back(fmt::format(
-            "{} has no column {}, which rules or checks name: a file without it is refused", of,
-            name));
-    }
-    for (const RowRule& rule : definition.rules) {
-      if (!outside_.condition) break;
-      if (const auto read = outside_.condition(rule.condition, frame); !read)
-        unknown.push_back(
-            fmt::format("rule {} doesn't fit {}: {}", rule.name, of, read.error().message));
-    }
-  }
-  return unknown;
 }
 
 }  // namespace slipway::datasets

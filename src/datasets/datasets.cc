@@ -405,8 +405,10 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   fresh.digest = TRY(put(frame));
   fresh.rows = static_cast<std::int64_t>(frame.rows());
   const bool is_replay = rows.replays != 0;
+  // Nothing is put aside: examples of what is flagged say nothing of the rows, but of the rules.
+  const bool none_aside = !before || before->quarantined + fresh.quarantined == 0;
   if (before && before->digest == fresh.digest &&
-      (is_replay || before->quarantine_digest == fresh.quarantine_digest)) {
+      (is_replay || none_aside || before->quarantine_digest == fresh.quarantine_digest)) {
     if (!failed.empty()) {
       TRY(db_.write([&](store::Tx& tx) {
         return tx.append_event({.kind = "dataset.flagged",
@@ -417,6 +419,10 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
       }));
     }
     before->checks = std::move(fresh.checks);  // as they are today
+    if (!is_replay) {
+      before->flagged = fresh.flagged;
+      before->violations = std::move(fresh.violations);
+    }
     return IngestReport{.snapshot = std::move(*before), .is_new = false};
   }
   fresh.schema = Schema::of(frame);

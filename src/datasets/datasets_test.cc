@@ -478,6 +478,25 @@ TEST_F(DatasetsTest, RejectTakesNothingAndFlagTakesAll) {
   EXPECT_EQ(datasets_.replay("weather", {}, "ann").error().code, Code::kFailedPrecondition);
 }
 
+// The examples are others, and the rows are the same.
+TEST_F(DatasetsTest, WhatIsFlaggedMakesNoVersion) {
+  const auto ingest_with = [&](std::string_view max) {
+    MUST(datasets_.apply(MUST(parse_datasets(fmt::format(
+                             "datasets: {{weather: {{path: weather.parquet, on_violation: "
+                             "flag, columns: {{wind_speed: {{max: {}}}}}}}}}",
+                             max))),
+                         folder_.path(), "ann"));
+    return MUST(datasets_.ingest("weather", "", "ann"));
+  };
+  write(weather({3, 500}, {"EWR"}));
+  EXPECT_EQ(ingest_with("120").snapshot.flagged, 1);
+  const IngestReport again = ingest_with("2");
+  EXPECT_FALSE(again.is_new);
+  EXPECT_EQ(again.snapshot.version, 1);
+  EXPECT_EQ(again.snapshot.flagged, 2);
+  EXPECT_EQ(again.snapshot.violations, (JsonObject{{"wind_speed max", 2}}));
+}
+
 // Who may have rows read may not see all of them; messages go into logs of steps, too.
 TEST_F(DatasetsTest, ValuesOfColumnsWithTagsAreInNoMessage) {
   write(weather({3, 500}, {"EWR", "JFK"}));
@@ -565,6 +584,27 @@ TEST_F(DatasetsTest, RowsThatAreHereAlreadyDontComeTwice) {
             (std::vector<double>{3, 110, 150}));
   EXPECT_EQ(replayed.quarantined, 0);
   EXPECT_EQ(replayed.notes, (JsonArray{"1 rows put aside of version 1 are here already"}));
+}
+
+// A text may be a key, and the empty text is one.
+TEST_F(DatasetsTest, AMissingCellIsNoEmptyText) {
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {weather: {path: weather.parquet, columns: "
+                                           "{wind_speed: {max: 120}}}}")),
+                       folder_.path(), "ann"));
+  const auto one = [&](double speed, bool is_missing) {
+    Frame frame = weather({speed}, {""});
+    if (is_missing) frame.columns()[2].set_null(0);
+    return frame;
+  };
+  write(one(130, true));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  write(one(130, false));
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {weather: {path: weather.parquet}}")),
+                       folder_.path(), "ann"));
+  MUST(datasets_.ingest("weather", "", "ann"));
+  const Snapshot replayed = MUST(datasets_.replay("weather", 1, "ann")).snapshot;
+  EXPECT_EQ(replayed.rows, 2);
+  EXPECT_TRUE(replayed.notes.empty());
 }
 
 TEST_F(DatasetsTest, RulesOfColumnsThatAreNotThereAreTold) {
