@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <deque>
 #include <optional>
 
 #include "base/json.h"
@@ -18,14 +17,17 @@ struct StepRow {
   std::string key_document;
 };
 
-// Whether the word is there, and no longer one.
+bool is_of_name(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+}
+
+// Whether the word is there, and no part of a longer one.
 bool has_word(std::string_view text, std::string_view word) {
   for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
-    const std::size_t end = at + word.size();
-    const bool goes_on =
-        end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) ||
-                              text[end] == '_' || text[end] == '-');
-    if (!goes_on) return true;
+    if (at > 0 && is_of_name(text[at - 1])) continue;
+    std::string_view rest = text.substr(at + word.size());
+    if (rest.starts_with('.')) rest.remove_prefix(1);  // of a name with a dot, or of a sentence
+    if (rest.empty() || !is_of_name(rest.front())) return true;
   }
   return false;
 }
@@ -90,19 +92,19 @@ Result<std::vector<DataReader>> find_data_readers(store::Db& db, const std::stri
   const std::string input = "input/dataset:" + dataset;
   words.push_back("dataset:" + dataset);
   return db.read([&](store::Reader& reader) -> Result<std::vector<DataReader>> {
-    std::set<std::string> seen;
-    std::deque<std::string> left;  // runs to look at
+    std::set<std::string> left;  // runs to look at
     for (const std::string& word : words) {
       TRY(reader.query("SELECT DISTINCT run FROM pipeline_steps WHERE key_document LIKE ?",
-                       {"%" + word + "%"}, [&](const store::Row& row) {
-                         if (seen.insert(row.string(0)).second) left.push_back(row.string(0));
-                       }));
+                       {"%" + word + "%"},
+                       [&](const store::Row& row) { left.insert(row.string(0)); }));
     }
     // By run: what runs that are steps of it have read.
     std::map<std::string, std::map<std::string, Digests>> nested;
     std::map<std::string, DataReader> found;
-    for (; !left.empty(); left.pop_front()) {
-      DataReader of{.run = left.front(), .pipeline = {}, .steps = nested[left.front()]};
+    while (!left.empty()) {
+      const std::string run = *left.begin();
+      left.erase(left.begin());
+      DataReader of{.run = run, .pipeline = {}, .steps = nested[run]};
       std::string parent_run, parent_step;
       TRY(reader.query("SELECT pipeline, parent_run, parent_step FROM pipeline_runs WHERE id = ?",
                        {of.run}, [&](const store::Row& row) {
@@ -123,8 +125,9 @@ Result<std::vector<DataReader>> find_data_readers(store::Db& db, const std::stri
       if (of.steps.empty()) continue;
       if (!parent_run.empty()) {
         Digests& of_step = nested[parent_run][parent_step];
+        const std::size_t before = of_step.size();
         for (const auto& [step, digests] : of.steps) of_step.insert(digests.begin(), digests.end());
-        left.push_back(parent_run);
+        if (of_step.size() > before) left.insert(parent_run);  // of many it looks once
       }
       found.insert_or_assign(of.run, std::move(of));
     }

@@ -110,5 +110,32 @@ TEST_F(DataReadersTest, WhatACommandAloneNamesIsOfNoKnownVersion) {
             (Steps{{"one", {""}}, {"two", {""}}, {"four", {"d1"}}}));
 }
 
+TEST_F(DataReadersTest, NamesThatBeginOrEndAlikeAreOthers) {
+  add_run("r");
+  for (const char* name : {"dataset:visits.eu", "old-dataset:visits", "dataset:visits_2"})
+    add_step("r", name, {{"code/a.py", "c"}}, fmt::format("read {}", name));
+  for (const char* name : {"dataset:visits.", "'dataset:visits'", "dataset:visits@3"})
+    add_step("r", name, {{"code/a.py", "c"}}, fmt::format("read {}", name));
+  EXPECT_EQ(
+      found()["r"],
+      (Steps{{"'dataset:visits'", {""}}, {"dataset:visits.", {""}}, {"dataset:visits@3", {""}}}));
+}
+
+// What many runs that are its steps have read comes to a run, and to the run that it is a step of,
+// whichever is looked at first.
+TEST_F(DataReadersTest, RunsAreLookedAtAgainWhenMoreIsKnown) {
+  add_run("b");
+  add_step("b", "inner", {});
+  add_run("c", "b", "inner");
+  add_step("c", "each", {});
+  add_step("c", "own", {{"input/dataset:visits", "d0"}});
+  for (const char* id : {"a", "d"}) {
+    add_run(id, "c", "each");
+    add_step(id, "rows", {{"input/dataset:visits", id}});
+  }
+  EXPECT_EQ(found()["c"], (Steps{{"each", {"a", "d"}}, {"own", {"d0"}}}));
+  EXPECT_EQ(found()["b"], (Steps{{"inner", {"a", "d", "d0"}}}));
+}
+
 }  // namespace
 }  // namespace slipway::pipelines
