@@ -93,14 +93,23 @@ Result<http::FileBody> masked_file(Datasets& datasets, const datasets::Snapshot&
   return http::FileBody{.file = file, .owner = owner};
 }
 
-// The newest version's, or the one that `version` names.
+// The newest version, or the one that `version` names, and what of it is hidden from who asks.
+struct Asked {
+  datasets::Snapshot snapshot;
+  Masks masks;
+};
+Result<Asked> asked_version(Datasets& datasets, Masking& masking, const Request& request) {
+  Asked asked;
+  const auto definition = TRY(datasets.definition(request.param("name")));
+  asked.snapshot = TRY(datasets.snapshot(definition.name, TRY(query_integer(request, "version"))));
+  asked.masks = masking.of_dataset(request, definition);
+  return asked;
+}
+
 Result<Response> rows(Datasets& datasets, Masking& masking, const std::filesystem::path& scratch,
                       const Request& request) {
-  const auto definition = TRY(datasets.definition(request.param("name")));
-  const auto snapshot =
-      TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
+  const auto [snapshot, masks] = TRY(asked_version(datasets, masking, request));
   Response response{.content_type = "application/vnd.apache.parquet"};
-  const Masks masks = masking.of_dataset(request, definition);
   http::FileBody file = masks.empty()
                             ? http::FileBody{.file = TRY(datasets.file(snapshot))}
                             : TRY(masked_file(datasets, snapshot, masks, masking.key(), scratch));
@@ -118,11 +127,9 @@ std::string reason_without_values(std::string_view reason) {
 }
 
 Result<Response> quarantine(Datasets& datasets, Masking& masking, const Request& request) {
-  const auto definition = TRY(datasets.definition(request.param("name")));
-  const auto snapshot =
-      TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
+  const auto [snapshot, masks] = TRY(asked_version(datasets, masking, request));
   types::Frame frame = TRY(datasets.quarantine(snapshot));
-  if (const Masks masks = masking.of_dataset(request, definition); !masks.empty()) {
+  if (!masks.empty()) {
     governance::apply_masks(frame, masks, masking.key());
     for (types::Column& column : frame.columns()) {
       if (column.name != "_reason") continue;
@@ -169,15 +176,17 @@ Result<Response> infer(Datasets& datasets, Masking& masking, const Request& requ
                 {"yaml", inferred.rules_yaml(0)}});
 }
 
-Datasets::Columns columns_of(bool anew, bool accept) {
+Datasets::Columns what_binds(bool anew, bool accept) {
   return anew     ? Datasets::Columns::kAnew
          : accept ? Datasets::Columns::kAccept
                   : Datasets::Columns::kFollow;
 }
 
-// What came in, told to who asked for it.
-Result<JsonObject> told(Datasets& datasets, Masking& masking, const Request& request,
-                        const datasets::IngestReport& report) {
+// What came in, told to others and to who asked for it. Also a version that was there: the server
+// may have ended before it was bound.
+Result<JsonObject> told(Datasets& datasets, Masking& masking, const DatasetRouteHooks& hooks,
+                        const Request& request, const datasets::IngestReport& report) {
+  TRY(hooks.ingested(report.snapshot.dataset));
   const auto definition = TRY(datasets.definition(report.snapshot.dataset));
   return JsonObject{{"snapshot", whole(report.snapshot, masking.of_dataset(request, definition))},
                     {"new", report.is_new}};
@@ -189,9 +198,18 @@ Result<Response> replay(Datasets& datasets, Masking& masking, const DatasetRoute
   const std::string name = request.param("name"), actor = TRY(read_actor(request, body));
   const bool accept = TRY(base::find_bool(body, "accept")).value_or(false);
   const auto report = TRY(datasets.replay(name, TRY(base::find_int(body, "version")), actor,
-                                          columns_of(false, accept)));
-  TRY(hooks.ingested(name));
-  return reply(TRY(told(datasets, masking, request, report)));
+                                          what_binds(false, accept)));
+  return reply(TRY(told(datasets, masking, hooks, request, report)));
+}
+
+// The body, a file.
+Result<Response> ingest_sent(Datasets& datasets, Masking& masking, const DatasetRouteHooks& hooks,
+                             const Request& request) {
+  const auto columns =
+      what_binds(request.query("anew") == "true", request.query("accept") == "true");
+  const auto report = TRY(datasets.ingest_sent(request.param("name"), request.body_file,
+                                               TRY(read_actor(request, JsonObject())), columns));
+  return reply(TRY(told(datasets, masking, hooks, request, report)));
 }
 
 // "a,b": columns; nothing between two commas is no column.
@@ -258,7 +276,7 @@ Result<Response> ingest(Datasets& datasets, Masking& masking, const DatasetRoute
                     actor = TRY(read_actor(request, body));
   const bool anew = TRY(base::find_bool(body, "anew")).value_or(false),
              accept = TRY(base::find_bool(body, "accept")).value_or(false);
-  const auto columns = columns_of(anew, accept);
+  const auto columns = what_binds(anew, accept);
   datasets::IngestReport report;
   Json without_key = nullptr;
   if (TRY(base::find_bool(body, "pushed")).value_or(false)) {
@@ -275,9 +293,7 @@ Result<Response> ingest(Datasets& datasets, Masking& masking, const DatasetRoute
         hooks.manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
     report = TRY(datasets.ingest(name, path, actor, reach, columns));
   }
-  // Also of a version that was there: the server may have ended before it was bound.
-  TRY(hooks.ingested(name));
-  JsonObject answer = TRY(told(datasets, masking, request, report));
+  JsonObject answer = TRY(told(datasets, masking, hooks, request, report));
   if (!without_key.is_null()) answer["without_key"] = without_key;
   return reply(std::move(answer));
 }
@@ -321,16 +337,9 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, Masking& masking,
            "Validates and keeps the body, a Parquet or CSV file, as a version; with "
            "?accept=true whatever the checks say of the version before, with ?anew=true as if "
            "there were none.",
-       .handler =
-           answering([&datasets, &masking, hooks](const Request& request) -> Result<Response> {
-             const auto columns =
-                 columns_of(request.query("anew") == "true", request.query("accept") == "true");
-             const auto report =
-                 TRY(datasets.ingest_sent(request.param("name"), request.body_file,
-                                          TRY(read_actor(request, JsonObject())), columns));
-             TRY(hooks.ingested(request.param("name")));
-             return reply(TRY(told(datasets, masking, request, report)));
-           }),
+       .handler = answering([&datasets, &masking, hooks](const Request& r) {
+         return ingest_sent(datasets, masking, hooks, r);
+       }),
        .body = http::Route::Body::kFile,
        .tag = "slipway"},
       {.method = Method::kGet,
