@@ -197,6 +197,16 @@ dataset_constraints {
 "datasetConstraints": {"minExamplesCount": "10",
   "numExamplesVersionComparator": {"minFractionThreshold": 0.8, "maxFractionThreshold": 1.2}}})y"),
             rules);
+  // A domain that isn't there is no reason to leave out the rest of a feature.
+  EXPECT_EQ(yaml_of(R"y(feature { name: "paid" type: INT domain: "none" presence { min_fraction: 1 }
+                        bool_domain { } drift_comparator { jensen_shannon_divergence { } } })y"),
+            R"y(# TensorFlow Metadata schema: 3 of 5 are here
+columns:
+  paid: {type: int64, in: ["0", "1"], required: true}
+on_violation: reject
+# left out: domain of paid: the schema has none called none
+# left out: drift_comparator of paid: another distance than of checks.drift_max, which is worth a look
+)y");
   const auto refused = import_rules("feature { name: 'a' ]");
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("line 1 column 21"), std::string::npos)

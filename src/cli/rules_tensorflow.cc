@@ -1,6 +1,9 @@
 #include "cli/rules_tensorflow.h"
 
 #include <charconv>
+#include <cmath>
+#include <map>
+#include <set>
 
 #include "cli/rules_builder.h"
 
@@ -158,9 +161,11 @@ void import_feature(Builder& builder, const std::string& column, const JsonObjec
   const JsonObject* limits = nullptr;
   if (!reference.empty()) {
     const auto found = domains.find(reference);
-    if (found == domains.end())
-      return builder.tell("domain of " + column, "the schema has none called " + reference);
-    (member(*found->second, "value") != nullptr ? values : limits) = found->second;
+    if (found == domains.end()) {
+      builder.tell("domain of " + column, "the schema has none called " + reference);
+    } else {
+      (member(*found->second, "value") != nullptr ? values : limits) = found->second;
+    }
   }
   if (limits != nullptr) builder.tell("domain of " + column, within(builder, column, *limits));
   if (values != nullptr)
