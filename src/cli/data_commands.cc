@@ -58,10 +58,12 @@ std::string findings(Client& client, const Json& version) {
   std::string out;
   const Json& broken = member_at(version, "violations");
   if (broken.is_object() && !broken.get_object().empty()) {
-    // Versions of before don't know how many are flagged.
-    out += fmt::format("{} version {}: {}rows break a rule and {}\n", dataset, number,
-                       aside + flagged > 0 ? fmt::format("{} ", aside + flagged) : "",
-                       aside > 0 ? "are put aside" : "stay (on_violation: flag)");
+    // Versions of before don't know how many are flagged; rows put aside may have been erased.
+    out += aside + flagged == 0
+               ? fmt::format("{} version {}: rows broke a rule\n", dataset, number)
+               : fmt::format("{} version {}: {} rows break a rule and {}\n", dataset, number,
+                             aside + flagged,
+                             aside > 0 ? "are put aside" : "stay (on_violation: flag)");
     for (const auto& [rule, rows] : broken.get_object())
       out += fmt::format("  {}: {} rows\n", std::string_view(rule), cell(rows));
     const auto examples =
