@@ -26,7 +26,14 @@ std::string service_asked(const std::string& command) {
 }  // namespace
 
 void Chain::add(const std::string& kind, const std::string& id, const std::string& text) {
+  if (!known_.insert({kind, id, text}).second) return;
   links_.push_back(JsonObject{{"kind", kind}, {"id", id}, {"text", text}});
+}
+
+Result<void> Chain::add_gone(const Error& why, const std::string& kind, const std::string& id) {
+  if (why.code != Code::kNotFound) return why;
+  add(kind, id, "isn't there any more");
+  return {};
 }
 
 Result<void> Chain::add_request(const std::string& endpoint, const std::string& id) {
@@ -58,15 +65,17 @@ Result<void> Chain::add_request(const std::string& endpoint, const std::string& 
 }
 
 Result<void> Chain::add_model(const std::string& model, const std::string& version) {
-  const Json reply = TRY(client_.get(
-      path_of("/api/2.0/mlflow/model-versions/get?name={}&version={}", {model, version})));
-  const Json& found = member_at(reply, "model_version");
+  const std::string uri = fmt::format("models:/{}/{}", model, version);
+  const auto reply = client_.get(
+      path_of("/api/2.0/mlflow/model-versions/get?name={}&version={}", {model, version}));
+  if (!reply) return add_gone(reply.error(), "model version", uri);
+  const Json& found = member_at(*reply, "model_version");
   std::string text = "source " + cell(member_at(found, "source"));
   if (const Json& tags = member_at(found, "tags"); tags.is_array()) {
     for (const Json& tag : tags.get_array())
       text += fmt::format(", {}={}", cell(member_at(tag, "key")), cell(member_at(tag, "value")));
   }
-  add("model version", fmt::format("models:/{}/{}", model, version), text);
+  add("model version", uri, text);
   const Json gates = TRY(client_.get(path_of("/slipway/v1/models/{}/gates?limit=1000", {model})));
   for (const Json& gate : member_at(gates, "gates").as_array()) {
     if (cell(member_at(gate, "promoted_version")) == version)
@@ -90,11 +99,12 @@ Result<void> Chain::add_revision(const std::string& endpoint, const Json& revisi
 }
 
 Result<void> Chain::add_run(const std::string& id) {
-  const RunRecord run = TRY(RunRecord::load(client_, id));
-  const std::string commit = run.tag("mlflow.source.git.commit"), user = run.tag("mlflow.user"),
-                    pipeline_run = run.tag("slipway.run_id"), scored_by = run.tag(kBatchModelTag);
+  const auto run = RunRecord::load(client_, id);
+  if (!run) return add_gone(run.error(), "run", id);
+  const std::string commit = run->tag("mlflow.source.git.commit"), user = run->tag("mlflow.user"),
+                    pipeline_run = run->tag("slipway.run_id"), scored_by = run->tag(kBatchModelTag);
   add("run", id,
-      run.name() + (commit.empty() ? "" : ", commit " + commit) +
+      run->name() + (commit.empty() ? "" : ", commit " + commit) +
           (user.empty() ? "" : ", by " + user));
   if (!pipeline_run.empty()) {
     TRY(add_pipeline_run(pipeline_run));
@@ -103,35 +113,39 @@ Result<void> Chain::add_run(const std::string& id) {
   }
   const auto made = find_made_from(client_, id, "");
   if (!made && made.error().code != Code::kNotFound) return made.error();
-  if (!made) return {};  // files of its models are gone
-  for (const auto& [name, used] : made->datasets) add_input(name.substr(0, name.find(" (")), used);
-  if (!made->environment.empty()) {
+  if (made) {  // or files of its models, or its pipeline's run, are gone
+    for (const auto& [name, used] : made->datasets)
+      add_input(name.substr(0, name.find(" (")), used);
     std::string packages;
     for (const auto& [package, version] : made->environment)
       packages += (packages.empty() ? "" : ", ") + package + (version == "any" ? "" : version);
-    add("environment", "of run " + id, packages);
+    if (!packages.empty()) add("environment", "of run " + id, packages);
   }
   if (scored_by.empty()) return {};
-  const Json version = TRY(find_model_version(client_, scored_by));
-  return add_model(cell(member_at(version, "name")), cell(member_at(version, "version")));
+  const auto version = find_model_version(client_, scored_by);
+  if (!version) return add_gone(version.error(), "model version", scored_by);
+  return add_model(cell(member_at(*version, "name")), cell(member_at(*version, "version")));
 }
 
 void Chain::add_input(const std::string& name, const DatasetUsed& used) {
-  if (!inputs_.insert(name).second) return;
   const bool is_ours = used.version > 0;
+  // A run may have logged the beginning of the digest that its step has read.
+  if (!inputs_.insert(name + "@" + (is_ours ? std::to_string(used.version) : used.digest)).second)
+    return;
   add("input", is_ours ? "dataset:" + name : name,
       is_ours ? fmt::format("version {}, {}", used.version, used.digest) : used.digest);
 }
 
 Result<void> Chain::add_pipeline_run(const std::string& id) {
-  const Json run = TRY(client_.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
+  const auto run = client_.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
+  if (!run) return add_gone(run.error(), "pipeline run", id);
   add("pipeline run", id,
-      fmt::format("{} at {}: {}", cell(member_at(run, "pipeline")), cell(member_at(run, "now")),
-                  cell(member_at(run, "reason"))));
-  if (const Json& commit = member_at(run, "source.commit"); commit.is_string())
+      fmt::format("{} at {}: {}", cell(member_at(*run, "pipeline")), cell(member_at(*run, "now")),
+                  cell(member_at(*run, "reason"))));
+  if (const Json& commit = member_at(*run, "source.commit"); commit.is_string())
     add("commit", cell(commit), "");
   std::set<std::string> told;
-  for (const Json& step : member_at(run, "steps").as_array()) {
+  for (const Json& step : member_at(*run, "steps").as_array()) {
     if (const std::string service = service_asked(cell(member_at(step, "key.command")));
         !service.empty() && told.insert("features:" + service).second)
       add("features", "features:" + service, "asked by step " + cell(member_at(step, "name")));
@@ -256,6 +270,7 @@ Result<void> Chain::add_tracked(const std::string& pipeline_run, std::set<std::s
   for (const RunRecord& run : TRY(RunRecord::find(
            client_, fmt::format("tags.\"slipway.run_id\" = \"{}\"", pipeline_run)))) {
     const std::string id = run.id();
+    if (!known.insert(id).second) continue;
     add("run", id, fmt::format("{}, of pipeline run {}", run.name(), pipeline_run));
     TRY(add_versions(id, known));
   }

@@ -1,6 +1,7 @@
 // What something was made from and what was made of it, found by asking the server step by step.
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 
@@ -29,15 +30,19 @@ class Chain {
   // By its kind: dataset:NAME or dataset:NAME@VERSION with what others have told of it, endpoint:,
   // features: (a service), alert:, incident:, commit:. False: it is of none of these.
   Result<bool> add_named(const std::string& id, const std::string& walk);
-  // Runs of a commit, of which `id` may be the first seven characters or more. False: there are
-  // none, or it is no commit.
+  // Runs of a commit, of which `id` may be the first seven characters or more: all runs are looked
+  // through. False: there are none, or it is no commit. kInvalidArgument: several begin so.
+  static constexpr std::size_t kCommitLength = 40;
   Result<bool> add_commit(const std::string& id, const std::string& walk);
   // Jobs and datasets that others have told of, from what was first to what was made of it; of a
   // dataset that is ours as well, what we have made of it. False: nobody has told of `of`.
   Result<bool> add_told(const std::string& of, const std::string& walk);
 
  private:
+  // Unless the same was said before.
   void add(const std::string& kind, const std::string& id, const std::string& text);
+  // What others name and isn't there any more is told as such; other errors come back.
+  Result<void> add_gone(const Error& why, const std::string& kind, const std::string& id);
   Result<void> add_dataset(const std::string& id, const std::string& walk);
   Result<void> add_endpoint(const std::string& name, const std::string& walk);
   Result<void> add_features(const std::string& name, const std::string& walk);
@@ -64,8 +69,9 @@ class Chain {
 
   Client& client_;
   JsonArray links_;
-  std::set<std::string> made_of_;  // datasets whose followers were told
-  std::set<std::string> inputs_;   // datasets that something was made from
+  std::set<std::array<std::string, 3>> known_;  // kind, id and text of all links
+  std::set<std::string> made_of_;               // datasets whose followers were told
+  std::set<std::string> inputs_;                // versions of datasets that something was made from
 };
 
 }  // namespace slipway::cli

@@ -11,7 +11,23 @@ namespace {
 
 constexpr std::string_view kModelPrefix = "models:/";
 
-Result<Json> trace(Client& client, const std::string& id, std::string endpoint,
+// A request's id may look like the beginning of a commit: all runs are looked through last.
+Result<void> add_by_id(Client& client, Chain& chain, const std::string& id,
+                       const std::string& walk) {
+  if (TRY(chain.add_named(id, walk)) || TRY(chain.add_told(id, walk)) ||
+      TRY(chain.add_run_of(id, walk)))
+    return {};
+  const bool is_whole_commit = id.size() == Chain::kCommitLength;
+  if (is_whole_commit && TRY(chain.add_commit(id, walk))) return {};
+  const auto endpoint = endpoint_of_request(client, id);
+  if (endpoint) return chain.add_request(*endpoint, id);
+  if (endpoint.error().code == Code::kNotFound && !is_whole_commit &&
+      TRY(chain.add_commit(id, walk)))
+    return {};
+  return endpoint.error();
+}
+
+Result<Json> trace(Client& client, const std::string& id, const std::string& endpoint,
                    const std::string& walk) {
   Chain chain(client);
   if (id.starts_with(kModelPrefix)) {
@@ -20,11 +36,10 @@ Result<Json> trace(Client& client, const std::string& id, std::string endpoint,
                       number = cell(member_at(version, "version"));
     if (walk != "down") TRY(chain.add_model(name, number));
     if (walk != "up") TRY(chain.add_uses(name, number));
-  } else if (!endpoint.empty() ||
-             (!TRY(chain.add_named(id, walk)) && !TRY(chain.add_told(id, walk)) &&
-              !TRY(chain.add_run_of(id, walk)) && !TRY(chain.add_commit(id, walk)))) {
-    if (endpoint.empty()) endpoint = TRY(endpoint_of_request(client, id));
+  } else if (!endpoint.empty()) {
     TRY(chain.add_request(endpoint, id));
+  } else {
+    TRY(add_by_id(client, chain, id, walk));
   }
   return Json(JsonObject{{"lineage", chain.take()}});
 }

@@ -5,6 +5,7 @@
 #include "cli/made_from.h"
 #include "cli/run_record.h"
 #include "cli/table.h"
+#include "tracking/limits.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -114,8 +115,9 @@ Result<void> Chain::add_made_of_version(const std::string& dataset, const std::s
       add("more", name, fmt::format("only its {} newest runs were looked at", kRunsLooked));
   }
   for (const std::string& digest : digests) {
+    const std::string logged = digest.substr(0, tracking::kDatasetDigestLengthMax);
     for (const RunRecord& run :
-         TRY(RunRecord::find(client_, fmt::format("dataset.digest = '{}'", digest)))) {
+         TRY(RunRecord::find(client_, fmt::format("dataset.digest = '{}'", logged)))) {
       if (!known.insert(run.id()).second) continue;
       add("run", run.id(), fmt::format("{}; read dataset:{}", run.name(), id));
       TRY(add_versions(run.id(), known));
@@ -125,18 +127,18 @@ Result<void> Chain::add_made_of_version(const std::string& dataset, const std::s
 }
 
 Result<bool> Chain::add_commit(const std::string& id, const std::string& walk) {
-  constexpr std::size_t kShortest = 7, kLongest = 40;
+  constexpr std::size_t kShortest = 7;
   const bool is_hex = id.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!is_hex || id.size() < kShortest || id.size() > kLongest) return false;
-  std::set<std::string> known;
+  if (!is_hex || id.size() < kShortest || id.size() > kCommitLength) return false;
+  std::set<std::string> known, commits;
   std::vector<Json> pipeline_runs;
-  std::string after, commit, folder;
+  std::string after, folder;
   for (;;) {
     const Json page =
         TRY(client_.get(path_of("/slipway/v1/pipeline-runs?limit=1000&after={}", {after})));
     for (const Json& run : list_at(page, "runs")) {
       if (!text_at(run, "source.commit").starts_with(id)) continue;
-      commit = text_at(run, "source.commit");
+      commits.insert(text_at(run, "source.commit"));
       folder = text_at(run, "source.folder");
       pipeline_runs.push_back(run);
     }
@@ -145,9 +147,14 @@ Result<bool> Chain::add_commit(const std::string& id, const std::string& walk) {
   }
   const auto runs = TRY(
       RunRecord::find(client_, fmt::format("tags.\"mlflow.source.git.commit\" LIKE '{}%'", id)));
-  if (!runs.empty()) commit = runs.front().tag("mlflow.source.git.commit");
-  if (commit.empty()) return false;
-  add("commit", commit, folder.empty() ? "" : "of " + folder);
+  for (const RunRecord& run : runs) commits.insert(run.tag("mlflow.source.git.commit"));
+  if (commits.empty()) return false;
+  if (commits.size() > 1) {
+    return base::error(Code::kInvalidArgument,
+                       "several commits begin so, say more of the one that is meant: {}: {}", id,
+                       fmt::join(commits, ", "));
+  }
+  add("commit", *commits.begin(), folder.empty() ? "" : "of " + folder);
   if (walk == "up") return true;
   for (const Json& run : pipeline_runs) {
     add("pipeline run", text_at(run, "id"), brief(run));

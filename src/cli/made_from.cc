@@ -7,6 +7,7 @@
 #include "cli/model_files.h"
 #include "cli/run_record.h"
 #include "cli/table.h"
+#include "tracking/limits.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -14,11 +15,14 @@ namespace {
 
 constexpr std::string_view kDatasetPart = "input/dataset:", kDataset = "dataset:";
 
-// A version's, or one that it had before rows of it were erased.
+// A version's, or one that it had before rows of it were erased; or what runs log of it.
 bool was_digest(const Json& version, const std::string& digest) {
-  const JsonArray& before = member_at(version, "digests_before").as_array();
-  return text_at(version, "digest") == digest ||
-         std::ranges::find(before, Json(digest)) != before.end();
+  const auto is = [&](const std::string& one) {
+    return one == digest || one.substr(0, tracking::kDatasetDigestLengthMax) == digest;
+  };
+  return is(text_at(version, "digest")) ||
+         std::ranges::any_of(member_at(version, "digests_before").as_array(),
+                             [&](const Json& before) { return is(cell(before)); });
 }
 
 Result<void> add_steps(Client& client, const JsonArray& steps, MadeFrom& made) {

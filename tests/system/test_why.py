@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import requests
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput
 
 import small_project
 from conftest import BINARY
@@ -126,7 +127,9 @@ def test_lineage_begins_at_versions_of_data_commits_endpoints_and_features(shop)
     server, folder = shop
 
     def links_of(*words: str) -> dict[tuple[str, str], str]:
-        return {(link["kind"], link["id"]): link["text"] for link in said(server, "lineage", *words)["lineage"]}
+        links = [(link["kind"], link["id"]) for link in (lineage := said(server, "lineage", *words)["lineage"])]
+        assert len(links) == len(set(links)), links
+        return {(link["kind"], link["id"]): link["text"] for link in lineage}
 
     run, pipeline_run = MlflowClient(server.url).get_model_version("sale", "1").run_id, last_run(server)
     made = [("pipeline run", pipeline_run), ("run", run), ("model version", "models:/sale/1"), ("endpoint", "sale")]
@@ -136,6 +139,26 @@ def test_lineage_begins_at_versions_of_data_commits_endpoints_and_features(shop)
     assert list(links_of("dataset:visits@1", "--walk", "down")) == [("dataset version", "dataset:visits@1"), *made]
     assert list(links_of("dataset:visits@2")) == [("dataset version", "dataset:visits@2")]
     assert "visits.parquet" in links_of("dataset:visits@1", "--walk", "up")["dataset version", "dataset:visits@1"]
+
+    # MLflow keeps the beginning of a digest.
+    client, digest = MlflowClient(server.url), requests.get(f"{server.url}/slipway/v1/datasets/visits", timeout=20).json()["versions"][0]["digest"]
+    logged = client.create_run("0", tags={"slipway.run_id": "0123456789abcdef", "slipway.batch.model": "models:/sale/77"}).info.run_id
+    client.log_inputs(logged, [DatasetInput(Dataset("visits", digest[:36], "local", "{}"), [])])
+    assert list(links_of("dataset:visits@2")) == [("dataset version", "dataset:visits@2"), ("run", logged)]
+    # What isn't there any more doesn't hide the rest.
+    up = links_of(logged, "--walk", "up")
+    assert up["pipeline run", "0123456789abcdef"] == up["model version", "models:/sale/77"] == "isn't there any more"
+    assert said(server, "lineage", "dataset:visits@2", "--walk", "down")["lineage"][1]["id"] == logged
+
+    # Runs of two commits that begin alike, and a request whose id looks like one.
+    for commit in ("abcdef01" + "0" * 32, "abcdef01" + "1" * 32):
+        client.create_run("0", tags={"mlflow.source.git.commit": commit})
+    told = said(server, "lineage", "abcdef01", code=1)["error"]
+    assert "several commits begin so" in told and "abcdef01" + "0" * 32 + ", abcdef01" + "1" * 32 in told
+    assert list(links_of("abcdef010", "--walk", "up")) == [("commit", "abcdef01" + "0" * 32)]
+    ask(server, "abcdef02")
+    client.create_run("0", tags={"mlflow.source.git.commit": "abcdef02" + "0" * 32})
+    assert ("prediction", "sale/abcdef02") in links_of("abcdef02")
 
     head = git(folder, "rev-parse", "HEAD", env=environment(server))
     assert list(links_of(head)) == list(links_of(f"commit:{head[:8]}", "--walk", "down")) == [("commit", head), *made]
