@@ -168,7 +168,7 @@ def test_what_is_refused_is_told_without_values_of_columns_with_tags(clinic):
     declare(clinic, clinic.folder, YAML.replace("    event_time: at\n", "    event_time: at\n    on_violation: reject\n", 1) + TAGS, ADMIN)
     pq.write_table(visits(email="no address"), clinic.folder / "visits.parquet")
     refused = call(clinic, "POST", "datasets/visits/ingest", BOB, path="")
-    assert refused.status_code == 400 and "dataset visits: 40 rows break a rule" in refused.text and "row=0 column=email rule=pattern" in refused.text
+    assert refused.status_code == 412 and "dataset visits: 40 rows break a rule" in refused.text and "row=0 column=email rule=pattern" in refused.text
     assert "no address" not in refused.text
     sent = requests.post(f"{clinic.url}/slipway/v1/datasets/visits/rows", data="visit,patient,email,age,cost,at\n1,ann,a@x,thirty,1,2026-01-01T00:00:00Z\n", auth=BOB, timeout=60)
     assert sent.status_code == 400 and "line=2 column=age" in sent.text and "thirty" not in sent.text
