@@ -27,10 +27,10 @@ struct Range {
   base::Timestamp from, to;
 };
 
-// The day that a plain date means; nothing: the text is a time.
+// The day that a plain date means, read as its midnight of UTC; nothing: the text is a time.
 std::optional<std::int64_t> day_of(const std::string& text, base::Timestamp time) {
   if (text.size() != std::string_view("2026-01-31").size()) return std::nullopt;
-  return time.micros / kDayMicros - (time.micros % kDayMicros < 0 ? 1 : 0);
+  return time.micros / kDayMicros;
 }
 
 Result<Range> range_of(const BackfillRequest& request, const std::string& zone,

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr base::Timestamp kEver{INT64_MAX};
-constexpr std::size_t kKeysMax = 100;  // of earlier runs that are looked at
+constexpr std::size_t kKeysMax = 1'000;  // of a step in earlier runs, that are looked at
 
 // Goes through a plan as a run would, with what is known beforehand.
 class Forecaster {
@@ -130,30 +130,40 @@ class Forecaster {
   }
 
   // Why a step runs whatever those that are `open` write: apart from that, nothing is as it was in
-  // the newest runs in which it was good. Nothing: something is, or it was good in none.
+  // the runs in which it, or an item of it, was good. Nothing: something is, there are too many of
+  // them to look at all, or `name` was good in none.
   Result<std::optional<std::string>> why_it_runs_anyway(
       const PlannedStep& step, const std::string& name,
       const std::map<std::string, std::string>& declared,
       std::map<std::string, std::string> outputs_of, const std::vector<std::string>& open,
       const std::map<std::string, std::string>& item) {
+    TRY(look_back(step.definition.name, open));
     std::optional<std::string> why;
-    for (const auto& before : TRY(world_.table.newest_keys(pipeline_, name, kEver, kKeysMax))) {
-      const Json* const parts = before.document.if_contains("parts");
-      for (const std::string& read : open) {
-        const Json* const part = parts != nullptr && parts->is_object()
-                                     ? parts->get_object().if_contains("step/" + read)
-                                     : nullptr;
-        outputs_of[read] = part != nullptr && part->is_string()
-                               ? std::string(std::string_view(part->get_string()))
-                               : std::string();
-      }
-      const StepKey key = make_step_key(plan_, step, declared, outputs_of, item);
-      std::string since =
-          explain_since(before, pipeline_, step.definition, plan_.params, key.document);
-      if (since.empty()) return std::optional<std::string>();
-      if (!why) why = std::move(since);
+    if (before_.size() == kKeysMax) return why;
+    for (const std::string& read : open) outputs_of[read] = "";
+    const StepKey key = make_step_key(plan_, step, declared, outputs_of, item);
+    for (const RunTable::KeyOfRun& before : before_) {
+      if (before.document == key.document) return std::optional<std::string>();
+      if (!why && before.step == name)
+        why = explain_since(before, pipeline_, step.definition, plan_.params, key.document);
     }
     return why;
+  }
+
+  // Once for all items of a step: its keys in earlier runs, without what those that are `open`
+  // wrote.
+  Result<void> look_back(const std::string& step, const std::vector<std::string>& open) {
+    if (before_of_ == step) return {};
+    before_ = TRY(world_.table.newest_keys_with_items(pipeline_, step, kKeysMax));
+    before_of_ = step;
+    for (RunTable::KeyOfRun& before : before_) {
+      Json* const parts = before.document.if_contains("parts");
+      if (parts == nullptr || !parts->is_object()) continue;
+      for (const std::string& read : open) {
+        if (Json* const part = parts->get_object().if_contains("step/" + read)) *part = "";
+      }
+    }
+    return {};
   }
 
   Result<void> tell_items(const PlannedStep& step, StepForecast& told) {
@@ -298,6 +308,8 @@ class Forecaster {
   std::set<std::string> may_be_skipped_;
   std::set<std::string> for_failures_;       // are skipped because something would fail
   std::map<std::string, KeptOutputs> kept_;  // by step: those that would be answered from cache
+  std::vector<RunTable::KeyOfRun> before_;   // of the step `before_of_`, as look_back()
+  std::string before_of_;
 };
 
 }  // namespace

@@ -73,8 +73,10 @@ Result<std::pair<store::FileHandle, store::FileHandle>> socket_pair() {
 int keep_what_comes(const std::function<void()>& keep) {
   for (;;) {
     pollfd news{.fd = kServer, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&news, 1, kIdleMs);
+    if (ready < 0) continue;  // told to end, which was meant for the step before
     // From then on it can be given nothing more, and has what it was given before.
-    if (::poll(&news, 1, kIdleMs) == 0) ::shutdown(kServer, SHUT_RD);
+    if (ready == 0) ::shutdown(kServer, SHUT_RD);
     std::array<int, kFilesMax> files{};
     if (!receive_files(kServer, files)) return 0;
     // Out of the way of each other first.

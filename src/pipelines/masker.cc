@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/hash.h"
@@ -12,7 +13,8 @@ namespace {
 
 constexpr std::size_t kLineMin = 8;  // shorter lines ("{") stand everywhere
 constexpr std::size_t kTextMin = 4;  // bytes of what is hidden
-constexpr std::size_t kWrap = 76;  // characters of a line of base64, as coreutils and MIME have it
+// Characters of a line of base64: as OpenSSL and PEM have it, as coreutils and MIME do.
+constexpr std::array<std::size_t, 2> kWraps = {64, 76};
 constexpr std::string_view kMask = "***";
 
 // The code point that begins at `at`, and its bytes; 0 bytes: it is no UTF-8.
@@ -97,8 +99,10 @@ void add_base64(std::string_view text, std::set<std::string>& texts) {
   for (const std::size_t before : {0U, 1U, 2U}) add(base64_within(text, before));
   const std::string whole = base::to_base64(text);
   add(whole);
-  for (std::size_t at = 0; whole.size() > kWrap && at < whole.size(); at += kWrap) {
-    if (whole.size() - at >= kLineMin) add(whole.substr(at, kWrap));
+  for (const std::size_t width : kWraps) {
+    for (std::size_t at = 0; whole.size() > width && at < whole.size(); at += width) {
+      if (whole.size() - at >= kLineMin) add(whole.substr(at, width));
+    }
   }
 }
 

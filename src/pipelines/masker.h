@@ -13,8 +13,9 @@ namespace slipway::pipelines {
 // secret of several lines each line of some length is one too. Secrets that overlap or touch are
 // one ***. Each is known as it is and as programs write it: escaped in JSON or with backslashes,
 // percent-encoded, and in base64 wherever it begins in the encoded bytes (of which a character at
-// either end may stay, when it has bits of the secret's neighbour). Secrets have 4 bytes or more
-// (Secrets::find()).
+// either end may stay, when it has bits of the secret's neighbour), also in lines of 64 or 76
+// characters of which the first begins with it. In other lines it isn't known. Secrets have 4 bytes
+// or more (Secrets::find()).
 class Masker {
  public:
   explicit Masker(const std::vector<std::string>& secrets);

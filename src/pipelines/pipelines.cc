@@ -448,7 +448,7 @@ Result<void> Pipelines::advance(const std::string& id) {
       continue;
     }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
-    if (!work.unsaved.empty()) TRY(record_.save_steps(run, work.unsaved));
+    if (!work.unsaved.empty()) TRY(record_.save_steps(run, work.unsaved, store::Durable::kSoon));
     work.unsaved.clear();
     std::optional<base::Timestamp> wake = next.wake;
     if (!is_stopping() && TRY(follow_nested(work, next.nested, wake))) continue;
@@ -517,6 +517,7 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   std::vector<Place> places = TRY(settle(work, ready, is_over_at_once));
   std::map<std::size_t, std::string> granted;  // with their servers
   std::vector<std::size_t> begun;
+  auto durable = store::Durable::kSoon;
   {
     base::MutexLock lock(mutex_);
     places_.ask(rank_of(work.run.id), std::move(places));
@@ -524,23 +525,22 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
     for (const auto& [position, server] : granted) places_.take(work.run.id, position, server);
   }
   for (const auto& [position, server] : granted) {
-    const StepRecord& step = work.run.steps[position];
+    StepRecord& step = work.run.steps[position];
     if (const auto began = runner_->begin(work.run, position, work.plan, work.project); !began)
-      end_badly(work.run.steps[position], began.error(), wall_clock_.now());
+      end_badly(step, began.error(), wall_clock_.now());
     work.settled.erase(position);
     work.unsaved.push_back(position);
-    if (step.state == "running") {
-      const bool is_job =
-          work.plan.steps[work.run.planned(position)].definition.kubernetes.has_value();
-      if (!is_job) work.run.steps[position].server = server.empty() ? options_.server : server;
-      begun.push_back(position);
-    } else {
-      is_over_at_once = true;
-    }
+    is_over_at_once = is_over_at_once || step.state != "running";
+    if (step.state != "running") continue;
+    begun.push_back(position);
+    if (work.plan.steps[work.run.planned(position)].definition.kubernetes)
+      durable = store::Durable::kNow;  // a Job outlives this machine, found by when it began
+    else
+      step.server = server.empty() ? options_.server : server;
   }
   // On record before they run, so that a crash leaves nothing that nobody knows of.
   Result<void> saved;
-  if (!begun.empty()) saved = record_.save_steps(work.run, work.unsaved);
+  if (!begun.empty()) saved = record_.save_steps(work.run, work.unsaved, durable);
   {
     base::MutexLock lock(mutex_);
     for (const auto& [position, server] : granted) {

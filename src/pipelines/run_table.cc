@@ -264,24 +264,39 @@ Result<std::vector<RunTable::KeyOfRun>> RunTable::newest_keys(const std::string&
                                                               const std::string& step,
                                                               base::Timestamp before,
                                                               std::size_t limit) {
+  return keys_where("r.pipeline = ? AND s.name = ? AND r.created_at < ?",
+                    {pipeline, step, before, limit});
+}
+
+Result<std::vector<RunTable::KeyOfRun>> RunTable::newest_keys_with_items(
+    const std::string& pipeline, const std::string& step, std::size_t limit) {
+  return keys_where("r.pipeline = ? AND COALESCE(p.name, s.name) = ? AND s.key_document <> ''",
+                    {pipeline, step, limit});
+}
+
+Result<std::vector<RunTable::KeyOfRun>> RunTable::keys_where(std::string_view condition,
+                                                             store::Params params) {
   std::vector<KeyOfRun> keys;
   Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT s.run, s.key_document, r.params, r.text FROM pipeline_runs r JOIN pipeline_steps s "
-        "ON s.run = r.id WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', "
-        "'cached') AND r.created_at < ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?",
-        {pipeline, step, before, limit}, [&](const store::Row& row) {
+        fmt::format("SELECT s.run, s.key_document, r.params, r.text, s.name FROM pipeline_runs r "
+                    "JOIN pipeline_steps s ON s.run = r.id LEFT JOIN pipeline_steps p ON p.run = "
+                    "s.run AND p.position = s.parent WHERE {} AND s.state IN ('succeeded', "
+                    "'cached') ORDER BY r.created_at DESC, r.id DESC LIMIT ?",
+                    condition),
+        params, [&](const store::Row& row) {
           auto document = object_or_empty(row.text(1));
-          auto params = object_or_empty(row.text(2));
-          if (!document || !params) {
+          auto run_params = object_or_empty(row.text(2));
+          if (!document || !run_params) {
             outcome =
                 base::error(Code::kCorruption, "a stored run is damaged: run={}", row.text(0));
             return;
           }
           keys.push_back({.run = row.string(0),
+                          .step = row.string(4),
                           .document = std::move(*document),
-                          .params = std::move(*params),
+                          .params = std::move(*run_params),
                           .text = row.string(3)});
         });
   }));
@@ -356,7 +371,8 @@ Result<void> RunTable::save_state(const RunRecord& run) {
   });
 }
 
-Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::size_t>& positions) {
+Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::size_t>& positions,
+                                  store::Durable durable) {
   const auto save = [&](store::Tx& tx) -> Result<void> {
     TRY(check_lead(tx));
     for (const std::size_t position : positions) {
@@ -393,16 +409,13 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
            step.server,
            run.id,
            position}));
-      const auto add_try = [&](const EarlierTry& earlier) {
-        return tx.execute(
-            "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
-            "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            {run.id, step.name, earlier.started, earlier.finished, earlier.exit_code,
-             earlier.reason});
-      };
-      if (step.state == "pending" && step.started && step.finished)  // to be tried again
-        TRY(add_try({*step.started, *step.finished, step.exit_code, step.reason}));
-      if (!step.earlier_tries.empty()) TRY(add_try(step.earlier_tries.back()));
+      if (!step.earlier_tries.empty()) {
+        const EarlierTry& last = step.earlier_tries.back();
+        TRY(tx.execute(
+            "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, "
+            "reason) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            {run.id, step.name, last.started, last.finished, last.exit_code, last.reason}));
+      }
       if (step.state == "pending" || step.state == "skipped") continue;
       if (step.state == "running") {
         TRY(tx.append_event({.kind = "pipeline.step.running",
@@ -424,7 +437,7 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
     }
     return {};
   };
-  return db_.write(save, store::Durable::kSoon);
+  return db_.write(save, durable);
 }
 
 Result<void> RunTable::add_items(const RunRecord& run, std::size_t position, std::size_t known) {

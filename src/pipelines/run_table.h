@@ -48,7 +48,7 @@ class RunTable {
   // Of the newest steps that succeeded with this key.
   Result<std::vector<Kept>> with_key(const std::string& cache_key);
   struct KeyOfRun {
-    std::string run;
+    std::string run, step;
     JsonObject document, params;  // the parameters are the run's
     std::string text;             // of its pipeline
   };
@@ -56,6 +56,9 @@ class RunTable {
   // `before`, in which it was good.
   Result<std::vector<KeyOfRun>> newest_keys(const std::string& pipeline, const std::string& step,
                                             base::Timestamp before, std::size_t limit);
+  // Of a step and of its items, in runs of any time.
+  Result<std::vector<KeyOfRun>> newest_keys_with_items(const std::string& pipeline,
+                                                       const std::string& step, std::size_t limit);
 
   // What is told of a run to others.
   struct ToldRun {
@@ -108,9 +111,10 @@ class RunTable {
     });
   }
   Result<void> save_state(const RunRecord& run);
-  // Those steps at once: all of them are kept or none. The disk isn't waited for: steps end with
-  // their machine, and are run again.
-  Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
+  // Those steps at once: all of them are kept or none, and the last of their earlier tries. The
+  // disk needn't be waited for (kSoon) where what runs ends with this machine, and is run again.
+  Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions,
+                          store::Durable durable);
   // A step that has become the items it has now, of which the first `known` are on record.
   Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);
   // The number of the event that tells of its creation: what came later has a higher one.
@@ -128,6 +132,7 @@ class RunTable {
 
  private:
   Result<void> check_lead(store::Tx& tx) const;
+  Result<std::vector<KeyOfRun>> keys_where(std::string_view condition, store::Params params);
 
   store::Db& db_;
   std::string leader_;

@@ -175,6 +175,10 @@ Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish
   if (notes) {
     wished = wait_for_end(*notes, job, keeper ? &*keeper : nullptr, at_stop_, wish);
     left = read_notes(notes->get(), job);
+    if (keeper && left.end) {  // it gives the lock back a moment before it says that it is done
+      pollfd news{.fd = keeper->news(), .events = POLLIN, .revents = 0};
+      ::poll(&news, 1, kPollMs);
+    }
     if (keeper && keeper->is_done()) source_.give_back(std::move(*keeper));
   }
   const bool is_left = wished == Wish::kLeave && at_stop_ == AtStop::kLeave;

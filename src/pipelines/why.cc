@@ -21,10 +21,8 @@ std::string changed(std::string_view what, std::string_view before, std::string_
   return fmt::format("{} changed from `{}` to `{}`", what, old, young);
 }
 
-std::string_view text_of(const JsonObject& object, std::string_view name) {
-  const Json* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string_view(value->get_string())
-                                                : std::string_view();
+std::string text_of(const JsonObject& object, std::string_view name) {
+  return base::find_string(object, name).value_or(std::nullopt).value_or("");
 }
 
 // What became different in the command: parameters, what is written, or what stands for an item.
@@ -37,7 +35,7 @@ std::vector<std::string> changes_of_command(const RunTable::KeyOfRun& before,
   for (const std::string& name : references(definition.command)) {
     const auto now = params.find(name);
     if (now == params.end() || !before.params.contains(name)) continue;
-    const std::string_view old = text_of(before.params, name);
+    const std::string old = text_of(before.params, name);
     if (old != now->second) changes.push_back(changed("parameter " + name, old, now->second));
   }
   const auto then = parse_pipeline(pipeline, before.text);

@@ -37,6 +37,7 @@ std::optional<std::pair<std::string, int>> find_digits(std::string_view text) {
     if (!text.starts_with(prefix)) continue;
     base = of;
     text.remove_prefix(2);
+    break;
   }
   std::string digits;
   for (const char c : text)
@@ -52,6 +53,7 @@ Result<Json> python_scalar(const YamlItem& item) {
   if (const auto infinite = find_infinity(text)) return Json(*infinite);
   if (text == ".nan" || text == ".NaN" || text == ".NAN")
     return Json(std::numeric_limits<double>::quiet_NaN());
+  if (text.starts_with('_')) return Json(item.text);
   const bool is_negative = text.starts_with('-');
   if (is_negative || text.starts_with('+')) text.remove_prefix(1);
   if (const auto whole = find_digits(text)) {
@@ -66,10 +68,13 @@ Result<Json> python_scalar(const YamlItem& item) {
     if (is_negative) return Json(static_cast<std::int64_t>(-value));
     return value < kHalf ? Json(static_cast<std::int64_t>(value)) : Json(value);
   }
-  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string_view::npos ||
-      text.find_first_of("0123456789") == std::string_view::npos)
+  // Between digits, but not of the exponent, '_' may stand.
+  if (text.find_first_not_of("0123456789_.eE+-") != text.npos || text.starts_with('_') ||
+      text.find_first_of("0123456789") == text.npos ||
+      (text.find_first_of("eE") < text.rfind('_') && text.rfind('_') != text.npos))
     return Json(item.text);
-  const std::string number(item.text);
+  std::string number = item.text;
+  std::erase(number, '_');
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);  // beyond its range: infinity, or 0
   if (end != number.c_str() + number.size()) return Json(item.text);

@@ -25,6 +25,43 @@ TEST(YamlJson, WhatIsQuotedIsTextAndTheRestIsWhatItLooksLike) {
   }
 }
 
+// As ruamel.yaml 0.19 loads them, with which DVC reads.
+TEST(YamlJson, NumbersAreThoseOfPython) {
+  const struct {
+    const char *text, *json;
+  } cases[] = {
+      {"0x0b11", "2833"},
+      {"0x1F", "31"},
+      {"0b11", "3"},
+      {"0b1_1", "3"},
+      {"0b12", "\"0b12\""},
+      {"0o17", "15"},
+      {"017", "17"},
+      {"_1", "\"_1\""},
+      {"1_000", "1000"},
+      {"1_", "1"},
+      {"+1_0", "10"},
+      {"-_1", "-1"},
+      {"1_000.5", "1.0005E3"},
+      {"1_0.5_0", "1.05E1"},
+      {"_1.5", "\"_1.5\""},
+      {"-_1.5", "\"-_1.5\""},
+      {"._5", "5E-1"},
+      {"1._5", "1.5E0"},
+      {"1_e3", "1E3"},
+      {"1e1_0", "\"1e1_0\""},
+      {"1.5e+1_0", "\"1.5e+1_0\""},
+      {"+.5", "5E-1"},
+      {"1.", "1E0"},
+      {"1_000e-3", "1E0"},
+  };
+  for (const auto& [text, json] : cases) {
+    const auto documents = yaml_as_json(text, {.python_numbers = true});
+    ASSERT_TRUE(documents) << text << documents.error().message;
+    EXPECT_EQ(base::to_text(documents->front()), json) << text;
+  }
+}
+
 TEST(YamlJson, EachDocumentIsOne) {
   const auto documents = yaml_as_json("a: 1\n---\nb: 2\n---\n");
   ASSERT_TRUE(documents);
