@@ -152,7 +152,6 @@ http::ServerOptions Application::http_options() const {
 Result<void> Application::start(int listener) {
   sealer_ = std::make_unique<store::EventSealer>(*db_, clock_);
   on_stop("event sealer", [this] { sealer_->stop(); });
-  TRY(start_s3());  // before the port whose /health says that all answer
   http::ServerOptions options = http_options();
   options.listener = listener;
   server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
@@ -162,6 +161,7 @@ Result<void> Application::start(int listener) {
     on_stop(std::move(what), std::move(stop));
   }));
   TRY(start_grpc());
+  TRY(start_s3());  // before the port whose /health says that all answer
   TRY(server_->start());
   on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
   // Nobody waits for the hours that one may take: it goes on where it was.

@@ -324,6 +324,7 @@ Result<pipelines::Exit> StepExecutor::run_given(pipelines::Command command,
 
 Result<pipelines::Exit> StepExecutor::run_here(pipelines::Command command,
                                                const std::function<pipelines::Wish()>& wish) {
+  for (const auto& [name, value] : tokens_of(command)) command.masked["lent " + name] = value;
   if (command.names.server.empty()) return kept_.run(command, wish);
   for (const auto& [name, value] : servers_->environment) command.environment[name] = value;
   const ServerLease& lease = servers_->lease;

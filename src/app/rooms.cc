@@ -1000,7 +1000,7 @@ bool Application::Rooms::leads() const { return impl_->leads; }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
-  if (i.leads) i.python.start();  // requests come by now
+  if (i.leads) i.python.start();  // opening waited for no model
   if (auto options = TRY(MetricsExporter::options_of(i.foundation.settings))) {
     auto collector = TRY(OtlpCollector::open(options->collector));
     i.exporter = std::make_unique<MetricsExporter>(i.foundation.metrics, i.foundation.clock,

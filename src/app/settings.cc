@@ -403,7 +403,7 @@ const std::vector<SettingInfo>& setting_table() {
               "No run of a pipeline takes anything from the step cache."),
       boolean("leave-steps", &Settings::leave_steps,
               "Steps go on when the server is stopped, and the next one follows them, as after a "
-              "kill; without it they are ended, and begin again."),
+              "kill; without it they are ended, and begin again. Not with database."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time on this server, over all runs."),
       integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,
@@ -782,6 +782,12 @@ Result<LoadedSettings> load_settings(
   if (settings.kubeflow_executor == "kubernetes" && settings.kubeconfig.empty())
     return base::error(Code::kInvalidArgument,
                        "setting kubeflow-executor: kubernetes needs a cluster: set kubeconfig");
+  if (settings.leave_steps && !settings.database.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "setting leave-steps: with database the next server that leads may be on "
+                       "another machine, where nobody sees what was left here and it would run "
+                       "twice: take one of both out");
+  }
   return loaded;
 }
 

@@ -134,6 +134,11 @@ TEST(Settings, RefusesWithNamePlaceAndRange) {
   EXPECT_NE(message({}, "port: [1\n").find("line="), std::string::npos);
   EXPECT_NE(message({{"host", "0.0.0.0"}}, "").find("--no-auth"), std::string::npos);
   EXPECT_EQ(message({{"host", "0.0.0.0"}, {"no-auth", "true"}}, ""), "accepted");
+  // The next leader would not find what was left on another machine, and run it again.
+  EXPECT_EQ(message({{"leave-steps", "true"}}, ""), "accepted");
+  EXPECT_NE(message({{"leave-steps", "true"}, {"database", "postgresql://h/d"}}, "")
+                .find("setting leave-steps: with database"),
+            std::string::npos);
 }
 
 TEST(Settings, MlflowsNamesMeanTheSameAndOursWin) {

@@ -293,7 +293,7 @@ def test_a_followed_step_stays_signed_in(start_server, tmp_path, monkeypatch):
     server = start_server("login", "--app-name", "basic-auth", "--host", "127.0.0.1")
     folder = tmp_path / "project"
     call = "curl -s -o /dev/null -w '%{{http_code}}\\n' -H \"Authorization: Bearer $SLIPWAY_TOKEN\" $SLIPWAY_URL/slipway/v1/endpoints"
-    run = declare(server, folder, [{"name": "a", "run": f"echo $SLIPWAY_TOKEN > token; until [ -e go ]; do {call} >> codes; sleep 0.05; done"}], auth=ADMIN)
+    run = declare(server, folder, [{"name": "a", "run": f"echo $SLIPWAY_TOKEN > token; echo told $SLIPWAY_TOKEN; until [ -e go ]; do {call} >> codes; sleep 0.05; done"}], auth=ADMIN)
     eventually(lambda: "200" in text_of(folder / "codes"))
     server.kill()
     server.start()
@@ -302,5 +302,7 @@ def test_a_followed_step_stays_signed_in(start_server, tmp_path, monkeypatch):
     (folder / "go").touch()
     eventually(lambda: run_of(server, run, auth=ADMIN)["state"] == "succeeded")
     assert set(text_of(folder / "codes").split()) <= {"200", "000", "503"} and text_of(folder / "codes").split()[-1] == "200"
+    told = requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run}/steps/a/log", auth=ADMIN)
+    assert told.text == "told ***\n"
     late = {"Authorization": "Bearer " + text_of(folder / "token").strip()}
     eventually(lambda: requests.get(f"{server.url}/slipway/v1/endpoints", headers=late).status_code == 401)

@@ -319,7 +319,7 @@ def test_steps_stay_signed_in_while_another_server_takes_the_lead(start_server, 
     folder = tmp_path / "project"
     folder.mkdir()
     call = "curl -s -o /dev/null -w '%{{http_code}}\\n' -H \"Authorization: Bearer $SLIPWAY_TOKEN\" $SLIPWAY_URL/slipway/v1/endpoints >> codes-$SLIPWAY_SERVER"
-    steps = [{"name": n, "run": f"until [ -e go ]; do {call}; sleep 0.05; done"} for n in "abc"]
+    steps = [{"name": n, "run": f"echo $SLIPWAY_SERVER has $SLIPWAY_TOKEN; until [ -e go ]; do {call}; sleep 0.05; done"} for n in "abc"]
     ask(servers["one"], "pipelines", dir=str(folder), yaml=json.dumps({"pipelines": {"shared": {"steps": steps}}}))
     run = ask(servers["one"], "pipelines/shared/runs", actor="x")["id"]
     eventually(lambda: all("200" in text_of(folder / f"codes-{name}") for name in servers))
@@ -332,6 +332,9 @@ def test_steps_stay_signed_in_while_another_server_takes_the_lead(start_server, 
     (folder / "go").touch()
     eventually(lambda: state(servers[third]) == "succeeded")
     assert "401" not in text_of(codes).split()
+    for name in "abc":
+        log = requests.get(f"{servers[third].url}/slipway/v1/pipeline-runs/{run}/steps/{name}/log", auth=ADMIN, timeout=20).text
+        assert log and all(line.endswith(" has ***") for line in log.splitlines()), log
 
 
 def test_of_two_with_one_name_the_one_started_last_stays(start_server, postgres, tmp_path):
