@@ -1,6 +1,6 @@
 #include "cli/dvc_run.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -45,20 +45,22 @@ Result<JsonArray> forecast_all(const fs::path& project, const std::vector<dvc::S
                                const dvc::Plan& plan, const std::vector<std::size_t>& selected,
                                bool is_forced) {
   JsonArray told;
-  std::set<std::size_t> running;
+  std::set<std::size_t> open;  // run, or may
   for (const std::size_t position : selected) {
     const dvc::StageCall call{.project = project, .stage = "", .force = is_forced};
     dvc::StageForecast one = TRY(dvc::forecast_stage(call, stages[position]));
+    std::vector<std::string> makers;
     for (const std::size_t need : plan.needs[position]) {
-      if (!running.contains(need)) continue;
-      if (!one.runs) one.why.clear();
-      one.runs = true;
-      one.why += fmt::format("{}it reads what {} makes, which runs", one.why.empty() ? "" : "; ",
-                             stages[need].address());
+      if (open.contains(need)) makers.push_back(stages[need].address());
     }
-    if (one.runs) running.insert(position);
+    const bool depends = !one.runs && !makers.empty() && !stages[position].frozen;
+    if (depends)
+      one.why = fmt::format("it runs unless what {} makes is as before", fmt::join(makers, ", "));
+    if (one.runs || depends) open.insert(position);
     told.push_back(JsonObject{{"step", stages[position].address()},
-                              {"verdict", one.runs ? "runs" : "cached"},
+                              {"verdict", one.runs  ? "runs"
+                                          : depends ? "depends"
+                                                    : "cached"},
                               {"why", one.why}});
   }
   return told;
@@ -70,16 +72,18 @@ Result<DvcRun> declare(Client& client, const fs::path& project,
   if (stages.empty() && wanted.empty()) return DvcRun();
   const dvc::Plan plan = TRY(dvc::make_plan(stages));
   const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
-  DvcRun run{.pipeline = name_of(project), .params = {}};
+  DvcRun run{.pipeline = name_of(project), .params = {}, .forecast = {}};
+  if (forecast != Forecast::kNo) {
+    run.forecast =
+        TRY(forecast_all(project, stages, plan, selected, forecast == Forecast::kOfForced));
+    return run;
+  }
   for (const auto& [folder, param] : dvc::locked_params(stages)) {
     const JsonObject lock = TRY(dvc::read_lock(project / folder / dvc::kLockFile));
     const Json* const locked = lock.if_contains("stages");
     run.params[param] =
         std::to_string(locked != nullptr && locked->is_object() ? locked->get_object().size() : 0);
   }
-  if (forecast != Forecast::kNo)
-    run.forecast =
-        TRY(forecast_all(project, stages, plan, selected, forecast == Forecast::kOfForced));
   TRY(client.post("/slipway/v1/pipelines",
                   {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
                    {"dir", project.string()}}));
@@ -117,7 +121,13 @@ Result<DvcRun> declare_dvc(Client& client, const std::string& target, Forecast f
   const std::vector<dvc::Stage> own = TRY(dvc::read_project(project));
   std::vector<std::string> wanted;
   if (!asked.stage.empty()) wanted.push_back(asked.stage);
-  const std::vector<dvc::Stage> all = TRY(dvc::read_all_projects(repository));
+  auto others = dvc::read_all_projects(repository);
+  if (!others)
+    return base::error(others.error().code,
+                       "{} (all dvc.yaml of the repository are read, as stages of others may have "
+                       "to run before those of this one)",
+                       others.error().message);
+  const std::vector<dvc::Stage> all = std::move(*others);
   const fs::path below = project.lexically_relative(repository);
   const std::string folder = below == "." ? "" : below.generic_string();
   std::vector<std::string> addresses;

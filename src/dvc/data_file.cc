@@ -11,9 +11,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string text_at(const JsonObject& map, std::string_view key) {
-  const Json* const value = map.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(std::string_view(value->get_string()))
-                                                : "";
+  return base::find_string(map, key).value_or(std::nullopt).value_or("");
 }
 
 // What `dvc add` writes, alone: there is nothing else to keep with it.
@@ -120,7 +118,7 @@ Result<std::string> with_content(std::string_view text, const Content& content) 
   return out;
 }
 
-Result<bool> keep_data(const fs::path& file, const Cache& cache, bool force) {
+Result<bool> keep_data(const fs::path& file, const Cache& cache, bool force, Contents& seen) {
   const std::string name = file.filename();
   const std::string text = TRY(store::read_file(file));
   const JsonObject values = TRY(read_values(name, text));
@@ -132,7 +130,7 @@ Result<bool> keep_data(const fs::path& file, const Cache& cache, bool force) {
     const JsonObject& out = each.get_object();
     const fs::path data =
         (file.parent_path() / text_at(values, "wdir") / text_at(out, "path")).lexically_normal();
-    const auto content = TRY(content_of(data));
+    const auto& content = seen[data] = TRY(content_of(data));
     if (!content)
       return base::error(Code::kNotFound,
                          "{} names {}, which isn't there; `dvc checkout` or `dvc pull` brings it",

@@ -184,7 +184,7 @@ class StageRun {
   }
 
   // What `dvc add` keeps is in the cache, as it is now, before the stage reads it.
-  Result<void> keep_inputs() const {
+  Result<void> keep_inputs() {
     if (stage_.frozen) return {};
     std::vector<std::string> reads = stage_.deps;
     for (const ParamsFile& params : stage_.params) reads.push_back(params.path);
@@ -192,7 +192,7 @@ class StageRun {
       for (const fs::path& file : data_files_of(repository_, at(read))) {
         const store::FileHandle turn =
             TRY(hold("slipway-" + base::md5_hex(file.string()) + ".lock"));
-        if (TRY(keep_data(file, cache_, call_.force)))
+        if (TRY(keep_data(file, cache_, call_.force, kept_)))
           say(fmt::format("Verified data sources in stage: '{}'",
                           file.lexically_relative(project_).generic_string()));
       }
@@ -204,7 +204,8 @@ class StageRun {
     if (stage_.frozen) return false;
     if (stage_.runs_always()) return true;
     for (const std::string& dep : stage_.deps) {
-      const auto content = TRY(content_of(at(dep)));
+      const auto kept = kept_.find(at(dep).lexically_normal());
+      const auto content = kept != kept_.end() ? kept->second : TRY(content_of(at(dep)));
       if (!content || content->md5 != md5_in(find_item(entry_, "deps", dep))) return true;
     }
     for (const ParamsFile& params : stage_.params)
@@ -486,6 +487,7 @@ class StageRun {
   const fs::path folder_;   // that its command runs in
   JsonObject lock_;
   const JsonObject* entry_ = nullptr;  // of the stage in `lock_`
+  Contents kept_;                      // of what `dvc add` keeps, before the command runs
 };
 
 }  // namespace

@@ -1,11 +1,10 @@
 """What `dvc repro` runs before the stages that are asked for, beside the unmodified dvc client: files of `dvc add`, and stages of other dvc.yaml files."""
 import json
 import shutil
-import subprocess
 
 import pytest
-from conftest import BINARY, Server
-from test_dvc_remote import Repository
+from conftest import Server
+from dvc_pair import Pair
 
 
 @pytest.fixture(scope="module")
@@ -15,40 +14,6 @@ def server(tmp_path_factory):
     server.stop()
 
 
-class Pair:
-    """The same repository twice: theirs for dvc, ours for slipway."""
-
-    def __init__(self, tmp_path, server):
-        self.server = server
-        self.theirs = Repository(tmp_path / "theirs")
-        self.ours = Repository(tmp_path / "ours", self.theirs.folder)
-        shutil.rmtree(self.ours.folder)
-        shutil.copytree(self.theirs.folder, self.ours.folder)
-
-    def both(self):
-        return (self.theirs, self.ours)
-
-    def write(self, path: str, text: str):
-        for repository in self.both():
-            file = repository.folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-
-    def slipway(self, *args: str, below: str = ".", check=True) -> subprocess.CompletedProcess:
-        done = subprocess.run([BINARY, "--url", self.server.url, "--json", "run", *args], cwd=self.ours.folder / below, capture_output=True, text=True,
-                              env=self.ours.environment)
-        assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done
-
-    def logs(self, *args: str, below: str = ".") -> dict[str, str]:
-        run = json.loads(self.slipway(*args, below=below).stdout)
-        return {step["name"]: self.server.cli("pipelines", "log", run["id"], step["name"]).stdout for step in run["steps"]}
-
-    def same(self, *files: str):
-        for file in files:
-            assert (self.ours.folder / file).read_text() == (self.theirs.folder / file).read_text(), file
-
-
 @pytest.fixture
 def pair(tmp_path, server):
     return Pair(tmp_path, server)
@@ -56,10 +21,6 @@ def pair(tmp_path, server):
 
 def stage(name: str, dep: str, out: str) -> str:
     return f"stages:\n  {name}:\n    cmd: find {dep} -type f | sort | xargs cat > {out}\n    deps: [{dep}]\n    outs: [{out}]\n"
-
-
-def run_ran(logs: dict[str, str]) -> set[str]:
-    return {step for step, log in logs.items() if "Running stage" in log}
 
 
 @pytest.mark.parametrize("dep", ["data.csv", "raw/deep"])
@@ -78,9 +39,9 @@ def test_changed_data_of_dvc_add_is_kept(pair, dep):
 
     def run():
         pair.theirs.dvc("repro")
-        logs = pair.logs()
+        ran = pair.ran()
         pair.same(*files)
-        return run_ran(logs)
+        return ran
 
     assert run() == {"t"}
     before = (pair.ours.folder / "raw.dvc").read_text()
@@ -137,7 +98,7 @@ def test_stages_of_other_files_that_one_needs_run_before_it(pair):
 
     def run(target: str = "dvc.yaml", below: str = "."):
         pair.theirs.dvc("repro", target)
-        ran = run_ran(pair.logs(target, below=below))
+        ran = pair.ran(target, below=below)
         pair.same(*locks)
         return ran
 
@@ -151,10 +112,14 @@ def test_stages_of_other_files_that_one_needs_run_before_it(pair):
     assert run("other/dvc.yaml:up") == {"sub-dvc-yaml-s", "z", "other-dvc-yaml-up"}
     pair.same("other/dvc.lock")
     assert "o:" not in (pair.ours.folder / "other" / "dvc.lock").read_text()
-    assert run_ran(pair.logs("dvc.yaml", below="other")) == {"other-dvc-yaml-o"}
+    assert pair.ran("dvc.yaml", below="other") == {"other-dvc-yaml-o"}
     pair.theirs.dvc("repro", "other/dvc.yaml")
     pair.same(*locks, "other/dvc.lock")
-    assert run_ran(pair.logs("--force", below="sub")) == {"s"}  # that needs nobody else
+    assert pair.ran("--force", below="sub") == {"s"}  # that needs nobody else
+    pair.write("other/dvc.yaml", "stages: {bad: {}}\n")
+    done = pair.slipway(check=False)
+    assert done.returncode != 0 and "other/dvc.yaml: line 1" in done.stderr and "(all dvc.yaml of the repository are read" in done.stderr, done.stderr
+    pair.write("other/dvc.yaml", "stages: {}\n")
     # What Git ignores has no stages, whatever it looks like.
     pair.write("kept/.gitignore", "/away\n")
     pair.write("kept/away/dvc.yaml", "stages: {bad: {cmd: [}\n")
@@ -170,9 +135,9 @@ def test_numbers_are_those_of_dvc(pair):
     pair.write("dvc.yaml", "stages:\n  t:\n    cmd: echo ${n.a} ${n.b} ${n.big} ${n.octal} ${n.hex} ${n.split} ${n.much} ${n.least} ${n.old} ${n.float} > out.txt\n"
                            "    params: [n]\n    outs: [out.txt]\n")
     pair.theirs.dvc("repro")
-    assert run_ran(pair.logs()) == {"t"}
+    assert pair.ran() == {"t"}
     pair.same("dvc.lock", "out.txt")
-    assert run_ran(pair.logs()) == set()
+    assert pair.ran() == set()
     pair.write("params.yaml", "n: 36893488147419103232\n")
     done = pair.slipway(check=False)
     assert done.returncode != 0 and "params.yaml: line 1, column 4: a whole number beyond 64 bits" in done.stderr, done.stderr
@@ -209,15 +174,25 @@ def test_explain_says_what_has_changed(pair):
     def explain(*args: str) -> dict[str, tuple[str, str]]:
         return {step["step"]: (step["verdict"], step["why"]) for step in json.loads(pair.slipway("--explain", *args).stdout)["steps"]}
 
+    def declared() -> int:
+        return len(json.loads(pair.server.cli("--json", "pipelines", "list").stdout)["pipelines"])
+
+    before = declared()
     assert explain()["first"] == ("runs", "dvc.lock has no such stage") and not (pair.ours.folder / "dvc.lock").exists()
+    assert declared() == before
     pair.slipway()
+    assert declared() == before + 1
     assert set(explain().values()) == {("cached", "nothing has changed")}
     assert {verdict for verdict, _ in explain("--force").values()} == {"runs"}
     pair.write("a.txt", "2\n")
+    assert explain()["second"] == ("depends", "it runs unless what first makes is as before")
+    pair.replace("dvc.yaml", "  second:\n", "  second:\n    frozen: true\n")
+    assert explain()["second"][0] == "cached"
+    pair.replace("dvc.yaml", "    frozen: true\n", "")
     pair.write("params.yaml", "rate: {low: 2}\n")
     (pair.ours.folder / "d.txt").unlink()
     assert explain() == {"first": ("runs", "deps: a.txt was b026324c and is 26ab0db9"),
-                         "second": ("runs", "params: rate.low was 1 and is 2; it reads what first makes, which runs"),
+                         "second": ("runs", "params: rate.low was 1 and is 2"),
                          "third": ("cached", "outs: d.txt isn't there; outputs come from DVC's cache")}
     pair.slipway()
     text = (pair.ours.folder / "dvc.yaml").read_text()

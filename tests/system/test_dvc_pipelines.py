@@ -4,11 +4,10 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 
 import pytest
-from conftest import BINARY, Server, eventually
-from test_dvc_remote import Repository
+from conftest import Server, eventually
+from dvc_pair import Pair
 
 DVC_YAML = """
 vars:
@@ -81,50 +80,18 @@ def server(tmp_path_factory):
     server.stop()
 
 
-class Pair:
-    """The same repository twice: theirs for dvc, ours for slipway."""
-
-    def __init__(self, tmp_path, server):
-        self.server = server
-        self.theirs = Repository(tmp_path / "theirs")
-        fill(self.theirs.folder)
-        self.ours = Repository(tmp_path / "ours", self.theirs.folder)
-        shutil.rmtree(self.ours.folder)
-        shutil.copytree(self.theirs.folder, self.ours.folder)
-
-    def write(self, path: str, text: str):
-        for repository in (self.theirs, self.ours):
-            (repository.folder / path).write_text(text)
-
-    def replace(self, path: str, old: str, new: str):
-        text = (self.ours.folder / path).read_text()
-        assert old in text
-        self.write(path, text.replace(old, new))
-
-    def slipway(self, *args: str, check=True) -> subprocess.CompletedProcess:
-        done = subprocess.run([BINARY, "--url", self.server.url, "--json", "run", *args], cwd=self.ours.folder, capture_output=True, text=True,
-                              env=self.ours.environment)
-        assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done
-
-    def logs(self, *args: str) -> dict[str, str]:
-        run = json.loads(self.slipway(*args).stdout)
-        return {step["name"]: self.server.cli("pipelines", "log", run["id"], step["name"]).stdout for step in run["steps"]}
-
+class LockedPair(Pair):
     def run(self) -> set[str]:
         """The steps of ours that ran their commands; the lock files are the same afterwards."""
         self.theirs.dvc("repro")
-        logs = self.logs()
-        assert self.lock(self.ours) == self.lock(self.theirs)
-        return {step for step, log in logs.items() if "Running stage" in log}
-
-    def lock(self, repository) -> str:
-        return (repository.folder / "dvc.lock").read_text()
+        ran = self.ran()
+        self.same("dvc.lock")
+        return ran
 
 
 @pytest.fixture
 def pair(tmp_path, server):
-    return Pair(tmp_path, server)
+    return LockedPair(tmp_path, server, fill)
 
 
 ALL = {"evaluate", "prepare", "model-small", "model-big", "grid-a-1", "grid-a-2", "grid-b-1", "grid-b-2", "folder", "script"}
@@ -145,9 +112,9 @@ def test_dvc_and_slipway_write_the_same_lock_file(pair):
 def test_what_one_made_is_good_for_the_other(pair):
     pair.slipway()
     assert "up to date" in pair.ours.dvc("status").stdout
-    before = pair.lock(pair.ours)
+    before = (pair.ours.folder / "dvc.lock").read_text()
     assert "Running" not in pair.ours.dvc("repro").stdout
-    assert pair.lock(pair.ours) == before
+    assert (pair.ours.folder / "dvc.lock").read_text() == before
     (pair.ours.folder / "all.txt").unlink()
     shutil.rmtree(pair.ours.folder / "data")
     pair.ours.dvc("checkout")  # from the cache that we filled
@@ -157,7 +124,7 @@ def test_what_one_made_is_good_for_the_other(pair):
     shutil.rmtree(pair.ours.folder)
     shutil.copytree(pair.theirs.folder, pair.ours.folder)
     assert all("didn't change, skipping" in log for log in pair.logs().values())
-    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+    pair.same("dvc.lock")
 
 
 def test_lost_outputs_come_from_the_cache(pair):
@@ -170,14 +137,14 @@ def test_lost_outputs_come_from_the_cache(pair):
     assert not any("Running" in log for log in logs.values())
     assert (pair.ours.folder / "data" / "y.txt").read_text() == "10\n" and os.access(pair.ours.folder / "made.sh", os.X_OK)
     pair.theirs.dvc("repro")
-    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+    pair.same("dvc.lock")
     assert "up to date" in pair.ours.dvc("status").stdout
 
 
 def test_one_stage_with_what_it_needs(pair):
     assert set(pair.logs("dvc.yaml:model@big")) == {"prepare", "model-big"}
     pair.theirs.dvc("repro", "model@big")
-    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+    pair.same("dvc.lock")
     assert "Running" in pair.logs("dvc.yaml:model@big", "--force")["prepare"]
     none = pair.slipway("dvc.yaml:nothing", check=False)
     assert none.returncode != 0 and "no such stage: nothing" in none.stderr
@@ -234,13 +201,12 @@ def test_all_files_of_a_repository_are_one_run(pair):
 
     def run() -> set[str]:
         pair.theirs.dvc("repro", "-P")
-        logs = pair.logs("-P")
+        ran = pair.ran("-P")
         for file in PARTS:
             if file.endswith("dvc.yaml"):
-                lock = file.replace(".yaml", ".lock")
-                assert (pair.ours.folder / lock).read_text() == (pair.theirs.folder / lock).read_text(), lock
-        assert (pair.ours.folder / "report.txt").read_text() == (pair.theirs.folder / "report.txt").read_text()
-        return {step for step, log in logs.items() if "Running stage" in log}
+                pair.same(file.replace(".yaml", ".lock"))
+        pair.same("report.txt")
+        return ran
 
     models = {"train-deep-dvc-yaml-fit-a", "train-deep-dvc-yaml-fit-b", "train-dvc-yaml-best", "report"}
     assert run() == {"before", "data-dvc-yaml-rows", "data-dvc-yaml-late"} | models
@@ -252,10 +218,8 @@ def test_all_files_of_a_repository_are_one_run(pair):
     pair.replace("data/dvc.yaml", "stages:", "stages:\n  new: {cmd: echo new > new.txt, outs: [new.txt]}")
     assert run() == {"data-dvc-yaml-new"}
     # One file alone goes on with the same lock, and the command is the same wherever in the repository it is given.
-    done = subprocess.run([BINARY, "--url", pair.server.url, "--json", "run"], cwd=pair.ours.folder / "data", capture_output=True, text=True, env=pair.ours.environment)
-    assert done.returncode == 0, done.stderr
-    done = subprocess.run([BINARY, "--url", pair.server.url, "--json", "run", "-P", "--force"], cwd=pair.ours.folder / "data", capture_output=True, text=True, env=pair.ours.environment)
-    assert done.returncode == 0 and len(json.loads(done.stdout)["steps"]) == 8, done.stderr
+    pair.slipway(below="data")
+    assert len(json.loads(pair.slipway("-P", "--force", below="data").stdout)["steps"]) == 8
     assert "up to date" in pair.ours.dvc("status").stdout
 
 
@@ -274,7 +238,7 @@ def test_a_stage_that_fails_leaves_the_others_in_the_lock(pair):
     pair.replace("dvc.yaml", "cp raw.txt data/sub/é.txt", "exit 7")
     done = pair.slipway(check=False)
     assert done.returncode != 0
-    lock = pair.lock(pair.ours)
+    lock = (pair.ours.folder / "dvc.lock").read_text()
     assert "folder:" in lock and "prepare:" not in lock and "evaluate:" not in lock
     pair.replace("dvc.yaml", "exit 7", "cp raw.txt data/sub/é.txt")
     pair.slipway()
