@@ -4,6 +4,7 @@
 #include "app/project_diff.h"
 #include "app/project_parts.h"
 #include "base/log.h"
+#include "pipelines/data_names.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
 
@@ -242,8 +243,33 @@ Result<void> Project::check_guards(const Parsed& parsed) {
   return {};
 }
 
+Result<std::vector<std::string>> Project::unknown_data(const Parsed& parsed,
+                                                       const std::set<std::string>& datasets,
+                                                       const std::string& yaml) {
+  std::vector<std::string> warnings;
+  // Reading it once more takes a while when it is long.
+  if (yaml.find("dataset") == yaml.npos && yaml.find("model") == yaml.npos) return warnings;
+  std::set<std::string> models;
+  for (const auto& endpoint : parsed.endpoints) {
+    if (auto alias = releases::parse_alias(endpoint.model)) models.insert(std::move(alias->model));
+  }
+  for (const pipelines::DataName& data : TRY(pipelines::data_names(yaml))) {
+    if (data.kind == "dataset" ? datasets.contains(data.name) : models.contains(data.name))
+      continue;
+    if (data.kind == "model") {
+      const auto model = rooms_.registry.get_model(data.name);
+      if (model) continue;
+      const Code code = model.error().code;
+      if (code != Code::kNotFound && code != Code::kInvalidArgument) return model.error();
+    }
+    warnings.push_back(fmt::format("{}: {}: no {} is called {}, here or on the server", data.place,
+                                   data.by, data.kind, data.name));
+  }
+  return warnings;
+}
+
 // Before anything is changed. Gives what is worth a warning.
-Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
+Result<std::vector<std::string>> Project::check(const Parsed& parsed, const std::string& yaml) {
   TRY(check_guards(parsed));
   std::vector<std::string> warnings = TRY(check_features(parsed.features));
   for (std::string& warning : TRY(rooms_.datasets.unknown_columns(parsed.datasets)))
@@ -262,6 +288,8 @@ Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
                         monitor.name, dataset));
     }
   }
+  for (std::string& warning : TRY(unknown_data(parsed, datasets, yaml)))
+    warnings.push_back(std::move(warning));
   return warnings;
 }
 
@@ -341,7 +369,8 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   auto warnings = replaced(parsed);
   if (const auto fits = check_place(parsed, declared.folder); !fits)
     warnings.push_back("apply refuses this: " + fits.error().message);
-  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
+  for (std::string& warning : TRY(check(parsed, declared.yaml)))
+    warnings.push_back(std::move(warning));
   return told(parsed, std::move(changes), warnings);
 }
 
@@ -352,7 +381,8 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   TRY(datasets::Datasets::check(parsed.datasets));
   const std::string before = TRY(stored_yaml());
   auto warnings = replaced(parsed);
-  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
+  for (std::string& warning : TRY(check(parsed, declared.yaml)))
+    warnings.push_back(std::move(warning));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
   const auto pruned = TRY(check_prune(parsed, declared.prune));
   const auto owned = TRY(owners());

@@ -96,7 +96,11 @@ class Project final : public api::own::ProjectControl {
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);
   Result<void> check_guards(const Parsed& parsed);
-  Result<std::vector<std::string>> check(const Parsed& parsed);
+  Result<std::vector<std::string>> check(const Parsed& parsed, const std::string& yaml);
+  // What steps and schedules name that is none of these datasets, nor a model that there is.
+  Result<std::vector<std::string>> unknown_data(const Parsed& parsed,
+                                                const std::set<std::string>& datasets,
+                                                const std::string& yaml);
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   // What the server has and the file doesn't, in the order in which it can be removed.

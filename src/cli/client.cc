@@ -142,10 +142,12 @@ int fail(const Error& error, const Context& context) {
   switch (error.code) {
     case Code::kUnavailable:
     case Code::kDeadlineExceeded:
+      // It may be another one than the context's, as that of `promote --to`.
       std::fprintf(stderr,
-                   "slipway: no server at %s? start one with `slipway server`, or name it with "
-                   "--url or SLIPWAY_URL\n",
-                   context.url.c_str());
+                   "slipway: no server %s? start one with `slipway server`, or name it with --url "
+                   "or SLIPWAY_URL (promote: --to or SLIPWAY_TO_URL)\n",
+                   error.message.find("url=") == std::string::npos ? ("at " + context.url).c_str()
+                                                                   : "there");
       return kUnreachable;
     case Code::kNotFound:
       return kNotFound;

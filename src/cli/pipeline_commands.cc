@@ -4,13 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
 #include "cli/kubeflow_run.h"
 #include "cli/log_commands.h"
+#include "cli/pace.h"
 #include "cli/patience.h"
 #include "cli/progress.h"
 #include "cli/schedule_commands.h"
@@ -20,8 +20,7 @@
 namespace slipway::cli {
 namespace {
 
-// Between two looks at a run: a tenth of the time that it is followed, within these.
-constexpr auto kPollMin = std::chrono::milliseconds(5), kPollMax = std::chrono::milliseconds(200);
+constexpr auto kPollMax = std::chrono::milliseconds(200);  // between two looks at a run
 constexpr std::size_t kLogTailBytes = 3000;
 
 const std::vector<TableColumn> kStepColumns = {
@@ -112,7 +111,7 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
   std::map<std::string, std::string> told;
   LiveTrials live;
   const bool is_terminal = ::isatty(2) == 1;
-  const auto begun = std::chrono::steady_clock::now();
+  const Pace pace(kPollMax);
   for (;;) {
     Result<Json> answer = client.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
     if (!answer && patience.wait(answer.error())) continue;
@@ -136,9 +135,7 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
     }
     if (is_terminal) live.draw(run);
     if (!member_at(run, "finished_at").is_null()) return run;
-    const auto followed = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - begun);
-    std::this_thread::sleep_for(std::clamp(followed / 10, kPollMin, kPollMax));
+    pace.wait();
   }
 }
 

@@ -1,13 +1,11 @@
 #include "cli/schedule_commands.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/pace.h"
 #include "cli/patience.h"
 #include "cli/verb.h"
 
@@ -25,8 +23,7 @@ const std::vector<TableColumn> kBackfillColumns = {
     {"BACKFILL", "id"}, {"SCHEDULE", "schedule"}, {"FROM", "from"}, {"TO", "to"},
     {"RUNS", "runs"},   {"OUTCOME", "counts"},    {"BY", "actor"},  {"AT", "created_at"}};
 
-// Between two looks at a backfill: a tenth of the time that it is followed, within these.
-constexpr auto kPollMin = std::chrono::milliseconds(20), kPollMax = std::chrono::milliseconds(2000);
+constexpr auto kPollMax = std::chrono::seconds(2);  // between two looks at a backfill
 
 std::string show_schedule(const Json& schedule) {
   std::string out = table({schedule}, kScheduleColumns);
@@ -78,7 +75,7 @@ int exit_of(const Json& fill) {
 Result<Json> follow(const Context& context, Client& client, const std::string& id) {
   Patience patience(context);
   std::map<std::string, std::string> told;
-  const auto begun = std::chrono::steady_clock::now();
+  const Pace pace(kPollMax);
   for (;;) {
     Result<Json> answer = client.get(path_of("/slipway/v1/backfills/{}", {id}));
     if (!answer && patience.wait(answer.error())) continue;
@@ -94,9 +91,7 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
       }
     }
     if (member_at(fill, "is_over").as_bool()) return fill;
-    const auto followed = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - begun);
-    std::this_thread::sleep_for(std::clamp(followed / 10, kPollMin, kPollMax));
+    pace.wait();
   }
 }
 

@@ -163,6 +163,14 @@ def test_kills_leave_nothing_half_promoted(two):
     assert len(client.search_model_versions("name='twice'")) == 1
 
 
+def test_a_dead_target_is_named_and_not_the_source(two):
+    staging, production = two
+    version = publish(staging)
+    production.stop()
+    done = promote(staging, production, f"models:/churn/{version}", check=False)
+    assert done.returncode == 5 and production.url in done.stderr and "no server there?" in done.stderr and staging.url not in done.stderr, done.stderr
+
+
 def test_each_side_has_its_own_login(start_server, monkeypatch):
     monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", ADMIN[1])
     staging = start_server("staging")

@@ -171,3 +171,38 @@ def test_the_page_says_what_a_step_waits_for_and_lets_it_pass(project, open_page
     panel.get_by_role("button", name="Let it pass").click()
     page.get_by_role("dialog").get_by_role("button", name="Let it pass").click()
     eventually(lambda: states(project, run) == "succeeded: succeeded succeeded")
+
+
+TYPOS = """\
+project: waits
+datasets:
+  rows: {path: rows.csv, key: [id], event_time: at}
+pipelines:
+  p:
+    steps:
+      - {name: a, wait_for: {dataset: rowz}}
+      - name: b
+        run: 'true'
+        inputs:
+          - dataset:rows
+          - model:churm@champion
+      - {name: c, wait_for: {model: churn}}
+schedules:
+  s: {pipeline: p, when: {dataset: rosw}}
+"""
+
+
+def test_data_that_nobody_has_is_warned_of_with_its_line(project):
+    """A typo was a step that waited for its whole timeout, and a schedule that never began."""
+    requests.post(f"{project.url}/api/2.0/mlflow/registered-models/create", json={"name": "churn"}, timeout=60).raise_for_status()
+    file = project.folder / "typos.yaml"
+    file.write_text(TYPOS)
+
+    def place(text: str) -> str:
+        at = TYPOS.index(text)
+        return f"line {TYPOS.count(chr(10), 0, at) + 1}, column {at - TYPOS.rfind(chr(10), 0, at)}"
+
+    assert json.loads(project.cli("--json", "plan", str(file)).stdout)["warnings"] == [
+        f"{place('rowz')}: pipeline p, step a: no dataset is called rowz, here or on the server",
+        f"{place('model:churm')}: pipeline p, step b: no model is called churm, here or on the server",
+        f"{place('rosw')}: schedule s: no dataset is called rosw, here or on the server"]

@@ -5,20 +5,28 @@
 #include <algorithm>
 #include <set>
 
+#include "datasets/definition.h"
+#include "features/definition.h"
 #include "pipelines/plan.h"
 
 namespace slipway::cli {
 namespace {
 
-// Names of the steps that `until` needs, itself among them.
+// In front of what is wrong with it.
+std::string place_of(const CiPipeline& pipeline) {
+  return pipeline.place.empty() ? "" : pipeline.place + ": ci: ";
+}
+
+// Names of the steps that `until` of `wanted` needs, itself among them.
 Result<std::set<std::string>> needed(const pipelines::PipelineDefinition& definition,
-                                     const std::vector<std::string>& until, Missing missing) {
+                                     const CiPipeline& wanted, Missing missing) {
+  const std::vector<std::string>& until = wanted.until;
   const pipelines::Plan plan = TRY(pipelines::make_plan(definition, {}, ""));
   std::set<std::string> names(until.begin(), until.end());
   for (const std::string& name : until) {
     if (definition.find_step(name) != nullptr || missing == Missing::kLeftOut) continue;
-    return base::error(Code::kNotFound, "ci: the pipeline has no such step: pipeline={} step={}",
-                       definition.name, name);
+    return base::error(Code::kNotFound, "{}the pipeline has no such step: pipeline={} step={}",
+                       place_of(wanted), definition.name, name);
   }
   for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
     if (!names.contains(step->definition.name)) continue;
@@ -33,6 +41,11 @@ Result<std::set<std::string>> needed(const pipelines::PipelineDefinition& defini
 Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
                              const std::vector<std::string>& only, Missing missing,
                              VersionChecks checks) {
+  if (checks == VersionChecks::kKept) {
+    // The server would refuse them, too, with the lines of what it is given.
+    TRY(datasets::parse_datasets(yaml));
+    TRY(features::parse_definitions(yaml));
+  }
   const std::vector<pipelines::ParsedPipeline> parsed = TRY(pipelines::parse_pipelines(yaml));
   std::vector<CiPipeline> wanted = policy.pipelines;
   if (wanted.empty()) {
@@ -63,15 +76,15 @@ Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
       });
       if (found == parsed.end()) {
         if (missing == Missing::kLeftOut) continue;
-        return base::error(Code::kNotFound, "slipway.yaml has no such pipeline: pipeline={}",
-                           pipeline.name);
+        return base::error(Code::kNotFound, "{}slipway.yaml has no such pipeline: pipeline={}",
+                           place_of(pipeline), pipeline.name);
       }
       if (missing == Missing::kLeftOut)
         std::erase_if(pipeline.params, [&](const auto& param) {
           return !found->definition.params.contains(param.first);
         });
       if (!pipeline.until.empty()) {
-        const std::set<std::string> names = TRY(needed(found->definition, pipeline.until, missing));
+        const std::set<std::string> names = TRY(needed(found->definition, pipeline, missing));
         YAML::Node steps(YAML::NodeType::Sequence);
         for (const auto& step : root["pipelines"][pipeline.name]["steps"]) {
           if (names.contains(step["name"].as<std::string>())) steps.push_back(step);

@@ -35,7 +35,7 @@ Result<CiLimit> read_limit(const types::YamlNode& node) {
 }
 
 Result<CiPipeline> read_pipeline(const std::string& name, const types::YamlNode& node) {
-  CiPipeline pipeline{.name = name, .until = {}, .params = {}};
+  CiPipeline pipeline{.name = name, .until = {}, .params = {}, .place = node.place()};
   if (node.is_null()) return pipeline;
   auto map = TRY(node.map("a pipeline of ci"));
   if (const auto until = map.find("until")) {

@@ -23,6 +23,7 @@ struct CiPipeline {
   std::string name;
   std::vector<std::string> until;  // these steps and what they need; empty: all
   std::map<std::string, std::string> params;
+  std::string place = {};  // "line 3, column 7" of slipway.yaml; empty: it isn't named there
 };
 
 // `ci:` of slipway.yaml.

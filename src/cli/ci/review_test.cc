@@ -176,9 +176,24 @@ TEST(CiProject, HasTheStepsThatAreNeededAndNothingThatServes) {
   EXPECT_NE(project->yaml.find("name: b"), std::string::npos);
   for (const char* gone : {"promote", "endpoints", "schedules"})
     EXPECT_EQ(project->yaml.find(gone), std::string::npos) << gone;
-  policy.pipelines[0].until = {"nothing"};
-  EXPECT_FALSE(ci_project(yaml, policy, {}, Missing::kError));
   EXPECT_FALSE(ci_project(yaml, {}, {"nothing"}, Missing::kError));
+}
+
+TEST(CiProject, WhatTheProjectDoesNotHaveIsNamedWithItsLine) {
+  const std::string pipelines = "pipelines:\n  p: {steps: [{name: a, run: x}]}\n";
+  for (const auto& [ci, said] : std::vector<std::pair<std::string, std::string>>{
+           {"ci: {pipelines: {p: {until: [b]}}}",
+            "line 3, column 21: ci: the pipeline has no such"},
+           {"ci: {pipelines: {q: {until: [a]}}}",
+            "line 3, column 21: ci: slipway.yaml has no such"},
+           {"features: {spices: {}}", "line 3"}}) {
+    const std::string yaml = pipelines + ci + "\n";
+    const auto policy = parse_ci(yaml);
+    ASSERT_TRUE(policy) << policy.error().message;
+    const auto project = ci_project(yaml, *policy, {}, Missing::kError);
+    ASSERT_FALSE(project) << ci;
+    EXPECT_EQ(project.error().message.substr(0, said.size()), said) << project.error().message;
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cli/pace.h"
 #include "cli/table.h"
 #include "pipelines/cache_key.h"
 #include "store/file_system.h"
@@ -13,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kPoll = std::chrono::milliseconds(50);
+constexpr auto kPollMax = std::chrono::milliseconds(200);  // between two looks at a run
 // A server of an interrupted run needs a moment to let the folder go.
 constexpr auto kFolderTime = std::chrono::seconds(15);
 constexpr auto kTryEvery = std::chrono::milliseconds(200);
@@ -113,7 +114,7 @@ CiStep read_step(Client& client, const std::string& run, const Json& step) {
 
 Result<Json> wait_for(Client& client, const std::string& id, const std::string& pipeline) {
   std::map<std::string, std::string> told;
-  for (;; std::this_thread::sleep_for(kPoll)) {
+  for (const Pace pace(kPollMax);; pace.wait()) {
     Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
     for (const Json& step : member_at(run, "steps").as_array()) {
       const std::string name = text_at(step, "name"), state = text_at(step, "state");
