@@ -104,6 +104,28 @@ const Json& search_of(const Json& run, const std::string& name) {
   return none;
 }
 
+// While it is there, Ctrl-C ends the command and says that the run goes on. One at a time.
+class InterruptNote {
+ public:
+  explicit InterruptNote(const std::string& id) {
+    text_ = fmt::format(
+        "\nslipway: the run goes on: `slipway pipelines show {0}`; `slipway pipelines cancel {0}` "
+        "ends it\n",
+        id);
+    before_ = std::signal(SIGINT, [](int) {
+      [[maybe_unused]] const ssize_t told = ::write(STDERR_FILENO, text_.data(), text_.size());
+      ::_exit(128 + SIGINT);
+    });
+  }
+  ~InterruptNote() { std::signal(SIGINT, before_); }
+  InterruptNote(const InterruptNote&) = delete;
+  InterruptNote& operator=(const InterruptNote&) = delete;
+
+ private:
+  static inline std::string text_;  // of a handler, which takes nothing
+  void (*before_)(int) = SIG_DFL;
+};
+
 // Says every change of a step's state on stderr until the run has ended; over restarts of the
 // server, too.
 Result<Json> follow(const Context& context, Client& client, const std::string& id) {
@@ -112,6 +134,7 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
   LiveTrials live;
   const bool is_terminal = ::isatty(2) == 1;
   const Pace pace(kPollMax);
+  const InterruptNote note(id);
   for (;;) {
     Result<Json> answer = client.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
     if (!answer && patience.wait(answer.error())) continue;

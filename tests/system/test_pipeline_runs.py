@@ -1,6 +1,8 @@
 """Runs of pipelines with real commands: side by side, tried again, taken up after a kill, and by the page's button."""
 import json
 import os
+import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -92,6 +94,17 @@ def test_a_run_goes_on_from_what_failed(project):
     assert (project.folder / "tidied").read_text() == "failed\n"  # it went well, so it isn't run again
     refused = subprocess.run([BINARY, "--url", project.url, "pipelines", "retry", run["id"]], capture_output=True, text=True)
     assert refused.returncode == 1 and "nothing of the run failed" in refused.stderr
+
+
+def test_ctrl_c_ends_the_waiting_and_says_so(project):
+    waiting = subprocess.Popen([BINARY, "--url", project.url, "run", "asks"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "good" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    told = waiting.communicate(timeout=60)[1]
+    assert waiting.returncode == 130
+    run = re.search("the run goes on: `slipway pipelines show ([0-9a-f]+)`", told)[1]
+    assert json.loads(project.cli("--json", "pipelines", "show", run).stdout)["state"] == "running"
+    project.cli("pipelines", "cancel", run)
 
 
 def test_what_has_run_is_found_in_pages(project):
