@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kRunsLooked = 100;  // of a pipeline, the newest
 
-const JsonArray& list_at(const Json& value, std::string_view path) {
-  static const JsonArray kNone;
-  const Json& found = member_at(value, path);
-  return found.is_array() ? found.get_array() : kNone;
-}
-
 bool has(const JsonArray& list, const std::string& text) {
   return std::ranges::find(list, Json(text)) != list.end();
 }

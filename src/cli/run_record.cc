@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::size_t kPipelineRunIdLength = 16;
 
-const JsonArray& list_at(const Json& value, std::string_view path) {
-  static const JsonArray kNone;
-  const Json& found = member_at(value, path);
-  return found.is_array() ? found.get_array() : kNone;
-}
-
 // A number keeps all its digits; JSON has no NaN.
 double number_of(const Json& value) {
   if (value.is_number()) return value.to_number<double>();

@@ -82,4 +82,10 @@ std::string text_at(const Json& row, std::string_view path) {
   return found.is_null() ? "" : cell(found);
 }
 
+const JsonArray& list_at(const Json& row, std::string_view path) {
+  static const JsonArray kNone;
+  const Json& found = member_at(row, path);
+  return found.is_array() ? found.get_array() : kNone;
+}
+
 }  // namespace slipway::cli

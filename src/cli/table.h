@@ -29,4 +29,7 @@ const Json& member_at(const Json& row, std::string_view path);
 // Its cell, and nothing where there is none.
 std::string text_at(const Json& row, std::string_view path);
 
+// Its items, and none where there is no list.
+const JsonArray& list_at(const Json& row, std::string_view path);
+
 }  // namespace slipway::cli

@@ -19,12 +19,6 @@ namespace {
 constexpr std::size_t kInputsShown = 5, kSuspectsShown = 5, kCausesShown = 5, kLogLinesShown = 15;
 constexpr std::string_view kModels = "models:/", kAlert = "alert:", kIncident = "incident:";
 
-const JsonArray& list_at(const Json& value, std::string_view path) {
-  static const JsonArray kNone;
-  const Json& found = member_at(value, path);
-  return found.is_array() ? found.get_array() : kNone;
-}
-
 std::string by(const Json& of) {
   const std::string actor = text_at(of, "actor");
   return actor.empty() ? "" : " by " + actor;
