@@ -211,11 +211,11 @@ def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
 
 def test_a_step_goes_on_while_the_leader_is_replaced(start_server, postgres, tmp_path):
     """What runs on a third server doesn't notice."""
-    flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "6", "--pipeline-steps-max", "1"]
+    flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "12", "--pipeline-steps-max", "1"]
     one, two, three = [start_server(name, *flags, "--server-name", name) for name in ("one", "two", "three")]
     eventually(lambda: len(known(one)) == 3)
     folder = tmp_path / "project"
-    declare(one, folder, [{"name": n, "run": f"echo $SLIPWAY_SERVER >> {n}; sleep 8; echo end >> {n}"} for n in ("a", "b", "c")])
+    declare(one, folder, [{"name": n, "run": f"echo $SLIPWAY_SERVER >> {n}; sleep 14; echo end >> {n}"} for n in ("a", "b", "c")])
     run = begin(one)
     eventually(lambda: all((folder / n).exists() for n in "abc"))
     on = {step["server"]: step["name"] for step in run_of(one, run)["steps"]}
