@@ -13,12 +13,6 @@ struct Options {
   bool yes = false;
 };
 
-// Nothing of an older server, which doesn't tell it.
-JsonArray list_at(const Json& report, std::string_view name) {
-  const Json& list = member_at(report, name);
-  return list.is_array() ? list.get_array() : JsonArray();
-}
-
 Result<Json> erase(Context& context, const Options& options) {
   std::string value = options.value;
   if (value == "-" && !std::getline(std::cin, value))
