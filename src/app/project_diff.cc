@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "store/postgres_url.h"
 #include "types/yaml_json.h"
 
 namespace slipway::app {
 namespace {
+
+constexpr const char* kHidden = "***";
 
 // By what is compared: members by their key, things of a list by what they are called.
 using Parts = std::map<std::string, const Json*>;
@@ -29,30 +32,67 @@ Parts parts_of(const Json& value) {
   if (value.is_object()) {
     for (const auto& [key, member] : value.get_object()) parts.emplace(key, &member);
   } else if (value.is_array()) {
-    for (const Json& each : value.get_array())
-      parts.emplace(name_in_list(each, parts.size()), &each);
+    const JsonArray& list = value.get_array();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string name = name_in_list(list[i], i);
+      if (!parts.emplace(name, &list[i]).second)  // a second one that is called so
+        parts.emplace(fmt::format("{}[{}]", name, i), &list[i]);
+    }
   }
   return parts;
 }
 
-void compare(const std::string& at, const Json& before, const Json& now, JsonArray& found) {
-  if (before == now) return;
-  const Parts old = parts_of(before), young = parts_of(now);
-  const std::string within = at.empty() ? "" : at + ".";
-  if (old.empty() || young.empty() || before.kind() != now.kind()) {
-    found.push_back(JsonObject{{"at", at}, {"before", before}, {"now", now}});
-    return;
+// Who may see a plan may not see what it has of passwords.
+Json without_secrets(std::string_view key, const Json& value) {
+  if (key == "secret" || key == "password") return kHidden;
+  if (value.is_string()) return Json(store::without_password(std::string_view(value.get_string())));
+  Json shown = value;
+  if (shown.is_object()) {
+    for (auto& [name, member] : shown.get_object()) member = without_secrets(name, member);
+  } else if (shown.is_array()) {
+    for (Json& each : shown.get_array()) each = without_secrets("", each);
   }
-  for (const auto& [key, value] : old) {
-    if (const auto same = young.find(key); same != young.end())
-      compare(within + key, *value, *same->second, found);
-    else
-      found.push_back(JsonObject{{"at", within + key}, {"before", *value}});
-  }
-  for (const auto& [key, value] : young) {
-    if (!old.contains(key)) found.push_back(JsonObject{{"at", within + key}, {"now", *value}});
-  }
+  return shown;
 }
+
+class Comparison {
+ public:
+  // Where a route leads may hold a key, too.
+  explicit Comparison(bool hides_all) : hides_all_(hides_all) {}
+
+  // `key`: the last member of `at`.
+  void compare(const std::string& at, std::string_view key, const Json& before, const Json& now) {
+    if (before == now) return;
+    const Parts old = parts_of(before), young = parts_of(now);
+    if (old.empty() || young.empty() || before.kind() != now.kind())
+      return add(at, key, &before, &now);
+    const std::string within = at.empty() ? "" : at + ".";
+    for (const auto& [name, value] : old) {
+      if (const auto same = young.find(name); same != young.end())
+        compare(within + name, name, *value, *same->second);
+      else
+        add(within + name, name, value, nullptr);
+    }
+    for (const auto& [name, value] : young) {
+      if (!old.contains(name)) add(within + name, name, nullptr, value);
+    }
+  }
+  JsonArray take() { return std::move(found_); }
+
+ private:
+  void add(const std::string& at, std::string_view key, const Json* before, const Json* now) {
+    const auto shown = [&](const Json& value) {
+      return hides_all_ ? Json(kHidden) : without_secrets(key, value);
+    };
+    JsonObject difference{{"at", at}};
+    if (before != nullptr) difference["before"] = shown(*before);
+    if (now != nullptr) difference["now"] = shown(*now);
+    found_.push_back(std::move(difference));
+  }
+
+  const bool hides_all_;
+  JsonArray found_;
+};
 
 // Where a part stands in the file: {"features", "views"}; its name is within.
 std::vector<std::string> section_of(const std::string& kind) {
@@ -101,9 +141,10 @@ void add_differences(std::string_view before, std::string_view now, JsonArray& c
     const Json* const was = find_part(old, kind, name);
     const Json* const is = find_part(young, kind, name);
     if (was == nullptr || is == nullptr) continue;
-    JsonArray found;
-    compare("", *was, *is, found);
-    if (!found.empty()) (*change)["differs"] = std::move(found);
+    Comparison comparison(kind == "route");
+    comparison.compare("", name, *was, *is);
+    if (JsonArray found = comparison.take(); !found.empty())
+      (*change)["differs"] = std::move(found);
   }
 }
 

@@ -69,5 +69,34 @@ TEST(ProjectDiff, FindsEveryKindOfPart) {
   EXPECT_EQ(of("pool", "gpu", "pools: [", "pools: {gpu: 2}"), "");
 }
 
+// Whoever may read a project may plan another one beside it.
+TEST(ProjectDiff, ShowsNoSecret) {
+  EXPECT_EQ(told("routes: {r: {slack: 'https://hooks/KEY'}}", "routes: {r: {slack: 'https://x'}}",
+                 "route", "r"),
+            "slack \"***\" \"***\"\n");
+  EXPECT_EQ(told("routes: {r: {webhook: 'https://h', secret: KEY}}", "routes: {r: {email: a@b}}",
+                 "route", "r"),
+            "secret \"***\" .\nwebhook \"***\" .\nemail . \"***\"\n");
+  const auto of = [](const char* before, const char* now) {
+    return told(before, now, "dataset", "d");
+  };
+  EXPECT_EQ(of("datasets: {d: {postgres: {url: 'postgresql://u:KEY@h/d', table: t}}}",
+               "datasets: {d: {postgres: {url: 'postgresql://u@h/e', table: t}}}"),
+            "postgres.url \"postgresql://u:***@h/d\" \"postgresql://u@h/e\"\n");
+  EXPECT_EQ(of("datasets: {d: {postgres: {url: 'postgresql://u:KEY@h/d', password: KEY}}}",
+               "datasets: {d: {path: x}}"),
+            "postgres {\"url\":\"postgresql://u:***@h/d\",\"password\":\"***\"} .\n"
+            "path . \"x\"\n");
+  EXPECT_EQ(of("datasets: {d: {password: KEY}}", "datasets: {d: {password: OTHER}}"),
+            "password \"***\" \"***\"\n");
+}
+
+TEST(ProjectDiff, KnowsThingsOfOneNameByTheirPlaces) {
+  EXPECT_EQ(
+      told("pipelines: {p: {steps: [{name: a, run: x}, {name: a, run: y}]}}",
+           "pipelines: {p: {steps: [{name: a, run: x}, {name: a, run: z}]}}", "pipeline", "p"),
+      "steps.a[1].run \"y\" \"z\"\n");
+}
+
 }  // namespace
 }  // namespace slipway::app

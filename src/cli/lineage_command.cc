@@ -21,9 +21,7 @@ Result<void> add_by_id(Client& client, Chain& chain, const std::string& id,
   if (is_whole_commit && TRY(chain.add_commit(id, walk))) return {};
   const auto endpoint = endpoint_of_request(client, id);
   if (endpoint) return chain.add_request(*endpoint, id);
-  if (endpoint.error().code == Code::kNotFound && !is_whole_commit &&
-      TRY(chain.add_commit(id, walk)))
-    return {};
+  if (!is_whole_commit && TRY(chain.add_commit(id, walk))) return {};
   return endpoint.error();
 }
 

@@ -105,7 +105,8 @@ const Json& search_of(const Json& run, const std::string& name) {
   return none;
 }
 
-// While it is there, Ctrl-C ends the command and says that the run goes on. One at a time.
+// While it is there, Ctrl-C says that the run goes on, and ends the command as ever: a shell sees
+// what its script ended of. One at a time.
 class InterruptNote {
  public:
   explicit InterruptNote(const std::string& id) {
@@ -115,8 +116,10 @@ class InterruptNote {
         id);
     before_ = std::signal(SIGINT, [](int) {
       [[maybe_unused]] const ssize_t told = ::write(STDERR_FILENO, text_.data(), text_.size());
-      ::_exit(128 + SIGINT);
+      std::signal(SIGINT, SIG_DFL);
+      std::raise(SIGINT);  // it comes when this returns
     });
+    if (before_ == SIG_IGN) std::signal(SIGINT, SIG_IGN);  // as whoever began it wants
   }
   ~InterruptNote() { std::signal(SIGINT, before_); }
   InterruptNote(const InterruptNote&) = delete;

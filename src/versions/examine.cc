@@ -146,8 +146,6 @@ Examined examine(const Packs& packs, const Examination& examination) {
 JsonObject to_json(const Examined& examined) {
   JsonArray damages, affected, missing;
   for (const std::string& pack : examined.packs) damages.emplace_back(JsonObject{{"what", pack}});
-  if (examined.read.unread)
-    damages.emplace_back(JsonObject{{"what", examined.read.unread->message}});
   for (const Damage& damage : examined.read.damages) {
     damages.emplace_back(JsonObject{{"object", to_hex(damage.object.digest)},
                                     {"file", damage.file},
@@ -167,6 +165,7 @@ JsonObject to_json(const Examined& examined) {
   return {{"objects", examined.read.objects},
           {"bytes", examined.read.bytes},
           {"damages", std::move(damages)},
+          {"unread", examined.read.unread ? Json(examined.read.unread->message) : Json()},
           {"affected", std::move(affected)},
           {"affected_cut", examined.affected.is_cut},
           {"missing_objects", std::move(missing)},

@@ -408,7 +408,8 @@ def test_who_may_what(start_server, tmp_path, monkeypatch):
               for user in (admin, ("reader", "password of reader"))}
     work = Folder(tmp_path / "flights", server.url)
     work("init")
-    work.write("a", "1")
+    content = np.random.default_rng(3).bytes(3000)
+    work.write("a", content)
     work("commit", "-a", "-m", "first")
     assert "SLIPWAY_TOKEN" in work("push", code=1)
     work.environment["SLIPWAY_TOKEN"] = tokens["reader"]
@@ -419,6 +420,14 @@ def test_who_may_what(start_server, tmp_path, monkeypatch):
     reader = Folder(tmp_path / "reader", server.url, SLIPWAY_TOKEN=tokens["reader"])
     reader.path.rmdir()
     subprocess.run(reader.command("clone", "flights", reader.path), env=reader.environment, check=True, capture_output=True)
+    assert reader.contents() == work.contents()
+    (reader.path / "a").unlink()
+    pack = reader.packs()[0]
+    damaged = bytearray(pack.read_bytes())
+    damaged[damaged.find(content)] ^= 4
+    pack.write_bytes(damaged)
+    assert reader.json("verify", "--repair")["repaired"] == 1  # what may be read mends, too
+    reader("checkout", "main", "--force")
     assert reader.contents() == work.contents()
 
 

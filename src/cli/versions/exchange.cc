@@ -80,6 +80,7 @@ std::string damage_text(const Json& examined) {
     parts[text_at(part, "object")].push_back((path.empty() ? "the commit itself," : shown(path)) +
                                              in);
   });
+  if (const std::string unread = text_at(examined, "unread"); !unread.empty()) line(unread);
   each("damages", [&](const Json& damage) {
     const std::string object = text_at(damage, "object");
     if (object.empty()) return line(text_at(damage, "what"));
@@ -277,8 +278,11 @@ Result<std::size_t> Exchange::fetch_some(versions::PackWriter& writer,
 }
 
 Result<Moved> Exchange::fetch_whole(const std::vector<Digest>& digests) {
-  const std::vector<Digest> missing = TRY(missing_there(digests));
-  const versions::DigestSet lacks(missing.begin(), missing.end());
+  auto missing = missing_there(digests);
+  if (!missing && missing.error().code == Code::kPermissionDenied)
+    missing = std::vector<Digest>();  // only who may write may ask: what isn't there fails below
+  TRY(missing);
+  const versions::DigestSet lacks(missing->begin(), missing->end());
   std::vector<Digest> there = digests, bad;
   std::erase_if(there, [&](const Digest& digest) { return lacks.contains(digest); });
   Moved moved;

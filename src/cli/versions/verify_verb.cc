@@ -1,5 +1,7 @@
 #include "cli/versions/verify_verb.h"
 
+#include <optional>
+
 #include "cli/table.h"
 #include "cli/versions/exchange.h"
 #include "cli/versions/server_verbs.h"
@@ -34,7 +36,7 @@ class Verify {
     }
     if (is_whole()) {
       text_ += "whole\n";
-    } else if (has_given_up_) {
+    } else if (given_up_) {
       text_ += "NOT whole: not all was tried; `slipway data verify --repair` again goes on\n";
     } else if (repairs) {
       text_ += "NOT whole: neither the folder nor a server has the rest\n";
@@ -48,7 +50,8 @@ class Verify {
                  {"files_read", files_read_},
                  {"repaired", moved_.objects},
                  {"missing", missing()},
-                 {"whole", is_whole()}},
+                 {"whole", is_whole()},
+                 {"error", given_up_ ? Json(given_up_->message) : Json()}},
                 std::move(text_),
                 is_whole() ? kOk : kFailed};
   }
@@ -56,7 +59,7 @@ class Verify {
  private:
   void give_up(const Error& why) {
     text_ += why.message + "\n";
-    has_given_up_ = true;
+    given_up_ = why;
   }
 
   bool is_whole() const {
@@ -105,6 +108,8 @@ class Verify {
                         in_bytes(examined_.read.bytes)) +
             damage_text(json);
     damages_ = json["damages"].as_array();
+    if (examined_.read.unread)
+      damages_.emplace_back(JsonObject{{"what", examined_.read.unread->message}});
     affected_ = json["affected"].as_array();
     lost_ = examined_.affected;
     const versions::DigestSet damaged = damaged_objects(examined_);
@@ -152,9 +157,8 @@ class Verify {
     const bool was_index_bad = is_index_bad_;
     if (was_index_bad) is_index_bad_ = !remake_index();
     TRY(repair_objects());
-    if (is_index_bad_) TRY(remake_index());  // of what came
-    is_index_bad_ = false;
-    if (was_index_bad) {
+    if (is_index_bad_) is_index_bad_ = !remake_index();  // of what came
+    if (was_index_bad && !is_index_bad_) {
       text_ += "the index is that of HEAD: what was added and not committed is to be added again\n";
       TRY(look_at_files());
     }
@@ -278,7 +282,8 @@ class Verify {
   std::string text_;
   JsonArray damages_, affected_;
   std::vector<Repository::DamagedRef> bad_refs_;
-  bool is_index_bad_ = false, is_read_whole_ = true, has_given_up_ = false;
+  bool is_index_bad_ = false, is_read_whole_ = true;
+  std::optional<Error> given_up_;  // why not all was tried
   versions::Examined examined_;
   versions::AffectedParts lost_;
   std::vector<versions::DamagedLink> links_;
@@ -292,7 +297,7 @@ Result<Moved> mend_there(Exchange& exchange, const Repository& repository, const
   const versions::Packs& packs = repository.packs();
   std::vector<Digest> dropped;
   bool has_bad_packs = false;  // in which nothing can be found, or only a part
-  for (const Json& damage : member_at(found, "damages").as_array()) {
+  for (const Json& damage : list_at(found, "damages")) {
     const auto digest = versions::parse_digest(text_at(damage, "object"));
     if (!digest) {
       has_bad_packs = true;
@@ -303,7 +308,7 @@ Result<Moved> mend_there(Exchange& exchange, const Repository& repository, const
   if (has_bad_packs || !dropped.empty()) TRY(exchange.drop_damaged(dropped));
   const versions::DigestSet read(dropped.begin(), dropped.end());
   versions::DigestSet needed = read;
-  for (const Json& object : member_at(found, "missing_objects").as_array()) {
+  for (const Json& object : list_at(found, "missing_objects")) {
     const auto digest = versions::parse_digest(cell(object));
     if (digest && packs.find(*digest)) needed.insert(*digest);
   }
