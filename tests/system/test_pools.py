@@ -129,7 +129,7 @@ def test_a_pool_grows_and_shrinks(project):
     wait(project, holder, over)
     (project.folder / "slipway.yaml").write_text("project: pools\npools: {gpu: 1}\n")  # the pipelines stay
     told = json.loads(project.cli("--json", "apply", str(project.folder / "slipway.yaml")).stdout)["changes"]
-    assert {"kind": "pool", "name": "gpu", "change": "updated"} in told and {"kind": "pool", "name": "licence", "change": "not in the file"} in told
+    assert {"kind": "pool", "name": "gpu", "change": "updated", "differs": [{"at": "", "before": 4, "now": 1}]} in told and {"kind": "pool", "name": "licence", "change": "not in the file"} in told
     failed = wait(project, begin(project, "low"), over)
     assert failed["reason"] == "step train: it needs 2 slots of pool gpu, which has 1"
 

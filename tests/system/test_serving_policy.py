@@ -108,7 +108,8 @@ def test_rejected_put_aside_or_counted(shop):
     """A change of the rules holds for the next request; what they say is in the log, in the counts and after a kill."""
     assert infer(shop, "before", pages=4000.0).status_code == 200
     planned = json.loads(shop.cli("--json", "plan", str(_written(shop, BASE + INPUTS))).stdout)
-    assert {"kind": "endpoint", "name": "sale", "change": "updated"} in planned["changes"]
+    changed = next(change for change in planned["changes"] if change["kind"] == "endpoint")
+    assert changed["change"] == "updated" and [part["at"] for part in changed["differs"]] == ["inputs"]
     apply(shop, BASE + INPUTS)
 
     refused = infer(shop, "refused", pages=4000.0, shop="east")
