@@ -72,7 +72,10 @@ class DbTest : public ::testing::TestWithParam<Store> {
 
 // Rows are moved from page to page as others come and go, and are longer than a page.
 TEST_P(DbTest, WhatWasDeletedIsInNoFileOnceItIsScrubbed) {
-  if (GetParam() == Store::kPostgres) GTEST_SKIP() << "its files are PostgreSQL's own matter";
+  if (GetParam() == Store::kPostgres) {  // its files are its own; what is left to do is told
+    EXPECT_NE(MUST(open()->scrub()).find("VACUUM"), std::string::npos);
+    return;
+  }
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));
   const auto name_of = [](int i) {

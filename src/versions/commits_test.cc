@@ -1,46 +1,21 @@
 #include "versions/commits.h"
 
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <map>
 #include <random>
 
-#include "store/testing/temp_folder.h"
-#include "versions/add.h"
 #include "versions/examine.h"
+#include "versions/testing/work_folder.h"
 
 namespace slipway::versions {
 namespace {
 
 namespace fs = std::filesystem;
 
-class CommitsTest : public testing::Test {
+class CommitsTest : public WorkFolderTest {
  protected:
-  CommitsTest() : repository_(MUST(Repository::create(fs::canonical(folder_.path())))) {}
-
-  const fs::path& top() const { return repository_.top(); }
-  void write(const std::string& path, std::string_view bytes) const {
-    fs::create_directories((top() / path).parent_path());
-    std::ofstream(top() / path, std::ios::binary) << bytes;
-  }
-  std::string read(const std::string& path) const {
-    std::ifstream file(top() / path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  Added add(const fs::path& path = "") {
-    return MUST(add_paths(repository_, {path.empty() ? top() : top() / path}, {}));
-  }
-  Digest commit(const std::string& message) {
-    time_ += 1'000'000;
-    return MUST(versions::commit(repository_, {"Ada", message, {time_}})).digest;
-  }
-  Digest add_and_commit(const std::string& message) {
-    add();
-    return commit(message);
-  }
   Result<CheckedOut> check_out(const Digest& commit, bool force = false) {
     return switch_to(
         repository_, {.branch = {}, .commit = commit},
@@ -77,10 +52,6 @@ class CommitsTest : public testing::Test {
     }
     return all;
   }
-
-  store::testing::TempFolder folder_;
-  Repository repository_;
-  std::int64_t time_ = 1'795'000'000'000'000;
 };
 
 TEST_F(CommitsTest, AVersionComesBackAsItWas) {

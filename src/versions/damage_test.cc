@@ -1,39 +1,18 @@
 // What is damaged in a working folder, or costs files of versions: found, and mended without loss.
-#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-
-#include "store/testing/temp_folder.h"
-#include "versions/add.h"
-#include "versions/commits.h"
 #include "versions/examine.h"
+#include "versions/testing/work_folder.h"
 
 namespace slipway::versions {
 namespace {
 
 namespace fs = std::filesystem;
 
-class DamageTest : public testing::Test {
+class DamageTest : public WorkFolderTest {
  protected:
-  DamageTest() : repository_(MUST(Repository::create(fs::canonical(folder_.path())))) {}
-
-  const fs::path& top() const { return repository_.top(); }
-  void write(const std::string& path, std::string_view bytes) const {
-    fs::create_directories((top() / path).parent_path());
-    std::ofstream(top() / path, std::ios::binary) << bytes;
-  }
-  std::string read(const std::string& path) const {
-    std::ifstream file(top() / path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  Digest add_and_commit(const std::string& message) {
-    MUST(add_paths(repository_, {top()}, {}));
-    time_ += 1'000'000;
-    return MUST(commit(repository_, {"Ada", message, {time_}})).digest;
-  }
   // As a disk does it: nothing but the content shows it.
   void damage(const std::string& path, std::string_view bytes) {
     write(path, bytes);
@@ -44,10 +23,6 @@ class DamageTest : public testing::Test {
     }
     MUST(WorkIndex(std::move(files)).save(index_file(repository_)));
   }
-
-  store::testing::TempFolder folder_;
-  Repository repository_;
-  std::int64_t time_ = 1'795'000'000'000'000;
 };
 
 // Between the look at them and the repair, which may wait for a server.
