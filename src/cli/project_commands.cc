@@ -64,9 +64,8 @@ std::string text_of(const Json& value) {
 // Line by line what differs from the last that was applied.
 void list_differences(const JsonArray& changes) {
   for (const Json& change : changes) {
-    const Json* const differs = change.as_object().if_contains("differs");
-    if (differs == nullptr) continue;
-    const JsonArray& list = differs->as_array();
+    const JsonArray& list = list_at(change, "differs");
+    if (list.empty()) continue;
     fmt::print("\n{} {}\n", cell(member_at(change, "kind")), cell(member_at(change, "name")));
     for (std::size_t i = 0; i < std::min(list.size(), kDifferencesMax); ++i) {
       const JsonObject& difference = list[i].as_object();

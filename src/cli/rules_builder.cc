@@ -58,19 +58,15 @@ std::optional<ColumnType> type_called(std::string name) {
 }  // namespace
 
 std::optional<double> number_at(const JsonObject& object, std::string_view key) {
-  const Json* value = object.if_contains(key);
-  if (value == nullptr || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
+  return base::find_double(object, key).value_or(std::nullopt);
 }
 
 std::string text_at(const JsonObject& object, std::string_view key) {
-  const Json* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  return base::find_string(object, key).value_or(std::nullopt).value_or("");
 }
 
 bool is_true_at(const JsonObject& object, std::string_view key) {
-  const Json* value = object.if_contains(key);
-  return value != nullptr && value->is_bool() && value->get_bool();
+  return base::find_bool(object, key).value_or(std::nullopt).value_or(false);
 }
 
 std::vector<std::string> texts_at(const JsonObject& object, std::string_view key) {

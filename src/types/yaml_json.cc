@@ -71,7 +71,7 @@ Result<Json> python_scalar(const YamlItem& item) {
   // Between digits, but not of the exponent, '_' may stand.
   if (text.find_first_not_of("0123456789_.eE+-") != text.npos || text.starts_with('_') ||
       text.find_first_of("0123456789") == text.npos ||
-      (text.find_first_of("eE") < text.rfind('_') && text.rfind('_') != text.npos))
+      text.find('_', text.find_first_of("eE")) != text.npos)
     return Json(item.text);
   std::string number = item.text;
   std::erase(number, '_');

@@ -10,11 +10,11 @@
 #include <cerrno>
 #include <deque>
 #include <future>
-#include <thread>
 #include <utility>
 
 #include "versions/chunker.h"
 #include "versions/ignore.h"
+#include "versions/run_beside.h"
 
 namespace slipway::versions {
 namespace {
@@ -195,11 +195,7 @@ class ContentReader {
         }
       }
     };
-    std::vector<std::thread> threads;
-    const std::size_t helpers = std::min(options_.threads, small.size() / kFilesPerTurn + 1);
-    for (std::size_t i = 1; i < helpers; ++i) threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads) thread.join();
+    run_beside(std::min(options_.threads, small.size() / kFilesPerTurn + 1), work);
     if (failed) return std::move(*failed);
     return {};
   }

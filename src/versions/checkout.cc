@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "versions/add.h"
+#include "versions/run_beside.h"
 
 namespace slipway::versions {
 namespace {
@@ -265,11 +265,7 @@ class Checkout {
         if (options_.progress) options_.progress(done_.written);
       }
     };
-    std::vector<std::thread> threads;
-    const std::size_t helpers = std::min(options_.threads, to_write_.size() / 64 + 1);
-    for (std::size_t i = 1; i < helpers; ++i) threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads) thread.join();
+    run_beside(std::min(options_.threads, to_write_.size() / 64 + 1), work);
     if (failed) return std::move(*failed);
     for (IndexedFile& file : written) kept_.push_back(std::move(file));
     return {};

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <thread>
 
 #include "base/json_document.h"
 #include "versions/add.h"
+#include "versions/run_beside.h"
 
 namespace slipway::versions {
 namespace {
@@ -288,10 +288,7 @@ Result<std::vector<std::string>> verify_files(const Repository& repository, std:
       damaged.push_back(file.path);
     }
   };
-  std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
+  run_beside(threads, work);
   std::sort(damaged.begin(), damaged.end());
   return damaged;
 }

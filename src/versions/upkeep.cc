@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
+
+#include "versions/run_beside.h"
 
 namespace slipway::versions {
 namespace {
@@ -106,12 +107,7 @@ Verified verify(const Packs& packs, std::size_t threads,
       if (progress) progress(verified.bytes);
     }
   };
-  // Fewer, where no thread can be had.
-  std::vector<std::future<void>> helpers;
-  for (std::size_t i = 1; i < threads; ++i)
-    helpers.push_back(std::async(std::launch::async | std::launch::deferred, work));
-  work();
-  for (std::future<void>& helper : helpers) helper.get();
+  run_beside(threads, work);
   return verified;
 }
 

@@ -86,7 +86,7 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/data/{name}/objects/read", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/data/{name}/verify", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/data/{name}/objects/drop-damaged", About::kProject, Permission::kEdit},
-    {kPost, "/slipway/v1/data/{name}/missing", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/data/{name}/missing", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/data/{name}/objects", About::kProject, Permission::kEdit},
     {kPut, "/slipway/v1/data/{name}/refs", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/data/{name}/gc", About::kProject, Permission::kManage},

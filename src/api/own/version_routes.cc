@@ -183,9 +183,11 @@ Response octets(std::string bytes) {
 }
 
 Result<Response> missing(Hub& hub, const Request& request) {
-  const auto packs = TRY(hub.ensure_packs(request.param("name")));
+  const auto packs = hub.packs(request.param("name"));
+  if (!packs && packs.error().code != Code::kNotFound) return packs.error();
   std::vector<Digest> digests = TRY(versions::read_digests(request.body));
-  std::erase_if(digests, [&](const Digest& digest) { return packs->find(digest).has_value(); });
+  if (packs)  // where there is no repository, all are
+    std::erase_if(digests, [&](const Digest& one) { return (*packs)->find(one).has_value(); });
   return octets(versions::write_digests(digests));
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <thread>
 
 #include "base/mutex.h"
 #include "cli/scratch.h"
@@ -10,6 +9,7 @@
 #include "cli/versions/local_verbs.h"
 #include "versions/hub.h"
 #include "versions/pack_stream.h"
+#include "versions/run_beside.h"
 
 namespace slipway::cli {
 namespace {
@@ -64,31 +64,29 @@ std::string damage_text(const Json& examined) {
   std::map<std::string, std::vector<std::string>> parts;  // by object
   std::size_t count = 0;
   std::string text;
-  const auto each = [&](std::string_view list, const auto& run) {
-    const Json& all = member_at(examined, list);
-    if (!all.is_array()) return;
-    for (const Json& one : all.get_array()) run(one);
-  };
   const auto line = [&](const std::string& said) {
     if (count++ < kShownMax) text += said + '\n';
   };
-  each("affected", [&](const Json& part) {
+  for (const Json& part : list_at(examined, "affected")) {
     const std::string path = text_at(part, "path"), newest = text_at(part, "newest");
     std::string in = newest.empty() ? " that was added" : " in " + newest.substr(0, 12);
     if (const Json& all = member_at(part, "versions"); all.is_number() && all != Json(1))
       in += fmt::format(" and {} older versions", all.to_number<std::int64_t>() - 1);
     parts[text_at(part, "object")].push_back((path.empty() ? "the commit itself," : shown(path)) +
                                              in);
-  });
+  }
   if (const std::string unread = text_at(examined, "unread"); !unread.empty()) line(unread);
-  each("damages", [&](const Json& damage) {
+  for (const Json& damage : list_at(examined, "damages")) {
     const std::string object = text_at(damage, "object");
-    if (object.empty()) return line(text_at(damage, "what"));
+    if (object.empty()) {
+      line(text_at(damage, "what"));
+      continue;
+    }
     line(fmt::format("damaged: object {} in {} at {}", object, text_at(damage, "file"),
                      base::to_text(member_at(damage, "offset"))));
     for (const std::string& part : parts[object]) line("  which is of " + part);
     parts.erase(object);
-  });
+  }
   for (const auto& [object, of] : parts) {
     line(fmt::format("missing: object {}", object));
     for (const std::string& part : of) line("  which is of " + part);
@@ -210,11 +208,7 @@ Result<Moved> Exchange::send(const std::vector<std::vector<Digest>>& requests, s
       progress_(moved.bytes, std::max(all, moved.bytes));
     }
   };
-  std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < std::min(kRequestsAtOnce, requests.size()); ++i)
-    threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  versions::run_beside(std::min(kRequestsAtOnce, requests.size()), work);
   if (failed) return std::move(*failed);
   return moved;
 }
@@ -278,11 +272,8 @@ Result<std::size_t> Exchange::fetch_some(versions::PackWriter& writer,
 }
 
 Result<Moved> Exchange::fetch_whole(const std::vector<Digest>& digests) {
-  auto missing = missing_there(digests);
-  if (!missing && missing.error().code == Code::kPermissionDenied)
-    missing = std::vector<Digest>();  // only who may write may ask: what isn't there fails below
-  TRY(missing);
-  const versions::DigestSet lacks(missing->begin(), missing->end());
+  const std::vector<Digest> missing = TRY(missing_there(digests));
+  const versions::DigestSet lacks(missing.begin(), missing.end());
   std::vector<Digest> there = digests, bad;
   std::erase_if(there, [&](const Digest& digest) { return lacks.contains(digest); });
   Moved moved;

@@ -46,6 +46,7 @@ class Verify {
     return Said{{{"objects", examined_.read.objects},
                  {"bytes", examined_.read.bytes},
                  {"damages", std::move(damages_)},
+                 {"unread", std::move(unread_)},
                  {"affected", std::move(affected_)},
                  {"files_read", files_read_},
                  {"repaired", moved_.objects},
@@ -108,8 +109,7 @@ class Verify {
                         in_bytes(examined_.read.bytes)) +
             damage_text(json);
     damages_ = json["damages"].as_array();
-    if (examined_.read.unread)
-      damages_.emplace_back(JsonObject{{"what", examined_.read.unread->message}});
+    unread_ = json["unread"];
     affected_ = json["affected"].as_array();
     lost_ = examined_.affected;
     const versions::DigestSet damaged = damaged_objects(examined_);
@@ -187,14 +187,13 @@ class Verify {
   Result<void> repair_objects() {
     TRY(versions::drop_damaged(repository_.packs(), examined_.read));
     TRY(repository_.reopen_packs());
-    lost_ = TRY(find_lost());
     is_read_whole_ = true;
     if (!is_index_bad_) {
       const auto read = versions::read_again(repository_, {.threads = threads(), .progress = {}});
       if (!read) give_up(read.error());
       files_read_ = read.value_or(0);
-      lost_ = TRY(find_lost());
     }
+    lost_ = TRY(find_lost());
     if (const Result<void> fetched = fetch_lost(); !fetched) give_up(fetched.error());
     text_ += fmt::format("{} files read again, {} objects, {} brought from the server\n",
                          files_read_, moved_.objects, in_bytes(moved_.bytes));
@@ -206,7 +205,6 @@ class Verify {
     const std::string name = TRY(repository_.remote());
     if (lost_.objects.empty() || name.empty()) return {};
     Exchange exchange(context_, repository_, name, BytesMoved("received"));
-    if (!TRY(exchange.refs())) return {};
     versions::DigestSet asked;
     // What came may name more that is missing.
     for (;;) {
@@ -281,6 +279,7 @@ class Verify {
   const Context& context_;
   std::string text_;
   JsonArray damages_, affected_;
+  Json unread_;
   std::vector<Repository::DamagedRef> bad_refs_;
   bool is_index_bad_ = false, is_read_whole_ = true;
   std::optional<Error> given_up_;  // why not all was tried
