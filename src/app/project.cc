@@ -80,21 +80,20 @@ store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}, 
 
 Project::~Project() { stop(); }
 
-Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines::Offers* offers) {
-  Parsed parsed;
-  const auto root = TRY(types::YamlNode::parse(declared.yaml));
+Result<Project::Head> Project::parse_head(const types::YamlNode& root) {
+  Head head;
   types::YamlMap top = TRY(root.map("slipway.yaml"));
-  parsed.head.name = TRY(TRY(top.get("project")).text());
-  if (const auto owner = top.find("owner")) parsed.head.owner = TRY(owner->text());
+  head.name = TRY(TRY(top.get("project")).text());
+  if (const auto owner = top.find("owner")) head.owner = TRY(owner->text());
   if (const auto clock = top.find("clock")) {
     const std::string word = TRY(clock->text());
     if (word != "wall" && word != "rehearsal")
       return clock->error("clock must be wall or rehearsal: got={}", word);
-    parsed.head.rehearses = word == "rehearsal";
+    head.rehearses = word == "rehearsal";
   }
   const auto start = top.find("start");
-  if (start) parsed.head.start = TRY(start->time());
-  if (parsed.head.rehearses && !start)
+  if (start) head.start = TRY(start->time());
+  if (head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused. `ci` is read by
   // `slipway ci` alone.
@@ -103,18 +102,24 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
         "streams", "routes", "maintenance", "alarm_budget", "tags", "ci"})
     top.find(part);
   TRY(top.finish());
-  parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
-  parsed.features = TRY(features::parse_definitions(declared.yaml));
-  parsed.pools = TRY(pipelines::parse_pools(declared.yaml));
-  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml, offers));
-  parsed.schedules = TRY(pipelines::parse_schedules(declared.yaml, parsed.pipelines));
-  parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
-  parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
-  parsed.streams = TRY(streams::parse_streams(declared.yaml));
-  parsed.routes = TRY(webhooks::parse_routes(declared.yaml));
-  parsed.maintenance = TRY(monitor::parse_maintenance(declared.yaml));
-  parsed.alarm_budget = TRY(monitor::parse_alarm_budget(declared.yaml));
-  parsed.tags = TRY(governance::parse_tags(declared.yaml));
+  return head;
+}
+
+Result<Project::Parsed> Project::parse(const types::YamlNode& root,
+                                       const pipelines::Offers* offers) {
+  Parsed parsed(TRY(parse_head(root)), root);
+  parsed.datasets = TRY(datasets::parse_datasets(root));
+  parsed.features = TRY(features::parse_definitions(root));
+  parsed.pools = TRY(pipelines::parse_pools(root));
+  parsed.pipelines = TRY(pipelines::parse_pipelines(root, offers));
+  parsed.schedules = TRY(pipelines::parse_schedules(root, parsed.pipelines));
+  parsed.endpoints = TRY(releases::parse_endpoints(root));
+  parsed.monitors = TRY(monitor::parse_monitors(root));
+  parsed.streams = TRY(streams::parse_streams(root));
+  parsed.routes = TRY(webhooks::parse_routes(root));
+  parsed.maintenance = TRY(monitor::parse_maintenance(root));
+  parsed.alarm_budget = TRY(monitor::parse_alarm_budget(root));
+  parsed.tags = TRY(governance::parse_tags(root));
   if (parsed.alarm_budget)
     TRY(check_routes("alarm_budget", parsed.alarm_budget->routes, parsed.routes));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
@@ -132,7 +137,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines
 
 Result<Project::Parsed> Project::parse_new(const Declared& declared) const {
   const pipelines::Offers offers = rooms_.pipelines.offers(declared.folder);
-  return parse(declared, &offers);
+  return parse(TRY(types::YamlNode::parse(declared.yaml)), &offers);
 }
 
 Result<void> Project::restore_clock(store::Db& db, EventClock& clock) {
@@ -156,7 +161,7 @@ Result<std::string> Project::stored_yaml() {
 Result<std::string> Project::name() {
   const std::string yaml = TRY(stored_yaml());
   if (yaml.empty()) return std::string();
-  return TRY(parse({.yaml = yaml})).head.name;
+  return TRY(parse_head(TRY(types::YamlNode::parse(yaml)))).name;
 }
 
 Result<void> Project::open() {
@@ -244,16 +249,13 @@ Result<void> Project::check_guards(const Parsed& parsed) {
 }
 
 Result<std::vector<std::string>> Project::unknown_data(const Parsed& parsed,
-                                                       const std::set<std::string>& datasets,
-                                                       const std::string& yaml) {
+                                                       const std::set<std::string>& datasets) {
   std::vector<std::string> warnings;
-  // Reading it once more takes a while when it is long.
-  if (yaml.find("dataset") == yaml.npos && yaml.find("model") == yaml.npos) return warnings;
   std::set<std::string> models;
   for (const auto& endpoint : parsed.endpoints) {
     if (auto alias = releases::parse_alias(endpoint.model)) models.insert(std::move(alias->model));
   }
-  for (const pipelines::DataName& data : TRY(pipelines::data_names(yaml))) {
+  for (const pipelines::DataName& data : TRY(pipelines::data_names(parsed.root))) {
     if (data.kind == "dataset" ? datasets.contains(data.name) : models.contains(data.name))
       continue;
     if (data.kind == "model") {
@@ -269,7 +271,7 @@ Result<std::vector<std::string>> Project::unknown_data(const Parsed& parsed,
 }
 
 // Before anything is changed. Gives what is worth a warning.
-Result<std::vector<std::string>> Project::check(const Parsed& parsed, const std::string& yaml) {
+Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
   TRY(check_guards(parsed));
   std::vector<std::string> warnings = TRY(check_features(parsed.features));
   for (std::string& warning : TRY(rooms_.datasets.unknown_columns(parsed.datasets)))
@@ -288,7 +290,7 @@ Result<std::vector<std::string>> Project::check(const Parsed& parsed, const std:
                         monitor.name, dataset));
     }
   }
-  for (std::string& warning : TRY(unknown_data(parsed, datasets, yaml)))
+  for (std::string& warning : TRY(unknown_data(parsed, datasets)))
     warnings.push_back(std::move(warning));
   return warnings;
 }
@@ -369,8 +371,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   auto warnings = replaced(parsed);
   if (const auto fits = check_place(parsed, declared.folder); !fits)
     warnings.push_back("apply refuses this: " + fits.error().message);
-  for (std::string& warning : TRY(check(parsed, declared.yaml)))
-    warnings.push_back(std::move(warning));
+  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
   return told(parsed, std::move(changes), warnings);
 }
 
@@ -381,8 +382,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   TRY(datasets::Datasets::check(parsed.datasets));
   const std::string before = TRY(stored_yaml());
   auto warnings = replaced(parsed);
-  for (std::string& warning : TRY(check(parsed, declared.yaml)))
-    warnings.push_back(std::move(warning));
+  for (std::string& warning : TRY(check(parsed))) warnings.push_back(std::move(warning));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
   const auto pruned = TRY(check_prune(parsed, declared.prune));
   const auto owned = TRY(owners());
@@ -452,7 +452,7 @@ Result<JsonObject> Project::overview() {
   JsonArray models;
   std::string owner;
   if (const std::string yaml = TRY(stored_yaml()); !yaml.empty())
-    owner = TRY(parse({.yaml = yaml})).head.owner;
+    owner = TRY(parse_head(TRY(types::YamlNode::parse(yaml)))).owner;
   for (const auto& status : TRY(rooms_.releases.statuses())) {
     const std::string& endpoint = status.endpoint.name();
     const auto health = TRY(rooms_.monitor.health(endpoint));

@@ -89,18 +89,19 @@ class Project final : public api::own::ProjectControl {
   struct Head;
   struct Parsed;
   // `offers`: what steps may have; null when it was declared before.
-  static Result<Parsed> parse(const Declared& declared, const pipelines::Offers* offers = nullptr);
+  static Result<Parsed> parse(const types::YamlNode& root,
+                              const pipelines::Offers* offers = nullptr);
+  static Result<Head> parse_head(const types::YamlNode& root);
   // What is declared now.
   Result<Parsed> parse_new(const Declared& declared) const;
   // What would break what answers now is refused before anything changes.
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);
   Result<void> check_guards(const Parsed& parsed);
-  Result<std::vector<std::string>> check(const Parsed& parsed, const std::string& yaml);
+  Result<std::vector<std::string>> check(const Parsed& parsed);
   // What steps and schedules name that is none of these datasets, nor a model that there is.
   Result<std::vector<std::string>> unknown_data(const Parsed& parsed,
-                                                const std::set<std::string>& datasets,
-                                                const std::string& yaml);
+                                                const std::set<std::string>& datasets);
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   // What the server has and the file doesn't, in the order in which it can be removed.

@@ -17,7 +17,10 @@ struct Project::Head {
 };
 
 struct Project::Parsed {
+  Parsed(Head of, types::YamlNode node) : head(std::move(of)), root(std::move(node)) {}
+
   Head head;
+  types::YamlNode root;
   std::vector<datasets::DatasetDefinition> datasets;
   features::Definitions features;
   pipelines::Pools pools;

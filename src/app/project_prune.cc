@@ -41,10 +41,11 @@ Result<void> Project::check_place(const Parsed& parsed, const std::string& folde
       return std::pair(row.string(0), row.string(1));
     });
   }));
-  // The usual case, which a file of thousands of pipelines isn't read for once more.
-  if (!stored || stored->first.starts_with("project: " + parsed.head.name + "\n")) return {};
-  const auto last = parse({.yaml = stored->first});
-  if (!last || last->head.name == parsed.head.name) return {};
+  if (!stored) return {};
+  const auto root = types::YamlNode::parse(stored->first);
+  if (!root || parse_head(*root).value_or(Head{}).name == parsed.head.name) return {};
+  const auto last = parse(*root);
+  if (!last) return {};
   std::set<std::string> ending = last->bound_parts();
   for (const std::string& part : parsed.bound_parts()) ending.erase(part);
   if (ending.empty()) return {};
@@ -66,7 +67,7 @@ Result<std::map<std::string, std::string>> Project::owners() {
   // Of one that was applied before they were kept the file tells.
   const std::string yaml = TRY(stored_yaml());
   if (yaml.empty() || !owners.empty()) return owners;
-  const Parsed stored = TRY(parse({.yaml = yaml}));
+  const Parsed stored = TRY(parse(TRY(types::YamlNode::parse(yaml))));
   for (const std::string& part : stored.parts()) owners.try_emplace(part, stored.head.name);
   return owners;
 }

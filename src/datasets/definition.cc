@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "store/postgres_url.h"
-#include "types/yaml_reader.h"
 #include "types/yaml_text.h"
 
 namespace slipway::datasets {
@@ -185,8 +184,8 @@ JsonObject DatasetDefinition::shown() const {
   return shown.to_json();
 }
 
-Result<std::vector<DatasetDefinition>> parse_datasets(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::vector<DatasetDefinition>> parse_datasets(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::vector<DatasetDefinition> datasets;
   if (root.is_null()) return datasets;
   YamlMap top = TRY(root.map("slipway.yaml"));

@@ -11,6 +11,7 @@
 #include "datasets/checks.h"
 #include "datasets/csv_table.h"
 #include "types/column_rules.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::datasets {
 
@@ -58,7 +59,7 @@ struct DatasetDefinition {
 
 // Reads the `datasets:` part of a whole slipway.yaml; other parts are not looked at.
 // kInvalidArgument with line and column.
-Result<std::vector<DatasetDefinition>> parse_datasets(std::string_view slipway_yaml);
+Result<std::vector<DatasetDefinition>> parse_datasets(const types::YamlSource& slipway_yaml);
 // Reads back to_json().
 Result<DatasetDefinition> parse_dataset(const std::string& name, std::string_view text);
 

@@ -8,7 +8,6 @@
 #include <limits>
 
 #include "features/tiles.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::features {
 namespace {
@@ -319,9 +318,9 @@ std::string feature_texts(const Definitions& definitions) {
   return text;
 }
 
-Result<Definitions> parse_definitions(std::string_view slipway_yaml) {
+Result<Definitions> parse_definitions(const types::YamlSource& slipway_yaml) {
   Definitions definitions;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return definitions;
   YamlMap document = TRY(root.map("slipway.yaml"));
   const std::optional<YamlNode> part = document.find("features");

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "features/value.h"
 #include "types/timestamp.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::features {
 
@@ -154,6 +155,6 @@ std::string feature_texts(const Definitions& definitions);
 
 // Reads the `features:` part of a whole slipway.yaml; no such part means no definitions.
 // kInvalidArgument with line and column: broken YAML, unknown keys, references to nothing.
-Result<Definitions> parse_definitions(std::string_view slipway_yaml);
+Result<Definitions> parse_definitions(const types::YamlSource& slipway_yaml);
 
 }  // namespace slipway::features

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "types/yaml_reader.h"
-
 namespace slipway::governance {
 namespace {
 
@@ -50,8 +48,8 @@ JsonObject TagPolicy::to_json() const {
   return object;
 }
 
-Result<std::vector<TagPolicy>> parse_tags(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::vector<TagPolicy>> parse_tags(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::vector<TagPolicy> policies;
   if (root.is_null()) return policies;
   YamlMap top = TRY(root.map("slipway.yaml"));

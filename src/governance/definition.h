@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::governance {
 
@@ -35,7 +36,7 @@ struct PolicyChange {
 inline constexpr std::string_view kPersonal = "pii";
 
 // kInvalidArgument with line and column.
-Result<std::vector<TagPolicy>> parse_tags(std::string_view slipway_yaml);
+Result<std::vector<TagPolicy>> parse_tags(const types::YamlSource& slipway_yaml);
 std::vector<PolicyChange> plan(const std::vector<TagPolicy>& before,
                                const std::vector<TagPolicy>& after);
 

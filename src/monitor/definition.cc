@@ -12,7 +12,6 @@
 #include "monitor/metrics.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::monitor {
 namespace {
@@ -487,8 +486,8 @@ const ActionRule* MonitorDefinition::find_action(std::string_view action) const 
   return nullptr;
 }
 
-Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::vector<MonitorDefinition>> parse_monitors(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::vector<MonitorDefinition> monitors;
   if (root.is_null()) return monitors;
   YamlMap map = TRY(root.map("slipway.yaml"));

@@ -15,6 +15,7 @@
 #include "monitor/estimate/estimator.h"
 #include "monitor/quality.h"
 #include "monitor/slices/declared_slice.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::monitor {
 
@@ -131,7 +132,7 @@ struct MonitorDefinition {
 
 // Reads the `monitors:` part of a whole slipway.yaml; other parts are not looked at, and no such
 // part means no monitors. kInvalidArgument with line and column.
-Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml);
+Result<std::vector<MonitorDefinition>> parse_monitors(const types::YamlSource& slipway_yaml);
 
 // Of each monitor whose alerts, but for those of severity info, name no route: a sentence that says
 // so.

@@ -8,7 +8,6 @@
 #include <cmath>
 
 #include "types/timestamp.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::monitor {
 namespace {
@@ -222,9 +221,9 @@ JsonObject MaintenanceWindow::to_json() const {
   return object;
 }
 
-Result<std::vector<MaintenanceWindow>> parse_maintenance(std::string_view slipway_yaml) {
+Result<std::vector<MaintenanceWindow>> parse_maintenance(const types::YamlSource& slipway_yaml) {
   std::vector<MaintenanceWindow> windows;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return windows;
   YamlMap map = TRY(root.map("slipway.yaml"));
   const auto section = map.find("maintenance");

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "store/db.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::monitor {
 
@@ -63,7 +64,7 @@ struct MaintenanceWindow {
   bool operator==(const MaintenanceWindow&) const = default;
 };
 // Reads the `maintenance:` part of a whole slipway.yaml. kInvalidArgument with line and column.
-Result<std::vector<MaintenanceWindow>> parse_maintenance(std::string_view slipway_yaml);
+Result<std::vector<MaintenanceWindow>> parse_maintenance(const types::YamlSource& slipway_yaml);
 // Reads one window's mapping: YAML, or the JSON of to_json().
 Result<MaintenanceWindow> parse_maintenance_window(const std::string& name, std::string_view text);
 

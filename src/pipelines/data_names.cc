@@ -2,8 +2,6 @@
 
 #include <optional>
 
-#include "types/yaml_reader.h"
-
 namespace slipway::pipelines {
 namespace {
 
@@ -53,9 +51,9 @@ Result<void> add_step(const YamlNode& node, const std::string& pipeline, Names& 
 
 }  // namespace
 
-Result<std::vector<DataName>> data_names(std::string_view slipway_yaml) {
+Result<std::vector<DataName>> data_names(const types::YamlSource& slipway_yaml) {
   Names names;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return names;
   YamlMap top = TRY(root.map("slipway.yaml"));
   if (const auto pipelines = top.find("pipelines")) {

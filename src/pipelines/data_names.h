@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::pipelines {
 
@@ -18,6 +19,6 @@ struct DataName {
 
 // Under `inputs` and `wait_for` of steps and `when` of schedules, in the order written. Pure.
 // kInvalidArgument: parse_pipelines() or parse_schedules() refuses it, too.
-Result<std::vector<DataName>> data_names(std::string_view slipway_yaml);
+Result<std::vector<DataName>> data_names(const types::YamlSource& slipway_yaml);
 
 }  // namespace slipway::pipelines

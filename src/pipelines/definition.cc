@@ -7,7 +7,6 @@
 
 #include "pipelines/names.h"
 #include "pipelines/plan.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -498,9 +497,9 @@ const StepDefinition* PipelineDefinition::find_step(std::string_view step) const
   return nullptr;
 }
 
-Result<Pools> parse_pools(std::string_view slipway_yaml) {
+Result<Pools> parse_pools(const types::YamlSource& slipway_yaml) {
   Pools pools;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return pools;
   YamlMap top = TRY(root.map("slipway.yaml"));
   const auto part = top.find("pools");
@@ -512,12 +511,12 @@ Result<Pools> parse_pools(std::string_view slipway_yaml) {
   return pools;
 }
 
-Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
+Result<std::vector<ParsedPipeline>> parse_pipelines(const types::YamlSource& slipway_yaml,
                                                     const Offers* offers) {
   std::vector<ParsedPipeline> parsed;
   std::vector<YamlNode> nodes;
   const Pools pools = TRY(parse_pools(slipway_yaml));
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return parsed;
   YamlMap top = TRY(root.map("slipway.yaml"));
   const auto part = top.find("pipelines");

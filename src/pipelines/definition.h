@@ -20,6 +20,7 @@
 #include "pipelines/resources.h"
 #include "pipelines/search/search.h"
 #include "pipelines/wait_for.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::pipelines {
 
@@ -102,13 +103,13 @@ struct Offers {
 using Pools = std::map<std::string, std::int64_t>;  // name -> slots
 
 // Reads the `pools:` part of a whole slipway.yaml. kInvalidArgument as parse_pipelines.
-Result<Pools> parse_pools(std::string_view slipway_yaml);
+Result<Pools> parse_pools(const types::YamlSource& slipway_yaml);
 
 // Reads the `pipelines:` part of a whole slipway.yaml, whose steps may use its pools; other parts
 // are not looked at, and no such part means no pipelines. kInvalidArgument with line and column:
 // broken YAML, unknown or repeated keys, wrong types, references to nothing, circles of steps or of
 // pipelines that run each other, steps that need what `offers` lacks (null: nothing is known).
-Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
+Result<std::vector<ParsedPipeline>> parse_pipelines(const types::YamlSource& slipway_yaml,
                                                     const Offers* offers = nullptr);
 
 // Reads back the stored text of one pipeline.

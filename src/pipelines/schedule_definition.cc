@@ -5,7 +5,6 @@
 
 #include "pipelines/names.h"
 #include "types/timestamp.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -173,9 +172,9 @@ JsonObject ScheduleDefinition::to_json() const {
 }
 
 Result<std::vector<ScheduleDefinition>> parse_schedules(
-    std::string_view slipway_yaml, const std::vector<ParsedPipeline>& pipelines) {
+    const types::YamlSource& slipway_yaml, const std::vector<ParsedPipeline>& pipelines) {
   std::vector<ScheduleDefinition> schedules;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return schedules;
   YamlMap top = TRY(root.map("slipway.yaml"));
   const auto part = top.find("schedules");

@@ -14,6 +14,7 @@
 #include "pipelines/cron.h"
 #include "pipelines/data_trigger.h"
 #include "pipelines/definition.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::pipelines {
 
@@ -46,7 +47,7 @@ struct ScheduleDefinition {
 // Reads the `schedules:` part of a whole slipway.yaml. kInvalidArgument with line and column; also
 // when a schedule names a pipeline or a parameter that `pipelines` doesn't have.
 Result<std::vector<ScheduleDefinition>> parse_schedules(
-    std::string_view slipway_yaml, const std::vector<ParsedPipeline>& pipelines);
+    const types::YamlSource& slipway_yaml, const std::vector<ParsedPipeline>& pipelines);
 
 // Reads back one stored schedule.
 Result<ScheduleDefinition> parse_schedule(const std::string& name, std::string_view text);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "types/timestamp.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::releases {
 namespace {
@@ -211,8 +210,8 @@ JsonObject EndpointDefinition::to_json() const {
   return object;
 }
 
-Result<std::vector<EndpointDefinition>> parse_endpoints(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::vector<EndpointDefinition>> parse_endpoints(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::vector<EndpointDefinition> endpoints;
   if (root.is_null()) return endpoints;
   YamlMap map = TRY(root.map("slipway.yaml"));

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "releases/running.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::releases {
 
@@ -93,7 +94,7 @@ JsonObject to_json(const ReleasePolicy& policy);
 
 // Reads the `endpoints:` part of a whole slipway.yaml; other parts are not looked at, and no such
 // part means no endpoints. kInvalidArgument with line and column.
-Result<std::vector<EndpointDefinition>> parse_endpoints(std::string_view slipway_yaml);
+Result<std::vector<EndpointDefinition>> parse_endpoints(const types::YamlSource& slipway_yaml);
 
 // Reads one endpoint's mapping: YAML, or the JSON of to_json().
 Result<EndpointDefinition> parse_endpoint(const std::string& name, std::string_view text);

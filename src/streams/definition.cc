@@ -4,7 +4,6 @@
 #include <set>
 
 #include "store/message_log.h"
-#include "types/yaml_reader.h"
 
 namespace slipway::streams {
 namespace {
@@ -99,8 +98,8 @@ JsonObject StreamDefinition::to_json() const {
   return object;
 }
 
-Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::vector<StreamDefinition>> parse_streams(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::vector<StreamDefinition> streams;
   if (root.is_null()) return streams;
   YamlMap map = TRY(root.map("slipway.yaml"));

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::streams {
 
@@ -31,7 +32,7 @@ struct StreamDefinition {
 // Reads the `streams:` part of a whole slipway.yaml, and the names of its endpoints and sources of
 // features; no such part means no streams. kInvalidArgument with line and column: also an endpoint
 // or source that isn't declared, and a topic that a stream both reads and writes.
-Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yaml);
+Result<std::vector<StreamDefinition>> parse_streams(const types::YamlSource& slipway_yaml);
 
 // Reads one stream's mapping: the JSON of to_json().
 Result<StreamDefinition> parse_stream(const std::string& name, std::string_view text);

@@ -100,4 +100,23 @@ class YamlMap {
   std::vector<std::string> asked_;
 };
 
+// A document, or the text of one, for functions that each read a part of it: whoever calls several
+// parses it once. A text must outlive it.
+class YamlSource {
+ public:
+  YamlSource(std::string_view text) : text_(text) {}
+  YamlSource(const std::string& text) : text_(text) {}
+  YamlSource(const char* text) : text_(text) {}
+  YamlSource(YamlNode root) : root_(std::move(root)) {}
+
+  // As YamlNode::parse().
+  Result<YamlNode> root() const {
+    return root_ ? Result<YamlNode>(*root_) : YamlNode::parse(text_);
+  }
+
+ private:
+  std::string_view text_;
+  std::optional<YamlNode> root_;
+};
+
 }  // namespace slipway::types

@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 
-#include "types/yaml_reader.h"
-
 namespace slipway::webhooks {
 namespace {
 
@@ -141,9 +139,9 @@ Format parse_format(std::string_view name) {
   return Format::kMlflow;
 }
 
-Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml) {
+Result<std::vector<Route>> parse_routes(const types::YamlSource& slipway_yaml) {
   std::vector<Route> routes;
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  const YamlNode root = TRY(slipway_yaml.root());
   if (root.is_null()) return routes;
   YamlMap map = TRY(root.map("slipway.yaml"));
   const auto section = map.find("routes");

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::webhooks {
 
@@ -45,7 +46,7 @@ struct Route {
 };
 
 // kInvalidArgument with line and column. Variables need not be set.
-Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml);
+Result<std::vector<Route>> parse_routes(const types::YamlSource& slipway_yaml);
 
 // A text, or the value of the variable that "${SLIPWAY_ROUTE_...}" names: what must not stand in a
 // file. kInvalidArgument: another name; kFailedPrecondition: the variable isn't set.

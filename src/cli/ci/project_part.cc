@@ -41,12 +41,13 @@ Result<std::set<std::string>> needed(const pipelines::PipelineDefinition& defini
 Result<CiProject> ci_project(std::string_view yaml, const CiPolicy& policy,
                              const std::vector<std::string>& only, Missing missing,
                              VersionChecks checks) {
+  const auto document = TRY(types::YamlNode::parse(yaml));
   if (checks == VersionChecks::kKept) {
     // The server would refuse them, too, with the lines of what it is given.
-    TRY(datasets::parse_datasets(yaml));
-    TRY(features::parse_definitions(yaml));
+    TRY(datasets::parse_datasets(document));
+    TRY(features::parse_definitions(document));
   }
-  const std::vector<pipelines::ParsedPipeline> parsed = TRY(pipelines::parse_pipelines(yaml));
+  const std::vector<pipelines::ParsedPipeline> parsed = TRY(pipelines::parse_pipelines(document));
   std::vector<CiPipeline> wanted = policy.pipelines;
   if (wanted.empty()) {
     for (const auto& one : parsed)

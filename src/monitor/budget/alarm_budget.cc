@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "types/yaml_reader.h"
-
 namespace slipway::monitor {
 namespace {
 
@@ -69,8 +67,8 @@ JsonObject AlarmBudget::to_json() const {
   return object;
 }
 
-Result<std::optional<AlarmBudget>> parse_alarm_budget(std::string_view slipway_yaml) {
-  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+Result<std::optional<AlarmBudget>> parse_alarm_budget(const types::YamlSource& slipway_yaml) {
+  const YamlNode root = TRY(slipway_yaml.root());
   std::optional<AlarmBudget> budget;
   if (root.is_null()) return budget;
   YamlMap map = TRY(root.map("slipway.yaml"));

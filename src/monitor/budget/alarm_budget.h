@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/definition.h"
+#include "types/yaml_reader.h"
 
 namespace slipway::monitor {
 
@@ -37,7 +38,7 @@ struct AlarmBudget {
 
 // Reads the `alarm_budget:` part of a whole slipway.yaml; nothing: it has none. kInvalidArgument
 // with line and column.
-Result<std::optional<AlarmBudget>> parse_alarm_budget(std::string_view slipway_yaml);
+Result<std::optional<AlarmBudget>> parse_alarm_budget(const types::YamlSource& slipway_yaml);
 // Reads the mapping alone: YAML, or the JSON of to_json().
 Result<AlarmBudget> parse_alarm_budget_mapping(std::string_view text);
 
