@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a pipeline costs beside its steps: commands that do nothing, in a chain and side by side, beside GNU make (which keeps no record) and
 `dvc repro`, and on request Airflow and Prefect, which keep one, too; a thousand steps of which none has to run; thousands of pipelines in one
-file that are read and planned; and what people look at when there have been many runs."""
+file that are read and planned; what people look at when there have been many runs; and what each command takes to start."""
 import argparse
 import json
 import os
@@ -204,6 +204,7 @@ def main() -> None:
         past.mkdir()
         looks = history(past, args.runs)
         dvc = shutil.which("dvc")
+        starts = {name: 1000 * min(seconds([command, "--version"], folder) for _ in range(args.rounds)) for name, command in {"slipway": slipway, "make": "make", "dvc": dvc}.items()}
         for shape, systems in took.items():
             home = folder / f"dvc-{shape}"
             home.mkdir()
@@ -217,7 +218,7 @@ def main() -> None:
                     took[shape][system] = wall
         planned = plan_many(folder / "many", args.pipelines)
     result = {"steps": args.steps, "seconds": took, "cached": {"steps": args.cached, "seconds": cached},
-              "planned": {"pipelines": args.pipelines, **planned}, "history": {"runs": args.runs, "ms": looks}, "machine": processes.machine()}
+              "planned": {"pipelines": args.pipelines, **planned}, "history": {"runs": args.runs, "ms": looks}, "start_ms": starts, "machine": processes.machine()}
     if args.json:
         print(json.dumps(result, indent=1))
         return
@@ -229,6 +230,7 @@ def main() -> None:
     print(f"plan of {args.pipelines} pipelines: new {planned['new_wall_s']:.2f} s ({planned['new_cpu_s']:.2f} of the server's CPU), "
           f"known {planned['known_wall_s']:.2f} s ({planned['known_cpu_s']:.2f})")
     print(f"after {args.runs} runs: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in looks.items()))
+    print("the command starts in " + ", ".join(f"{ms:.1f} ms ({name})" for name, ms in starts.items()))
 
 
 if __name__ == "__main__":

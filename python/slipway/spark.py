@@ -11,7 +11,7 @@ View by view, entity rows and rows of the view's source are brought together by 
 it takes, on the worker: the same program, the same definitions, so the same bits as a training set that is made in one place. Rows meet only those of
 their own keys: a rule over a whole dataset (the same dataset key twice) is looked at in each part alone.
 
-Needs pyspark 4 and pyyaml here, and the `slipway` binary on every worker: in PATH, or where SLIPWAY_BINARY says.
+Needs pyspark 4 and pyyaml here, and `slipway` with `slipway-engine` beside it on every worker: in PATH, or where SLIPWAY_BINARY says.
 """
 import argparse
 import contextlib

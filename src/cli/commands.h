@@ -2,6 +2,8 @@
 // process.
 #pragma once
 
+#include <optional>
+
 namespace slipway::cli {
 
 // Exit codes, stable: scripts rely on them.
@@ -15,6 +17,11 @@ enum Exit {
   kDiffers = 6
 };
 
+// Every verb.
 int run(int argc, char** argv);
+
+// A verb that starts at once (add_light_verbs). Nothing: none of these, or the words are wrong,
+// which `run` tells.
+std::optional<int> run_light(int argc, char** argv);
 
 }  // namespace slipway::cli

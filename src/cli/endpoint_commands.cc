@@ -2,13 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/detect_command.h"
-#include "cli/drift_report.h"
-#include "cli/explain_command.h"
 #include "cli/inputs_command.h"
-#include "cli/profile_command.h"
 #include "cli/slices_command.h"
-#include "cli/unusual_command.h"
 #include "cli/verb.h"
 #include "cli/windows_command.h"
 
@@ -330,7 +325,6 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
 
   add_inputs_command(*endpoints, context, exit_code);
   add_experiment_commands(*endpoints, context, exit_code);
-  add_explain_command(*endpoints, context, exit_code);
 
   struct CompareOptions {
     std::string a = "live", b, metric, from, to;
@@ -371,11 +365,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* monitors = root.add_subcommand("monitors", "How what is in production does over time");
   monitors->alias("monitor");
   monitors->require_subcommand(1);
-  add_drift_report(*monitors, context, exit_code);
-  add_profile_command(*monitors, context, exit_code);
-  add_detect_command(*monitors, context, exit_code);
   add_slices_command(*monitors, context, exit_code);
-  add_unusual_command(*monitors, context, exit_code);
   CLI::App* list = monitors->add_subcommand("list", "Every monitor with its health");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/monitors"), "monitors",

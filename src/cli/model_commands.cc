@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "cli/commands.h"
-#include "cli/evaluate/evaluate_command.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "store/file_system.h"
@@ -278,7 +277,6 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
       ->callback([&context, &exit_code] {
         exit_code = finish(context, list_models(context), show_models);
       });
-  add_evaluate_command(*models, context, exit_code);
   add_alias_commands(*models, context, exit_code);
 
   auto gate_options = std::make_shared<GateOptions>();

@@ -357,9 +357,9 @@ def test_of_two_with_one_name_the_one_started_last_stays(start_server, postgres,
 
 def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_path, monkeypatch):
     """After an upgrade, which puts another program at its path, there was none."""
-    program = tmp_path / "slipway"
-    shutil.copy(BINARY, program)
-    monkeypatch.setattr(conftest, "BINARY", program)
+    for program in ("slipway", "slipway-engine"):
+        shutil.copy(BINARY.parent / program, tmp_path)
+    monkeypatch.setattr(conftest, "BINARY", tmp_path / "slipway")
     server = start_server("one", *postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE))
 
     def guard():
@@ -374,7 +374,7 @@ def test_the_guard_is_that_of_the_program_that_runs(start_server, postgres, tmp_
         return None
 
     first = eventually(guard)
-    program.unlink()
+    (tmp_path / "slipway-engine").unlink()
     os.kill(first, signal.SIGKILL)
     assert eventually(lambda: (pid := guard()) != first and pid)
 
