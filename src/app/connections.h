@@ -82,6 +82,7 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
   Result<pipelines::Exit> run_given(pipelines::Command command, const pipelines::Secrets& secrets,
                                     const std::function<pipelines::Wish()>& wish);
   void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
+  void recorded(const std::filesystem::path& log) override { kept_.recorded(log); }
   void take_up(const std::string& pipeline, const std::string& job,
                const std::filesystem::path& log) override;
   std::string lack_of_kubernetes(const std::filesystem::path& project) const override {

@@ -93,6 +93,9 @@ class Executor {
   // `job` is empty for a process, which is known by its log.
   virtual void take_up(const std::string& /*pipeline*/, const std::string& /*job*/,
                        const std::filesystem::path& /*log*/) {}
+  // The end of the command with this log is on record: what was kept for a server after this one
+  // isn't needed any more.
+  virtual void recorded(const std::filesystem::path& /*log*/) {}
   // Why steps of a project in this folder can't run as Jobs; empty: they can.
   virtual std::string lack_of_kubernetes(const std::filesystem::path& project) const;
   // Ends what is left running of commands with this NAME=value in their environment.

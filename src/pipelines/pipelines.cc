@@ -448,8 +448,7 @@ Result<void> Pipelines::advance(const std::string& id) {
       continue;
     }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
-    if (!work.unsaved.empty()) TRY(record_.save_steps(run, work.unsaved, store::Durable::kSoon));
-    work.unsaved.clear();
+    if (!work.unsaved.empty()) TRY(save_steps(work, store::Durable::kSoon));
     std::optional<base::Timestamp> wake = next.wake;
     if (!is_stopping() && TRY(follow_nested(work, next.nested, wake))) continue;
     if (!is_stopping() && TRY(look(work, next.watching, wake))) continue;
@@ -512,6 +511,16 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
   return places;
 }
 
+Result<void> Pipelines::save_steps(Work& work, store::Durable durable) {
+  TRY(record_.save_steps(work.run, work.unsaved, durable));
+  for (const std::size_t position : work.unsaved) {
+    const StepRecord& step = work.run.steps[position];
+    if (step.is_over()) executor_.recorded(runner_->log_of(work.run.id, step.name));
+  }
+  work.unsaved.clear();
+  return {};
+}
+
 Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready) {
   bool is_over_at_once = false;
   std::vector<Place> places = TRY(settle(work, ready, is_over_at_once));
@@ -540,7 +549,7 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   }
   // On record before they run, so that a crash leaves nothing that nobody knows of.
   Result<void> saved;
-  if (!begun.empty()) saved = record_.save_steps(work.run, work.unsaved, durable);
+  if (!begun.empty()) saved = save_steps(work, durable);
   {
     base::MutexLock lock(mutex_);
     for (const auto& [position, server] : granted) {
@@ -551,7 +560,6 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   }
   TRY(std::move(saved));
   if (begun.empty()) return is_over_at_once;
-  work.unsaved.clear();
   launch(work, begun, Launch::kBegin);
   return is_over_at_once;
 }

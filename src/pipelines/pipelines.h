@@ -228,6 +228,8 @@ class Pipelines {
   static Place place_of(const Work& work, std::size_t position);
   // Goes on with steps that a server before this one has begun.
   void follow(Work& work, const std::vector<std::size_t>& positions);
+  // Puts the unsaved ones on record.
+  Result<void> save_steps(Work& work, store::Durable durable);
   // Begins the ready steps that have places; true: one of them was over at once.
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
   // Starts the processes of steps that are on record as running.

@@ -26,6 +26,7 @@ constexpr off_t kBytes =
     8 << 10;  // of the notes, there from the beginning: a disk may be full later
 constexpr off_t kEndAt = 1 << 10;  // where the second note stands
 constexpr std::size_t kReasonBytesMax = 4 << 10;
+constexpr std::size_t kSpareMax = 16;  // files of notes: about as many as steps run side by side
 
 // Both notes are a line of JSON with the try (`job`) that it is about.
 struct Notes {
@@ -147,14 +148,50 @@ volatile sig_atomic_t shall_end = 0;
 
 }  // namespace
 
-Result<Keeper> KeptProcesses::begin(const Command& command) {
-  const store::FileHandle notes = TRY(open_notes(command.log, O_CREAT));
+KeptProcesses::~KeptProcesses() {
+  const base::MutexLock lock(mutex_);
+  std::error_code ignored;
+  for (const fs::path& file : spare_) fs::remove(file, ignored);
+}
+
+void KeptProcesses::recorded(const fs::path& log) {
+  const base::MutexLock lock(mutex_);
+  auto ended = ended_.extract(notes_of(log));
+  if (ended.empty()) return;  // a try that didn't run here
+  std::error_code ignored;
+  if (spare_.size() < kSpareMax)
+    spare_.push_back(std::move(ended.value()));
+  else
+    fs::remove(ended.value(), ignored);
+}
+
+Result<store::FileHandle> KeptProcesses::take_notes(const fs::path& log) {
+  {
+    const base::MutexLock lock(mutex_);
+    const fs::path own = notes_of(log);
+    ended_.erase(own);  // of an earlier try
+    std::erase(spare_, own);
+    std::error_code failed;
+    for (bool is_own = false; !is_own && !spare_.empty(); spare_.pop_back()) {
+      fs::rename(spare_.back(), own, failed);  // it may be gone, with its run
+      is_own = !failed;
+    }
+  }
+  store::FileHandle notes = TRY(open_notes(log, O_CREAT));
   if (!lock(notes))
     return base::error(Code::kInternal, "an earlier try of the step still runs: log={}",
-                       command.log.string());
-  if (::ftruncate(notes.get(), 0) != 0 || ::posix_fallocate(notes.get(), 0, kBytes) != 0)
+                       log.string());
+  // Of another command nothing is left; the room stays.
+  const std::string nothing(kBytes, '\0');
+  if (::posix_fallocate(notes.get(), 0, kBytes) != 0 ||
+      ::pwrite(notes.get(), nothing.data(), nothing.size(), 0) != kBytes)
     return base::error(Code::kResourceExhausted, "there is no room for a step's notes: log={}",
-                       command.log.string());
+                       log.string());
+  return notes;
+}
+
+Result<Keeper> KeptProcesses::begin(const Command& command) {
+  const store::FileHandle notes = TRY(take_notes(command.log));
   const store::FileHandle text = TRY(in_memory(command));
   while (auto idle = source_.take()) {
     if (idle->give(text.get(), notes.get())) return std::move(*idle);
@@ -180,6 +217,10 @@ Result<Exit> KeptProcesses::run(const Command& command, const std::function<Wish
       ::poll(&news, 1, kPollMs);
     }
     if (keeper && keeper->is_done()) source_.give_back(std::move(*keeper));
+  }
+  {
+    const base::MutexLock lock(mutex_);
+    ended_.insert(notes_of(command.log));
   }
   const bool is_left = wished == Wish::kLeave && at_stop_ == AtStop::kLeave;
   if (is_left && !left.end) return Exit{.kind = Exit::Kind::kLeft};

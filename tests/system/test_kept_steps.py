@@ -306,3 +306,16 @@ def test_a_followed_step_stays_signed_in(start_server, tmp_path, monkeypatch):
     assert told.text == "told ***\n"
     late = {"Authorization": "Bearer " + text_of(folder / "token").strip()}
     eventually(lambda: requests.get(f"{server.url}/slipway/v1/endpoints", headers=late).status_code == 401)
+
+
+def test_steps_on_record_leave_no_notes(server, tmp_path):
+    """Each left a file of 8 KiB beside its log for good; the next step takes it over, and the last ones go with their server."""
+    def notes():
+        return sorted(file.name for file in server.data_dir.glob("pipelines/*/*.try"))
+
+    steps = [{"name": f"s{i}", "run": "true", "after": [f"s{i - 1}"] if i else []} for i in range(8)]
+    assert end_of(server, declare(server, tmp_path / "project", steps))["state"] == "succeeded" and notes() == ["s7.try"]
+    run = end_of(server, declare(server, tmp_path / "project", [*steps, {"name": "bad", "run": "exit 3"}]))
+    assert run["state"] == "failed" and len(notes()) == 2
+    server.stop()
+    assert notes() == []
