@@ -21,7 +21,8 @@
 namespace slipway::cli {
 namespace {
 
-constexpr auto kPollMax = std::chrono::milliseconds(200);  // between two looks at a run
+constexpr auto kPollMax = std::chrono::milliseconds(200);       // between two questions about a run
+constexpr auto kBetweenLooks = std::chrono::milliseconds(100);  // at all of its steps
 constexpr std::size_t kLogTailBytes = 3000;
 
 const std::vector<TableColumn> kStepColumns = {
@@ -162,7 +163,13 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
     }
     if (is_terminal) live.draw(run);
     if (!member_at(run, "finished_at").is_null()) return run;
-    pace.wait();
+    // Between two looks at its steps, the end alone is asked for: that costs the server next to
+    // nothing.
+    const auto look_again = std::chrono::steady_clock::now() + kBetweenLooks;
+    while (pace.wait(), std::chrono::steady_clock::now() < look_again) {
+      const auto end = client.get(path_of("/slipway/v1/pipeline-runs/{}?steps=false", {id}));
+      if (!end || !member_at(*end, "finished_at").is_null()) break;
+    }
   }
 }
 

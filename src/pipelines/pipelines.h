@@ -124,6 +124,7 @@ class Pipelines {
                                                 bool no_cache = false);
   // Steps that wait for a place say what for. kNotFound.
   Result<RunRecord> find_run(const std::string& id);
+  Result<RunRecord> find_summary(const std::string& id) { return table_.summary(id); }  // no steps
   // Why a step of it ran, was answered from cache, or did not run. kNotFound.
   Result<std::string> why(const std::string& id, const std::string& step);
   enum class Steps { kNone, kSummaries };

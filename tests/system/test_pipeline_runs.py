@@ -123,6 +123,10 @@ def test_what_has_run_is_found_in_pages(project):
     wrong = project.cli("pipelines", "runs", "--from", "yesterday", check=False)
     assert wrong.returncode == 1 and "from" in wrong.stderr
     assert project.cli("pipelines", "runs", "--after", "none", check=False).returncode == 4
+    of_one = f"{project.url}/slipway/v1/pipeline-runs/{everything[0]}"
+    whole, short = [requests.get(of_one + query, timeout=10).json() for query in ("", "?steps=false")]
+    assert len(whole.pop("steps")) == 2 and short == whole
+    assert requests.get(f"{project.url}/slipway/v1/pipeline-runs/none?steps=false", timeout=10).status_code == 404
 
 
 def test_a_condition_decides_what_runs(project, open_page):

@@ -270,8 +270,10 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}",
-       .summary = "One run with its steps.",
+       .summary = "One run with its steps; ?steps=false: without them.",
        .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         if (request.query("steps").value_or("") == "false")
+           return reply(TRY(pipelines.find_summary(request.param("id"))).summary());
          return reply(TRY(pipelines.find_run(request.param("id"))).to_json());
        }),
        .tag = "slipway"},
