@@ -7,6 +7,8 @@
 #include <csignal>
 
 #include "base/http_client.h"
+#include "base/json_document.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
 #include "cli/kubeflow_run.h"
@@ -56,6 +58,10 @@ std::string show_run(const Json& run) {
   for (Json& row : rows) {
     if (const Json& bytes = member_at(row, "peak_memory_bytes"); bytes.is_int64())
       row.as_object()["memory"] = short_bytes(bytes.get_int64());
+    if (const Json& tries = member_at(row, "tries"); tries.is_int64() && tries.get_int64() > 1) {
+      row.as_object()["state"] =
+          fmt::format("{}, try {}", cell(member_at(row, "state")), tries.get_int64());
+    }
   }
   // Where servers share steps.
   std::vector<TableColumn> columns = kStepColumns;
@@ -207,6 +213,11 @@ int start(Context& context, const RunOptions& options) {
     const std::size_t equals = param.find('=');
     if (equals == std::string::npos || equals == 0) {
       std::fprintf(stderr, "slipway: a parameter is NAME=VALUE: %s\n", param.c_str());
+      return kUsage;
+    }
+    if (!base::is_utf8(param)) {
+      std::fprintf(stderr, "slipway: a parameter is UTF-8, and this one isn't: %s\n",
+                   base::valid_utf8(param).c_str());
       return kUsage;
     }
     params[param.substr(0, equals)] = param.substr(equals + 1);

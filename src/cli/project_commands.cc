@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/json_document.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/verb.h"
@@ -16,6 +17,17 @@ namespace {
 constexpr std::string_view kNotInTheFile = "not in the file";
 constexpr std::size_t kDifferencesMax = 12;  // of a part, that are shown
 
+Result<void> check_utf8(std::string_view text, const std::string& file) {
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < text.size(); ++number) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (!base::is_utf8(text.substr(at, end - at)))
+      return base::error(Code::kInvalidArgument, "{}: line {} isn't UTF-8", file, number + 1);
+    at = end + 1;
+  }
+  return {};
+}
+
 struct DeclareFlags {
   std::string file = "slipway.yaml";
   bool check = false, prune = false, yes = false, takes_over = false;
@@ -24,6 +36,7 @@ struct DeclareFlags {
 Result<Json> ask(const Context& context, const std::string& verb, const DeclareFlags& flags,
                  const JsonArray& prune) {
   const std::string yaml = TRY(store::read_file(flags.file));
+  TRY(check_utf8(yaml, flags.file));
   const std::string folder = std::filesystem::absolute(flags.file).parent_path().lexically_normal();
   JsonObject body{{"yaml", yaml}, {"dir", folder}};
   if (!prune.empty()) body["prune"] = prune;

@@ -130,10 +130,8 @@ Result<std::string> digest_of_files(const fs::path& path) {
   if (!fs::is_directory(path)) {
     files.push_back(path);
   } else {
-    for (const auto& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file()) files.push_back(entry.path());
+    files = TRY(store::files_below(path));
   }
-  std::sort(files.begin(), files.end());
   base::Sha256 hash;
   for (const fs::path& file : files) {
     const std::string bytes = TRY(store::read_file(file));

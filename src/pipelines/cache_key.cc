@@ -16,37 +16,6 @@ constexpr std::string_view kSalt = "slipway-1";
 constexpr std::size_t kDifferencesMax = 10;         // that are told
 constexpr std::string_view kBeforeAndAfter = "..";  // of what changed while a step ran
 
-Result<std::string> folder_digest(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code ec;
-  auto it = fs::recursive_directory_iterator(folder, ec);
-  for (; !ec && it != fs::recursive_directory_iterator(); it.increment(ec)) {
-    if (it->is_directory() && it->path().filename() == "__pycache__") {
-      it.disable_recursion_pending();
-    } else if (it->is_regular_file()) {
-      files.push_back(it->path());
-    }
-  }
-  if (ec) {
-    return base::error(Code::kInternal, "a declared folder can't be read: folder={} {}",
-                       folder.string(), ec.message());
-  }
-  std::sort(files.begin(), files.end());
-  base::Sha256 hash;
-  for (const fs::path& file : files) {
-    std::string name = fs::relative(file, folder, ec).generic_string();
-    hash.update(fmt::format("{}:{}", name.size(), name)).update(TRY(store::file_digest(file)));
-  }
-  return hash.finish_hex();
-}
-
-Result<std::string> path_digest(const fs::path& project, const std::string& path) {
-  fs::path full = project / path;
-  std::error_code ec;
-  if (fs::is_directory(full, ec)) return folder_digest(full);
-  return store::file_digest(full);
-}
-
 Result<std::string> resolved_digest(InputDigests& inputs, const std::string& kind,
                                     const std::string& name) {
   return TRY(inputs.resolve(kind, name)).digest;
@@ -63,13 +32,15 @@ Result<std::map<std::string, std::string>> declared_digests(const StepDefinition
     digests[name] = is_gone && missing == Missing::kIsMarked ? "gone" : TRY(std::move(digest));
     return {};
   };
-  for (const std::string& path : step.code) TRY(add("code/" + path, path_digest(project, path)));
-  for (const std::string& path : step.env) TRY(add("env/" + path, path_digest(project, path)));
+  for (const std::string& path : step.code)
+    TRY(add("code/" + path, store::tree_digest(project / path)));
+  for (const std::string& path : step.env)
+    TRY(add("env/" + path, store::tree_digest(project / path)));
   for (const std::string& input : step.inputs) {
     const std::size_t colon = input.find(':');
     TRY(add("input/" + input,
             colon == std::string::npos
-                ? path_digest(project, input)
+                ? store::tree_digest(project / input)
                 : resolved_digest(inputs, input.substr(0, colon), input.substr(colon + 1))));
   }
   return digests;

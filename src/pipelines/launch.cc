@@ -41,12 +41,17 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions, La
          &definition = work.plan.steps[work.run.planned(position)].definition,
          command = std::move(command), trial = runner_->trial_of(work.run, position, work.plan)] {
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
-          auto ended = runner_->run(
-              command, step, definition, trial,
-              [&] { return is_stopping() ? Wish::kLeave
-                           : cancelled() ? Wish::kEnd
-                                         : Wish::kGoOn; },
-              cancelled);
+          const auto wish = [&] {
+            return is_stopping() ? Wish::kLeave : cancelled() ? Wish::kEnd : Wish::kGoOn;
+          };
+          std::optional<StepRecord> ended = step;
+          try {
+            ended = runner_->run(command, step, definition, trial, wish, cancelled);
+          } catch (const std::exception& e) {  // the net at the entry of a thread
+            ended->state = "failed";
+            ended->reason = fmt::format("unexpected: {}", e.what());
+            ended->finished = wall_clock_.now();
+          }
           base::MutexLock lock(mutex_);
           work.ended.emplace_back(position, std::move(ended));
           places_.give_back(work.run.id, position);

@@ -89,7 +89,12 @@ Result<void> Pipelines::start(Options options) {
   }
   for (const std::string& id : TRY(active_runs())) {
     Work work;
-    work.run = TRY(find_run(id));
+    auto found = find_run(id);
+    if (!found && found.error().code == Code::kCorruption) {  // the others go on
+      base::log_error("pipelines", "{}", found.error().message);
+      continue;
+    }
+    work.run = TRY(std::move(found));
     if (const auto plan = plan_of(TRY(table_.find(id)))) work.plan = **plan;
     const RunRecord& run = work.run;
     for (const StepRecord& step : run.steps) {
@@ -385,7 +390,13 @@ void Pipelines::run_due() {
 }
 
 void Pipelines::execute(const std::string& id) {
-  const Result<void> done = advance(id);
+  const Result<void> done = [&]() -> Result<void> {
+    try {
+      return advance(id);
+    } catch (const std::exception& e) {  // the net at the entry of a thread
+      return base::error(Code::kInternal, "unexpected: {}", e.what());
+    }
+  }();
   const bool is_away = !done && done.error().code == Code::kUnavailable;
   if (is_away) enqueue(id, SteadyClock::now() + std::chrono::microseconds(kAwayPause.micros));
   if (!done && !is_away) {

@@ -374,8 +374,14 @@ Result<Schedules::Open> Schedules::start_waiting() {
   Open open;
   if (turns.empty()) return open;
   std::map<std::string, ScheduleDefinition> definitions;
-  for (Schedule& schedule : TRY(stored()))
+  for (Schedule& schedule : TRY(stored())) {
+    if (schedule.paused)
+      std::erase_if(turns, [&](const Turn& turn) {  // they wait until it is resumed
+        return turn.state == "waiting" && turn.backfill.empty() &&
+               turn.schedule == schedule.definition.name;
+      });
     definitions[schedule.definition.name] = std::move(schedule.definition);
+  }
   std::map<std::string, std::size_t> parallel;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(

@@ -1,9 +1,13 @@
 #include "pipelines/step_outputs.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/json_document.h"
+#include "base/utf8.h"
+#include "store/file_digest.h"
 #include "store/file_system.h"
 
 namespace slipway::pipelines {
@@ -14,8 +18,8 @@ constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a conditio
 
 bool matches(const JsonObject& manifest, const fs::path& folder) {
   for (const auto& [name, digest] : manifest) {
-    const auto bytes = store::read_file(folder / std::string(std::string_view(name)));
-    if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
+    const auto found = store::file_digest(folder / std::string(std::string_view(name)));
+    if (!found || *found != std::string_view(digest.get_string())) return false;
   }
   return true;
 }
@@ -24,18 +28,12 @@ bool matches(const JsonObject& manifest, const fs::path& folder) {
 
 Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& step) {
   std::vector<fs::path> files;
-  if (step.outputs.empty()) {
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-  }
+  if (step.outputs.empty()) files = TRY(store::files_below(folder));
   for (const std::string& output : step.outputs) {
     const fs::path path = folder / output;
     std::error_code ec;
     if (fs::is_directory(path, ec)) {
-      for (const auto& entry : fs::recursive_directory_iterator(path)) {
-        if (entry.is_regular_file()) files.push_back(entry.path());
-      }
+      std::ranges::move(TRY(store::files_below(path)), std::back_inserter(files));
     } else if (fs::is_regular_file(path, ec)) {
       files.push_back(path);
     } else {
@@ -46,9 +44,14 @@ Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& s
   std::sort(files.begin(), files.end());
   JsonObject manifest;
   for (const fs::path& file : files) {
+    const std::string name = file.lexically_relative(folder).generic_string();
+    if (!base::is_utf8(name)) {
+      return base::error(Code::kInvalidArgument,
+                         "names of outputs are UTF-8, and this one isn't: output={}",
+                         base::valid_utf8(name));
+    }
     TRY(store::sync_file(file));
-    manifest[file.lexically_relative(folder).generic_string()] =
-        base::sha256_hex(TRY(store::read_file(file)));
+    manifest[name] = TRY(store::file_digest(file));
   }
   return manifest;
 }
@@ -79,7 +82,10 @@ Result<std::string> output_text(const ConditionOperand& operand, const fs::path&
                        "the file is too large to be read here: {} bytes={} limit={}", operand.text,
                        bytes, kValueBytesMax);
   }
-  return store::read_file(file);
+  std::string text = TRY(store::read_file(file));
+  if (!base::is_utf8(text))
+    return base::error(Code::kInvalidArgument, "the file is no UTF-8 text: {}", operand.text);
+  return text;
 }
 
 Result<std::string> output_value(const ConditionOperand& operand, const fs::path& folder) {

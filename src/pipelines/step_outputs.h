@@ -14,7 +14,7 @@
 namespace slipway::pipelines {
 
 // File -> SHA-256, of the declared outputs, or of all there is; each is synced first.
-// kFailedPrecondition: a declared output is missing.
+// kFailedPrecondition: a declared output is missing. kInvalidArgument: a name isn't UTF-8.
 Result<JsonObject> make_manifest(const std::filesystem::path& folder, const StepDefinition& step);
 
 struct KeptOutputs {
@@ -30,6 +30,7 @@ struct KeptOutputs {
 Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string& cache_key);
 
 // What is in the file of an output. kNotFound: there is none. kResourceExhausted: more than 1 MiB.
+// kInvalidArgument: it is no UTF-8 text.
 Result<std::string> output_text(const ConditionOperand& operand,
                                 const std::filesystem::path& folder);
 

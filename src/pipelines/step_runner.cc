@@ -37,6 +37,13 @@ void end(StepRecord& step, std::string_view state, std::string reason, base::Tim
   step.finished = now;
 }
 
+// As a shell tells it: 128 and the signal's number.
+std::string told_exit(int code) {
+  const char* const signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
+  return signal == nullptr ? fmt::format("exit code {}", code)
+                           : fmt::format("exit code {} (SIG{})", code, signal);
+}
+
 const StepRecord& find_step(const RunRecord& run, const std::string& name) {
   const auto found = std::find_if(run.steps.begin(), run.steps.end(),
                                   [&](const StepRecord& step) { return step.name == name; });
@@ -490,7 +497,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
       return step;
     }
     if (exit->code != 0) {
-      step.reason = fmt::format("exit code {}: see the step's log", exit->code);
+      step.reason = fmt::format("{}: see the step's log", told_exit(exit->code));
     } else if (const auto taken =
                    ask_again(table_, [&] { return take_outputs(step, definition, project); });
                !taken) {

@@ -1,10 +1,10 @@
 #include "store/file_digest.h"
 
-#include <algorithm>
 #include <fstream>
 #include <vector>
 
 #include "base/hash.h"
+#include "store/file_system.h"
 
 namespace slipway::store {
 
@@ -26,19 +26,8 @@ Result<std::string> file_digest(const std::filesystem::path& file) {
 Result<std::string> tree_digest(const std::filesystem::path& path) {
   std::error_code ec;
   if (!std::filesystem::is_directory(path, ec)) return file_digest(path);
-  std::vector<std::filesystem::path> files;
-  for (std::filesystem::recursive_directory_iterator it(path, ec), end; !ec && it != end;
-       it.increment(ec)) {
-    if (it->path().filename() == "__pycache__") {
-      it.disable_recursion_pending();
-    } else if (!it->is_directory(ec)) {
-      files.push_back(it->path());
-    }
-  }
-  if (ec)
-    return base::error(Code::kInternal, "a folder can't be read: folder={} why={}", path.string(),
-                       ec.message());
-  std::sort(files.begin(), files.end());
+  const auto files =
+      TRY(files_below(path, [](const auto& entry) { return entry.filename() == "__pycache__"; }));
   base::Sha256 digest;
   for (const std::filesystem::path& file : files) {
     const std::string name = file.lexically_relative(path).generic_string();

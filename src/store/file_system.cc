@@ -99,6 +99,24 @@ Result<void> make_folders(const std::filesystem::path& folder) {
   return {};
 }
 
+Result<std::vector<std::filesystem::path>> files_below(
+    const std::filesystem::path& folder,
+    const std::function<bool(const std::filesystem::path&)>& leave_out) {
+  std::vector<std::filesystem::path> files;
+  std::error_code ec;
+  for (std::filesystem::recursive_directory_iterator it(folder, ec), end; !ec && it != end;
+       it.increment(ec)) {
+    std::error_code leads_nowhere;
+    if (leave_out && leave_out(it->path()))
+      it.disable_recursion_pending();
+    else if (it->is_regular_file(leads_nowhere))
+      files.push_back(it->path());
+  }
+  if (ec) return errno_error(ec.value(), "read the folder", folder);
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "lock";
   FileHandle fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -39,6 +41,13 @@ Result<void> sync_file(const std::filesystem::path& file);
 Result<void> sync_folder(const std::filesystem::path& folder);
 
 Result<void> make_folders(const std::filesystem::path& folder);
+
+// The regular files below a folder, and links to such, in order of their paths; aside what
+// `leave_out` is true of, with all that is below it. Links to folders aren't followed, and one that
+// leads nowhere is no file. The errors of errno_error: a folder can't be read.
+Result<std::vector<std::filesystem::path>> files_below(
+    const std::filesystem::path& folder,
+    const std::function<bool(const std::filesystem::path&)>& leave_out = nullptr);
 
 // From errno: kNotFound, kPermissionDenied, kStorageFull, kResourceExhausted (too many files),
 // else kInternal.

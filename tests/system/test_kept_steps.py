@@ -192,7 +192,7 @@ def test_a_step_whose_group_is_killed_meanwhile_has_failed(killed, tmp_path):
         os.killpg(int(text_of(tmp_path / "project" / "begun")), signal.SIGKILL)
 
     run = killed([{"name": "a", "run": "echo $$ > begun; sleep 100"}], meanwhile, lambda folder: text_of(folder / "begun").endswith("\n"))
-    assert run["steps"][0]["reason"] == "exit code 137: see the step's log"
+    assert run["steps"][0]["reason"] == "exit code 137 (SIGKILL): see the step's log"
 
 
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["as a reboot does", "its keeper alone"])

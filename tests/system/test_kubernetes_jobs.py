@@ -377,7 +377,7 @@ def test_a_job_that_somebody_deletes(jobs, cluster):
     [job] = cluster.of_run("jobs", run)
     cluster.call("DELETE", f"/apis/batch/v1/namespaces/default/jobs/{job['metadata']['name']}?propagationPolicy=Background")
     ended = wait(jobs, run)
-    assert ended["state"] == "failed" and ended["steps"][0]["reason"] in ("somebody deleted its Job", "its pod is gone", "exit code 143: see the step's log", "exit code 137: see the step's log"), ended
+    assert ended["state"] == "failed" and ended["steps"][0]["reason"] in ("somebody deleted its Job", "its pod is gone", "exit code 143 (SIGTERM): see the step's log", "exit code 137 (SIGKILL): see the step's log"), ended
 
 
 @needs_cluster

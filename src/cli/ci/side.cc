@@ -155,6 +155,10 @@ Result<CiRun> run_pipeline(Client& client, const CiPipeline& pipeline) {
 
 Result<Server> start_ci_server(const fs::path& data) {
   TRY(store::make_folders(data));
+  // It lies in the repository, and is none of it.
+  std::error_code ignored;
+  if (const fs::path own = data / ".gitignore"; !fs::exists(own, ignored))
+    TRY(store::write_file(own, "*\n"));
   const auto end = std::chrono::steady_clock::now() + kFolderTime;
   for (;;) {
     auto server = Server::start(data / "server", {});
