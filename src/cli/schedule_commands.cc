@@ -98,7 +98,7 @@ Result<Json> follow(const Context& context, Client& client, const std::string& i
 struct BackfillOptions {
   std::string pipeline, schedule, from, to;
   std::int64_t parallel = 1;
-  bool dry_run = false, rerun_failed = false, waits = false;
+  bool dry_run = false, rerun_failed = false, rerun_all = false, waits = false;
 };
 
 int backfill(const Context& context, const BackfillOptions& options) {
@@ -110,7 +110,8 @@ int backfill(const Context& context, const BackfillOptions& options) {
                    {"schedule", options.schedule},
                    {"parallel", options.parallel},
                    {"dry_run", options.dry_run},
-                   {"rerun_failed", options.rerun_failed}});
+                   {"rerun_failed", options.rerun_failed},
+                   {"rerun_all", options.rerun_all}});
   if (!begun || !options.waits) return finish(context, begun, show_backfill);
   const std::string id = cell(member_at(*begun, "id"));
   std::fprintf(stderr, "%s", show_backfill(*begun).c_str());
@@ -196,6 +197,8 @@ void add_backfill_command(CLI::App& pipelines, Context& context, int& exit_code)
                  "Until all runs are over; 1: one of them failed, 3: one was refused")
       ->excludes(verb->add_flag("--dry-run", options->dry_run, "Only tell what would be run"));
   verb->add_flag("--rerun-failed", options->rerun_failed, "Also what did not succeed");
+  verb->add_flag("--rerun-all", options->rerun_all,
+                 "Also what succeeded; steps that nothing has changed for come from cache");
   verb->callback([&context, &exit_code, options] { exit_code = backfill(context, *options); });
 }
 

@@ -186,9 +186,9 @@ Result<Backfill> Schedules::backfill(const BackfillRequest& request, const std::
     if (const auto before = known.find(one.slot); before != known.end()) {
       const Turn& old = before->second;
       bool again = old.run.empty() && old.state != "waiting" && old.state != "started";
-      if (!again && request.rerun_failed && !old.run.empty()) {
+      if (!again && (request.rerun_failed || request.rerun_all) && !old.run.empty()) {
         const auto run = pipelines_.find_run(old.run);
-        again = !run || (run->is_over() && run->state != "succeeded");
+        again = !run || (run->is_over() && (request.rerun_all || run->state != "succeeded"));
       }
       if (!again) {
         ++fill.done_before;

@@ -50,6 +50,7 @@ struct BackfillRequest {
   std::size_t parallel = 1;
   bool dry_run = false;
   bool rerun_failed = false;  // also what was run and did not succeed
+  bool rerun_all = false;     // also what succeeded
 };
 
 struct Backfill {

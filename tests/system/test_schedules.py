@@ -103,6 +103,7 @@ def test_a_backfill_is_waited_for_and_says_which_runs_failed(server):
     assert "failed=1, succeeded=5" in listed[3] and len(listed) == 4
     assert "OUTCOME" in server.cli("schedules", "list").stdout and "failed=1" in server.cli("schedules", "backfills", listed[3].split()[0]).stdout
     assert server.cli("schedules", "backfills", "none", check=False).returncode == 4
+    assert json.loads(server.cli("--json", *given, "--rerun-all").stdout)["counts"] == {"succeeded": 6}
 
 
 def test_the_page_shows_pauses_and_fills_up(server, open_page):

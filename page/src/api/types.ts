@@ -1896,6 +1896,7 @@ export interface components {
             parallel?: number;
             dry_run?: boolean;
             rerun_failed?: boolean;
+            rerun_all?: boolean;
             actor?: string;
         };
         Backfill: {

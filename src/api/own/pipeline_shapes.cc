@@ -135,6 +135,7 @@ std::vector<NamedSchema> schemas() {
                                 {"parallel?", integer()},
                                 {"dry_run?", flag()},
                                 {"rerun_failed?", flag()},
+                                {"rerun_all?", flag()},
                                 {"actor?", text()}})},
       {"Backfill", object({{"schedule", text()},
                            {"id", maybe(text())},

@@ -49,6 +49,7 @@ Result<Response> backfill(Schedules& schedules, const Request& request) {
   }
   wanted.dry_run = TRY(read_flag(body, "dry_run")).value_or(false);
   wanted.rerun_failed = TRY(read_flag(body, "rerun_failed")).value_or(false);
+  wanted.rerun_all = TRY(read_flag(body, "rerun_all")).value_or(false);
   const std::string actor = TRY(read_actor(request, body));
   return reply(TRY(schedules.backfill(wanted, actor)).to_json());
 }
