@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/json_document.h"
 #include "datasets/csv_table.h"
 #include "datasets/row_files.h"
 #include "store/file_system.h"
@@ -104,10 +105,34 @@ Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector
   return {};
 }
 
+// Parquet promises UTF-8, and many a writer doesn't keep it.
+Result<void> check_texts(const Frame& frame, const RowFile& file) {
+  for (const Column& column : frame.columns()) {
+    if (column.type != ColumnType::kString) continue;
+    for (std::size_t row = 0; row < column.size(); ++row) {
+      if (!column.is_valid(row) || base::is_utf8(column.strings[row])) continue;
+      return base::error(Code::kInvalidArgument,
+                         "parquet: a text is no UTF-8: file={} row={} column={}", file.name, row,
+                         column.name);
+    }
+  }
+  return {};
+}
+
+Result<void> check_names(const store::ParquetColumns& columns, const RowFile& file) {
+  const auto is_text = [](const std::string& name) { return base::is_utf8(name); };
+  if (std::ranges::all_of(columns.held, is_text) &&
+      std::ranges::all_of(columns.others, [&](const auto& other) { return is_text(other.first); }))
+    return {};
+  return base::error(Code::kInvalidArgument, "parquet: a column's name is no UTF-8: file={}",
+                     file.name);
+}
+
 Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
                                 std::int64_t values_max, std::vector<std::string>& notes) {
   const store::ParquetBytes parquet{.bytes = bytes, .name = file.name, .values_max = values_max};
   const store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
+  TRY(check_names(columns, file));
   for (const auto& [name, type] : columns.others)
     notes.push_back(
         fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
@@ -118,8 +143,10 @@ Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
                        "parquet: no column is a number, text, condition or time: file={}",
                        file.name);
   }
-  return store::read_parquet(parquet,
-                             columns.others.empty() ? std::vector<std::string>() : columns.held);
+  Frame frame = TRY(store::read_parquet(
+      parquet, columns.others.empty() ? std::vector<std::string>() : columns.held));
+  TRY(check_texts(frame, file));
+  return frame;
 }
 
 // Adds the rows of files[at] to those of the files before it.

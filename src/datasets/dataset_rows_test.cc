@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json_document.h"
 #include "datasets/row_files.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -75,6 +76,32 @@ TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {
   write("twice/x=1/a.parquet", numbers("x", {1}));
   EXPECT_THAT(read("{path: twice}").error().message,
               HasSubstr("in the file and in the folder's name: file=x=1/a.parquet column=x"));
+}
+
+TEST_F(DatasetRowsTest, TextsThatAreNoUtf8AreToldByPlace) {
+  Frame frame = numbers("x", {1, 2});
+  Column town = Column::of_type("town", ColumnType::kString);
+  town.append_string("Nîmes");
+  town.append_string("caf\xe9");
+  MUST(frame.add(std::move(town)));
+  write("towns/a.parquet", frame);
+  EXPECT_THAT(read("{path: towns}").error().message,
+              HasSubstr("a text is no UTF-8: file=a.parquet row=1 column=town"));
+  write("names/a.parquet", numbers("caf\xe9", {1}));
+  EXPECT_THAT(read("{path: names}").error().message,
+              HasSubstr("a column's name is no UTF-8: file=a.parquet"));
+  for (const std::string folder : {"k=\xff", "k=%FF", "\xff=__HIVE_DEFAULT_PARTITION__"}) {
+    fs::remove_all(folder_.path() / "rows");
+    write("rows/" + folder + "/a.csv", "x\n1\n");
+    const auto refused = read("{path: rows}");
+    ASSERT_FALSE(refused) << folder;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(refused.error().message, HasSubstr("no UTF-8: file="));
+    EXPECT_TRUE(base::is_utf8(refused.error().message));
+  }
+  // A file may be called anything.
+  write("bytes/caf\xe9.csv", "x\n1\n");
+  EXPECT_EQ(read("{path: bytes}").value().place(0), "file=caf\\xe9.csv line=2");
 }
 
 TEST_F(DatasetRowsTest, PartsWithOtherColumnsAreToldByFileAndColumn) {

@@ -99,6 +99,60 @@ TEST_F(DatasetsTest, TextsAreLikeAPattern) {
   EXPECT_NE(refused.error().message.find("a pattern is a rule of texts"), std::string::npos);
 }
 
+// Once a version was kept whose record nobody could read again.
+TEST_F(DatasetsTest, NumbersAtTheirLimitsHaveAProfile) {
+  apply("  weather:", "  far: {path: far.csv}\n  weather:");
+  MUST(store::write_file(folder_.path() / "far.csv", "x\n1e308\n-1e308\n"));
+  MUST(datasets_.ingest("far", "", "ann"));
+  const auto kept = datasets_.snapshot("far");
+  ASSERT_TRUE(kept) << kept.error().message;
+  const JsonObject& x = kept->profile.at(0).as_object();
+  EXPECT_EQ(x.at("mean"), Json(0.0));
+  EXPECT_NEAR(x.at("stddev").as_double() / 1e308, std::sqrt(2.0), 1e-9);
+}
+
+TEST_F(DatasetsTest, ARecordThatCannotBeReadAgainIsNotKept) {
+  Snapshot odd{.dataset = "weather", .version = 1};
+  EXPECT_TRUE(odd.document());
+  odd.notes.push_back(Json("caf\xe9"));
+  ASSERT_FALSE(odd.document());
+  EXPECT_EQ(odd.document().error().code, Code::kInternal);
+}
+
+TEST_F(DatasetsTest, ADamagedVersionIsOneDatasetsMatter) {
+  const auto both = [&] {
+    std::string yaml = kYaml;
+    yaml += "  other: {path: weather.parquet, key: [nowhere]}\n";
+    return MUST(parse_datasets(yaml));
+  };
+  MUST(datasets_.apply(both(), folder_.path(), "ann"));
+  write(weather({3, 5}, {"EWR"}));
+  const std::string digest = MUST(datasets_.ingest("weather", "", "ann")).snapshot.digest;
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE dataset_snapshots SET document = '{\"profile\": [nan'", {}));
+    return {};
+  }));
+  const auto damaged = datasets_.snapshot("weather");
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, Code::kCorruption);
+  EXPECT_NE(damaged.error().message.find("dataset=weather version=1"), std::string::npos);
+
+  EXPECT_TRUE(datasets_.apply(both(), folder_.path(), "ann"));
+  EXPECT_EQ(MUST(datasets_.unknown_columns(both())),
+            (std::vector<std::string>{damaged.error().message}));
+  const auto listed = MUST(datasets_.snapshots("weather"));
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].notes, JsonArray{Json(damaged.error().message)});
+  EXPECT_EQ(listed[0].digest, digest);
+
+  EXPECT_EQ(datasets_.ingest("weather", "", "ann").error().code, Code::kCorruption);
+  const auto again = MUST(
+      datasets_.ingest("weather", "", "ann", Datasets::Reach::kAnywhere, Datasets::Columns::kAnew));
+  EXPECT_TRUE(again.is_new);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather")).version, 2);
+  EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann")).is_new, false);
+}
+
 // A first version was refused, or bound the next to numbers.
 TEST_F(DatasetsTest, TextsMayLookLikeNumbersOrBeMissing) {
   const auto declare = [&](std::string_view columns) {

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/http_client.h"
+#include "base/json_document.h"
 #include "base/text.h"
 
 namespace slipway::datasets {
@@ -23,6 +24,18 @@ bool is_hidden(const fs::path& name) {
   return name.native().starts_with('.') || name.native().starts_with('_');
 }
 
+// A name on disk may be any bytes; messages are UTF-8.
+std::string shown(const fs::path& name) {
+  std::string out = name.generic_string();
+  if (base::is_utf8(out)) return out;
+  std::string escaped;
+  for (const char c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    escaped += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return escaped;
+}
+
 // "day=2024-01-10" of every folder on the way.
 Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitions_of(
     const fs::path& relative) {
@@ -33,10 +46,15 @@ Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitio
     if (equals == std::string::npos || equals == 0) continue;
     const std::string_view value = std::string_view(text).substr(equals + 1);
     std::string name = TRY(base::percent_decode(text.substr(0, equals)));
-    if (value == kMissingPartition) {
+    if (value == kMissingPartition && base::is_utf8(name)) {
       out.emplace_back(std::move(name), std::nullopt);
     } else {
       std::string decoded = TRY(base::percent_decode(value));
+      if (!base::is_utf8(name) || !base::is_utf8(decoded)) {
+        return base::error(Code::kInvalidArgument,
+                           "a folder's name gives a column or value that is no UTF-8: file={}",
+                           shown(relative));
+      }
       out.emplace_back(std::move(name), std::move(decoded));
     }
   }
@@ -93,7 +111,7 @@ Result<std::vector<RowFile>> find_row_files(const fs::path& path,
     const auto known = format_of(at->path());
     if (!known || (format && *known != *format)) continue;
     const fs::path relative = at->path().lexically_relative(path);
-    RowFile file{.file = at->path(), .name = relative.generic_string(), .format = *known};
+    RowFile file{.file = at->path(), .name = shown(relative), .format = *known};
     file.partitions = TRY(partitions_of(relative));
     files.push_back(std::move(file));
   }

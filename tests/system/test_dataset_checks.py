@@ -1,11 +1,14 @@
 """What must hold of a dataset's rows together and of a version as a whole, and who hears of it when it doesn't."""
 import contextlib
 import json
+import struct
 import textwrap
 import threading
 import time
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -128,6 +131,30 @@ def test_rows_put_aside_come_in_once_whenever_a_replay_is_killed(trips):
         assert versions() in (before, after)
     replay()
     assert versions() == after
+
+
+def test_a_file_at_the_limits_locks_nobody_out(server, tmp_path):
+    """Once a version of such a file was kept whose record couldn't be read again: plan and apply failed for good."""
+    (tmp_path / "slipway.yaml").write_text("project: far\ndatasets:\n  far: {path: far.csv, columns: {x: {max: 1e308}}}\n"
+                                           "  towns: {path: towns.parquet, on_violation: reject, columns: {town: {in: [Nice]}}}\n  parts: {path: parts}\n")
+    (tmp_path / "far.csv").write_text("x\n1e308\n-1e308\n1.7e308\n")
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(struct.pack("<2i", 0, 4)), pa.py_buffer(b"caf\xe9")])
+    pq.write_table(pa.table({"town": broken}), tmp_path / "towns.parquet")
+    for name in ("k=%FF", "k=a"):
+        (tmp_path / "parts" / name).mkdir(parents=True)
+        (tmp_path / "parts" / name / "a.csv").write_text("x\n1\n")
+    project = str(tmp_path / "slipway.yaml")
+    server.cli("apply", project)
+    server.cli("data", "ingest", "far")
+    for name, says in (("towns", "a text is no UTF-8"), ("parts", "no UTF-8: file=k=%FF/a.csv")):
+        assert says in server.cli("data", "ingest", name, check=False).stderr
+    for words in (["plan", project], ["apply", project], ["data", "show", "far"], ["data", "quarantine", "far"], ["data", "rules", "infer", "far"],
+                  ["lineage", "dataset:far@1"], ["data", "ingest", "far"], ["data", "ingest", "far", "--anew"], ["data", "list"]):
+        server.cli(*words)
+    server.stop()
+    server.start()
+    newest = requests.get(f"{server.url}/slipway/v1/datasets/far", timeout=60).json()["latest"]
+    assert (newest["rows"], newest["quarantined"], newest["profile"][0]["mean"]) == (2, 1, 0)
 
 
 def test_decimals_are_read_as_doubles_and_said(server, tmp_path):
