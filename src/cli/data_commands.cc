@@ -121,8 +121,10 @@ int ingest(Context& context, const Ingest& options) {
 }
 
 struct Quarantine {
+  static constexpr std::int64_t kLimitMax = 10'000;  // as the server gives at once
   std::string name;
   std::optional<std::int64_t> version;
+  std::int64_t limit = 100;
   bool accept = false;
 };
 
@@ -164,6 +166,8 @@ std::string show_quarantine(const Json& reply) {
                           [](const TableColumn& column) { return column.member[0] == '_'; });
     out += table(rows, columns);
   }
+  const std::int64_t all = flagged > 0 ? flagged : number_at(reply, "quarantined");
+  if (all > std::ssize(rows)) out += fmt::format("... and {} more\n", all - std::ssize(rows));
   return out;
 }
 
@@ -233,6 +237,9 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
       data->add_subcommand("quarantine", "Rows that were put aside or are flagged, and why");
   quarantine->add_option("name", aside->name, "Dataset; or `replay` and its name");
   quarantine->add_option("--version", aside->version, "Of this version, not the newest");
+  quarantine->add_option("--limit", aside->limit, "At most so many rows")
+      ->check(CLI::Range(std::int64_t{1}, Quarantine::kLimitMax))
+      ->capture_default_str();
   CLI::App* again = quarantine->add_subcommand(
       "replay", "Check rows put aside by the rules of today, and take in those that hold");
   again->add_option("name", aside->name)->required();
@@ -244,7 +251,8 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
     if (again->parsed()) return;
     if (aside->name.empty()) throw CLI::RequiredError("name");
     const std::string path = path_of("/slipway/v1/datasets/{}/quarantine", {aside->name}) +
-                             (aside->version ? fmt::format("?version={}", *aside->version) : "");
+                             fmt::format("?limit={}", aside->limit) +
+                             (aside->version ? fmt::format("&version={}", *aside->version) : "");
     exit_code = finish(context, Client(context).get(path), show_quarantine);
   });
 }

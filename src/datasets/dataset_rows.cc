@@ -37,6 +37,19 @@ Types known_types(const DatasetDefinition& definition, const Types& before) {
   return types;
 }
 
+// What `read` makes of `types`. An error says the way out where the rows are right but for a type
+// that the last version had.
+template <typename Read>
+auto read_as(const DatasetDefinition& definition, const Types& types, const Read& read)
+    -> decltype(read(types)) {
+  auto found = read(types);
+  const Types declared = known_types(definition, {});
+  if (found || declared == types || !read(declared)) return found;
+  return base::error(found.error().code,
+                     "{} (as in the last version: declare its type, or ingest it anew)",
+                     found.error().message);
+}
+
 // Their values aren't for everybody who may have the rows read.
 std::set<std::string> with_tags(const DatasetDefinition& definition) {
   std::set<std::string> names;
@@ -89,8 +102,8 @@ Result<void> append_column(Column& all, Column part, const RowFile& file, const 
 
 // The columns that the folders' names give. `rows`: of each file.
 Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector<std::size_t>& rows,
-                            const Types& types, Frame& frame) {
-  for (const Column& values : TRY(partition_columns(files, types))) {
+                            const std::vector<Column>& partitions, Frame& frame) {
+  for (const Column& values : partitions) {
     if (frame.find(values.name) != nullptr) {
       return base::error(Code::kInvalidArgument,
                          "a column is in the file and in the folder's name: file={} column={}",
@@ -222,7 +235,9 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
       for (std::size_t row = 0; row < rows.back(); ++row)
         lines.back().push_back(tables.back().line(row));
     }
-    found.frame = TRY(read_csv(tables, types, definition.csv.missing, with_tags(definition)));
+    found.frame = TRY(read_as(definition, types, [&](const Types& as) {
+      return read_csv(tables, as, definition.csv.missing, with_tags(definition));
+    }));
   } else {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string bytes = TRY(source.read(files[i]));
@@ -242,7 +257,9 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
     }
   }
   found.source_digest = source.digest();
-  TRY(add_partitions(files, rows, types, found.frame));
+  const std::vector<Column> partitions = TRY(
+      read_as(definition, types, [&](const Types& as) { return partition_columns(files, as); }));
+  TRY(add_partitions(files, rows, partitions, found.frame));
   std::vector<std::string> names;
   for (const RowFile& file : files) names.push_back(file.name);
   found.place = [names = std::move(names), rows = std::move(rows),

@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using types::Column;
 using types::ColumnType;
@@ -76,6 +77,20 @@ TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {
   write("twice/x=1/a.parquet", numbers("x", {1}));
   EXPECT_THAT(read("{path: twice}").error().message,
               HasSubstr("in the file and in the folder's name: file=x=1/a.parquet column=x"));
+}
+
+TEST_F(DatasetRowsTest, WhatTheLastVersionSaidIsTold) {
+  write("rows/k=a/a.csv", "x,y\n1.5,2\n");
+  const auto why = [&](const std::string& columns, std::map<std::string, ColumnType> before) {
+    return read_dataset_rows(parse_dataset("d", "{path: rows, columns: " + columns + "}").value(),
+                             "", folder_.path(), before, outside_, folder_.path() / "scratch")
+        .error()
+        .message;
+  };
+  EXPECT_THAT(why("{}", {{"x", ColumnType::kInt64}}),
+              HasSubstr("cell=1.5 (as in the last version: declare its type, or ingest it anew)"));
+  EXPECT_THAT(why("{}", {{"k", ColumnType::kInt64}}), HasSubstr("cell=a (as in the last version"));
+  EXPECT_THAT(why("{x: {type: int64}}", {{"y", ColumnType::kInt64}}), EndsWith("cell=1.5"));
 }
 
 TEST_F(DatasetRowsTest, TextsThatAreNoUtf8AreToldByPlace) {

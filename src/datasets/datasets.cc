@@ -283,7 +283,10 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
 }
 
 Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
-  return version ? Types(version->schema.columns.begin(), version->schema.columns.end()) : Types();
+  if (!version) return Types();
+  Types types(version->schema.columns.begin(), version->schema.columns.end());
+  for (const std::string& name : version->without_values()) types.erase(name);
+  return types;
 }
 
 Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basis basis,
@@ -348,8 +351,8 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   Frame& frame = rows.frame;
   if (outside_.erased) leave_out(rows, outside_.erased(frame, definition));
   const bool follows = before && columns != Columns::kAnew;
-  auto checked =
-      validate(frame, definition, follows ? &before->schema : nullptr, outside_.condition);
+  const Schema binding = follows ? before->schema_for(frame, rows.notes) : Schema();
+  auto checked = validate(frame, definition, follows ? &binding : nullptr, outside_.condition);
   Refusal refusal{.rows = rows, .rows_read = static_cast<std::int64_t>(frame.rows())};
   if (!checked) return refuse(name, refusal, std::move(checked).error(), actor);
   const Validation validation = std::move(*checked);

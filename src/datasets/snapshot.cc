@@ -84,6 +84,29 @@ Snapshot Snapshot::read_what_is_there(const store::Row& row) {
   return snapshot;
 }
 
+std::set<std::string> Snapshot::without_values() const {
+  std::set<std::string> names;
+  for (const Json& item : profile) {
+    const JsonObject& column = item.as_object();
+    if (column.at("missing") == column.at("rows"))
+      names.emplace(std::string_view(column.at("name").as_string()));
+  }
+  return names;
+}
+
+Schema Snapshot::schema_for(const types::Frame& rows, std::vector<std::string>& notes) const {
+  Schema found = schema;
+  const std::set<std::string> empty = without_values();
+  for (auto& [name, type] : found.columns) {
+    const types::Column* const now = empty.contains(name) ? rows.find(name) : nullptr;
+    if (now == nullptr || now->type == type) continue;
+    type = now->type;
+    notes.push_back(
+        fmt::format("{} is {}, and had no values before", name, types::type_name(type)));
+  }
+  return found;
+}
+
 Result<std::string> Snapshot::document() const {
   JsonObject document{{"schema", schema.to_json()},
                       {"profile", profile},

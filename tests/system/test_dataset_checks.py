@@ -157,6 +157,20 @@ def test_a_file_at_the_limits_locks_nobody_out(server, tmp_path):
     assert (newest["rows"], newest["quarantined"], newest["profile"][0]["mean"]) == (2, 1, 0)
 
 
+def test_rows_put_aside_are_shown_as_they_are(server, tmp_path):
+    (tmp_path / "slipway.yaml").write_text("project: ids\ndatasets: {ids: {path: ids.csv, columns: {x: {max: 0}}}}\n")
+    (tmp_path / "ids.csv").write_text("id,ok,x\n" + "".join(f"{2**53 + i},true,1\n" for i in range(120)))
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    server.cli("data", "ingest", "ids")
+    rows = json.loads(server.cli("--json", "data", "quarantine", "ids", "--limit", "2").stdout)["rows"]
+    assert [(row["id"], row["ok"], row["_row"]) for row in rows] == [(2**53, True, 0), (2**53 + 1, True, 1)] and rows[0]["ok"] is True
+    shown = server.cli("data", "quarantine", "ids").stdout.splitlines()
+    assert shown[0] == "120 rows of ids version 1 were put aside" and shown[-1] == "... and 20 more" and len(shown) == 1 + 1 + 100 + 1
+    assert shown[3].split() == ["x", "max:", "1", "1", str(2**53 + 1), "true", "1"]
+    assert "more" not in server.cli("data", "quarantine", "ids", "--limit", "120").stdout
+    assert server.cli("data", "quarantine", "ids", "--limit", "0", check=False).returncode == 2
+
+
 def test_decimals_are_read_as_doubles_and_said(server, tmp_path):
     import decimal
 
