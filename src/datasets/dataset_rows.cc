@@ -1,5 +1,7 @@
 #include "datasets/dataset_rows.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -185,6 +187,22 @@ Result<void> append_parquet_file(const std::vector<RowFile>& files, std::size_t 
   return {};
 }
 
+// What is another one of a file that was written to meanwhile; nothing: it can't be looked at.
+struct FileState {
+  explicit FileState(const fs::path& file) : is_there(::stat(file.c_str(), &stat) == 0) {}
+  bool operator==(const FileState& other) const {
+    const auto same = [](const timespec& a, const timespec& b) {
+      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    };
+    return is_there && other.is_there && stat.st_dev == other.stat.st_dev &&
+           stat.st_ino == other.stat.st_ino && stat.st_size == other.stat.st_size &&
+           same(stat.st_mtim, other.stat.st_mtim) && same(stat.st_ctim, other.stat.st_ctim);
+  }
+
+  struct ::stat stat {};
+  bool is_there;
+};
+
 // The bytes of the dataset's files. What is made of them and their digest are of the same ones,
 // whoever writes the files meanwhile.
 class SourceBytes {
@@ -199,7 +217,12 @@ class SourceBytes {
                          "the dataset's files are larger than dataset-bytes-max: file={} max={}",
                          file.name, bytes_max_);
     }
+    const FileState before(file.file);
     std::string bytes = TRY(store::read_file(file.file));
+    if (!(before == FileState(file.file))) {
+      return base::error(Code::kUnavailable,
+                         "the file changed while it was read, ask again: file={}", file.name);
+    }
     left_ -= static_cast<std::int64_t>(bytes.size());
     last_ = base::sha256_hex(bytes);
     all_ += fmt::format("{} {}\n", last_, file.name);
@@ -272,13 +295,21 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
   return found;
 }
 
+Result<DatasetRows> read_place(const DatasetDefinition& definition, const fs::path& place,
+                               const Types& types, const Outside& outside) {
+  std::vector<std::string> notes;
+  const std::vector<RowFile> files = TRY(find_row_files(place, definition.format, &notes));
+  DatasetRows found = TRY(read_files(definition, files, types, outside));
+  found.notes.insert(found.notes.end(), notes.begin(), notes.end());
+  return found;
+}
+
 Result<DatasetRows> read_s3(const DatasetDefinition& definition, const std::string& uri,
                             const Types& types, const Outside& outside, const fs::path& scratch) {
   TRY(store::make_folders(scratch));
   const fs::path copy =
       TRY(store::copy_objects(uri, scratch, outside.bytes_max, outside.open_storage));
-  DatasetRows found =
-      TRY(read_files(definition, TRY(find_row_files(copy, definition.format)), types, outside));
+  DatasetRows found = TRY(read_place(definition, copy, types, outside));
   found.source = uri;
   return found;
 }
@@ -332,8 +363,7 @@ Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const
   const std::string& place = path.empty() ? definition.path : path;
   if (place.starts_with(kS3)) return read_s3(definition, place, types, outside, scratch);
   const fs::path files = folder / place;
-  DatasetRows found =
-      TRY(read_files(definition, TRY(find_row_files(files, definition.format)), types, outside));
+  DatasetRows found = TRY(read_place(definition, files, types, outside));
   found.source = files.string();
   return found;
 }

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <fstream>
+#include <thread>
+
 #include "base/json_document.h"
 #include "datasets/row_files.h"
 #include "store/file_system.h"
@@ -60,6 +64,36 @@ TEST_F(DatasetRowsTest, AFolderIsAllItsFilesInTheOrderOfTheirNames) {
   EXPECT_THAT(rows.frame.find("x")->ints, ElementsAre(1, 2, 3));
   EXPECT_EQ(rows.place(0), "file=a.parquet row=0");
   EXPECT_EQ(rows.place(2), "file=b.parquet row=0");
+  EXPECT_THAT(rows.notes, ElementsAre("left out: 1 file (notes.md)"));
+  for (const char* name : {"z.csv.gz", "c.json", "more/d.csv"})
+    write("rows/" + std::string(name), "");
+  write("elsewhere/e.parquet", numbers("x", {4}));
+  fs::create_directory_symlink(folder_.path() / "elsewhere", folder_.path() / "rows" / "linked");
+  EXPECT_THAT(
+      read("{path: rows, format: parquet}").value().notes,
+      ElementsAre("left out: 4 files (c.json, more/d.csv, notes.md, ...), 1 linked folder"));
+  write("zipped/z.csv.gz", "");
+  EXPECT_THAT(read("{path: zipped}").error().message, EndsWith("left out: 1 file (z.csv.gz)"));
+}
+
+// Once a file that was rewritten in place became a version of neither content.
+TEST_F(DatasetRowsTest, AFileThatChangesWhileItIsReadIsNone) {
+  write("rows.csv", "x\n1\n");
+  const fs::path file = folder_.path() / "rows.csv";
+  fs::resize_file(file, 64 << 20);  // takes a while to read
+  std::atomic<bool> is_over = false;
+  std::thread writer([&] {
+    std::fstream out(file, std::ios::in | std::ios::out);
+    while (!is_over) out.seekp(2).put('2').flush();
+  });
+  const auto refused = read("{path: rows.csv}");
+  is_over = true;
+  writer.join();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable) << refused.error().message;
+  EXPECT_THAT(refused.error().message, HasSubstr("changed while it was read, ask again: file="));
+  write("rows.csv", "x\n1\n");
+  EXPECT_TRUE(read("{path: rows.csv}"));
 }
 
 TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {

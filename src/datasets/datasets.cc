@@ -350,9 +350,10 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   const std::string& name = definition.name;
   Frame& frame = rows.frame;
   if (outside_.erased) leave_out(rows, outside_.erased(frame, definition));
-  const bool follows = before && columns != Columns::kAnew;
-  const Schema binding = follows ? before->schema_for(frame, rows.notes) : Schema();
-  auto checked = validate(frame, definition, follows ? &binding : nullptr, outside_.condition);
+  const Schema last = before ? before->schema_for(frame, rows.notes) : Schema();
+  auto checked =
+      validate(frame, definition, last.columns.empty() ? nullptr : &last,  // or damaged
+               outside_.condition, columns == Columns::kAnew ? Changes::kTold : Changes::kRefused);
   Refusal refusal{.rows = rows, .rows_read = static_cast<std::int64_t>(frame.rows())};
   if (!checked) return refuse(name, refusal, std::move(checked).error(), actor);
   const Validation validation = std::move(*checked);

@@ -203,6 +203,14 @@ TEST_F(DatasetsTest, ColumnsWithoutAValueBindNoType) {
                 " line=2 column=id cell=x (as in the last version: declare its type, or ingest it "
                 "anew)");
   EXPECT_EQ(ingest("id\n1\n").error().code, Code::kFailedPrecondition) << "it is still a column";
+  const auto anew = MUST(
+      datasets_.ingest("notes", "", "ann", Datasets::Reach::kAnywhere, Datasets::Columns::kAnew));
+  EXPECT_EQ(anew.snapshot.notes, JsonArray{"column note (string) is gone"});
+  MUST(store::write_file(folder_.path() / "notes.csv", "id,more\n1.5,a\n"));
+  EXPECT_EQ(MUST(datasets_.ingest("notes", "", "ann", Datasets::Reach::kAnywhere,
+                                  Datasets::Columns::kAnew))
+                .snapshot.notes,
+            (JsonArray{"id is double, and was int64", "new column more (string)"}));
 
   Frame lake = weather({1}, {"EWR"});
   Column code = Column::of_type("code", ColumnType::kDouble);

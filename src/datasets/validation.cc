@@ -117,13 +117,18 @@ bool is_declared(const DatasetDefinition& definition, const std::string& name, C
 }
 
 Result<void> compare_schemas(const Schema& now, const Schema& before,
-                             const DatasetDefinition& definition, Validation& found) {
+                             const DatasetDefinition& definition, Changes changes,
+                             Validation& found) {
   const auto find = [](const Schema& schema, const std::string& name) {
     return std::find_if(schema.columns.begin(), schema.columns.end(),
                         [&](const auto& column) { return column.first == name; });
   };
   for (const auto& [name, type] : before.columns) {
     const auto at = find(now, name);
+    if (at == now.columns.end() && changes == Changes::kTold) {
+      found.notes.push_back(fmt::format("column {} ({}) is gone", name, types::type_name(type)));
+      continue;
+    }
     if (at == now.columns.end()) {
       return base::error(
           Code::kFailedPrecondition,
@@ -134,6 +139,9 @@ Result<void> compare_schemas(const Schema& now, const Schema& before,
     if (at->second != type && is_declared(definition, name, at->second)) {
       found.notes.push_back(fmt::format("{} is {} as declared, and was {}", name,
                                         types::type_name(at->second), types::type_name(type)));
+    } else if (at->second != type && changes == Changes::kTold) {
+      found.notes.push_back(fmt::format("{} is {}, and was {}", name, types::type_name(at->second),
+                                        types::type_name(type)));
     } else if (at->second != type) {
       return base::error(Code::kFailedPrecondition,
                          "a column has another type than in the last snapshot: column={} was={} "
@@ -182,9 +190,10 @@ std::map<std::string, std::int64_t> Validation::counts() const {
 }
 
 Result<Validation> validate(const Frame& frame, const DatasetDefinition& definition,
-                            const Schema* before, const RowCondition& condition) {
+                            const Schema* before, const RowCondition& condition, Changes changes) {
   Validation found;
-  if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, definition, found));
+  if (before != nullptr)
+    TRY(compare_schemas(Schema::of(frame), *before, definition, changes, found));
   for (const types::ColumnRule& rule : definition.columns) {
     const Column* column = frame.find(rule.name);
     if (column == nullptr) {
