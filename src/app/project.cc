@@ -174,7 +174,12 @@ Result<std::set<std::string>> Project::without_data(const features::Definitions&
   for (const auto& source : definitions.sources) {
     const auto snapshot = rooms_.datasets.snapshot(source.dataset);
     if (snapshot) continue;
-    if (snapshot.error().code != Code::kNotFound) return snapshot.error();
+    // One that is damaged keeps no other from its features.
+    if (snapshot.error().code == Code::kCorruption) {
+      base::log_warning("app", "{}", snapshot.error().message);
+    } else if (snapshot.error().code != Code::kNotFound) {
+      return snapshot.error();
+    }
     datasets.insert(source.dataset);
   }
   return datasets;

@@ -174,6 +174,7 @@ Result<std::string> Project::need_of(const Surplus& part, const Parsed& parsed,
       return fmt::format(
           "it has versions, up to {}: data that models may have been made from stays",
           newest->version);
+    if (newest.error().code == Code::kCorruption) return newest.error().message;
     if (newest.error().code != Code::kNotFound) return newest.error();
     for (const auto& source : parsed.features.sources) {
       if (source.dataset == name) return fmt::format("source {} reads it", source.name);

@@ -305,6 +305,10 @@ void show_rows(std::string& out, const Json& rows) {
       for (const Json& column : member_at(row, member).as_array())
         add_line(out, heading, fmt::format("  {} column {}", sign, text_at(column, "column")));
     }
+    for (const Json& column : list_at(row, "schema.types"))
+      add_line(out, heading,
+               fmt::format("  column {} is {}, and was {}", text_at(column, "column"),
+                           text_at(column, "after"), text_at(column, "before")));
   }
 }
 

@@ -19,6 +19,7 @@
 #include "cli/verb.h"
 #include "cli/versions/version_commands.h"
 #include "store/file_system.h"
+#include "versions/content.h"
 
 namespace slipway::cli {
 namespace {
@@ -40,6 +41,11 @@ std::string checks_words(const Json& version) {
   const std::size_t all = checks.get_array().size();
   if (failed.empty()) return fmt::format("{} hold", all);
   return fmt::format("{} of {} failed: {}", failed.size(), all, fmt::join(failed, ", "));
+}
+
+// What stands in data, on one line and safe for a terminal.
+std::string shown_cell(const Json& value) {
+  return versions::shown_name(cell(value), versions::For::kTerminal);
 }
 
 std::int64_t number_at(const Json& of, std::string_view member) {
@@ -65,42 +71,43 @@ std::string findings(Client& client, const Json& version) {
                              aside + flagged,
                              aside > 0 ? "are put aside" : "stay (on_violation: flag)");
     for (const auto& [rule, rows] : broken.get_object())
-      out += fmt::format("  {}: {} rows\n", std::string_view(rule), cell(rows));
+      out += fmt::format("  {}: {} rows\n", shown_cell(Json(rule)), cell(rows));
     const auto examples =
         client.get(path_of("/slipway/v1/datasets/{}/quarantine?version={}&limit={}",
                            {dataset, std::to_string(number), std::to_string(kExamples)}));
     if (examples) {
       for (const Json& row : member_at(*examples, "rows").as_array())
         out += fmt::format("  row {}: {}\n", cell(member_at(row, "_row")),
-                           cell(member_at(row, "_reason")));
+                           shown_cell(member_at(row, "_reason")));
     }
   }
   const Json& notes = member_at(version, "notes");
   if (notes.is_array()) {
     for (const Json& note : notes.get_array())
-      out += fmt::format("{} version {}: note: {}\n", dataset, number, cell(note));
+      out += fmt::format("{} version {}: note: {}\n", dataset, number, shown_cell(note));
   }
   return out;
 }
 
-int tell_versions(Context& context, JsonArray snapshots, const std::string& found) {
-  const int code =
-      finish_table(context, Json(JsonObject{{"snapshots", std::move(snapshots)}}), "snapshots",
-                   {{"DATASET", "dataset"},
-                    {"VERSION", "version"},
-                    {"ROWS", "rows"},
-                    {"QUARANTINED", "quarantined"},
-                    {"FLAGGED", "flagged"},
-                    {"CHECKS", "checks"},
-                    {"NEW", "new"},
-                    {"DIGEST", "digest"}});
-  if (!context.json) std::fputs(found.c_str(), stdout);
+// `reply`: {"snapshots": [...]} and what else JSON says.
+int tell_versions(Context& context, JsonObject reply, const std::string& found) {
+  const int code = finish_table(context, Json(std::move(reply)), "snapshots",
+                                {{"DATASET", "dataset"},
+                                 {"VERSION", "version"},
+                                 {"ROWS", "rows"},
+                                 {"QUARANTINED", "quarantined"},
+                                 {"FLAGGED", "flagged"},
+                                 {"CHECKS", "checks"},
+                                 {"NEW", "new"},
+                                 {"DIGEST", "digest"}});
+  if (!context.json) std::fwrite(found.data(), 1, found.size(), stdout);
   return code;
 }
 
 int ingest(Context& context, const Ingest& options) {
   Client client(context);
-  JsonArray snapshots;
+  JsonArray snapshots, failures;
+  std::vector<Error> errors;
   std::string found;
   for (const std::string& name : options.names) {
     if (!context.json) std::fprintf(stderr, "reading %s ...\n", name.c_str());
@@ -110,19 +117,34 @@ int ingest(Context& context, const Ingest& options) {
     if (options.accept) body["accept"] = true;
     if (!options.path.empty()) body["path"] = std::filesystem::absolute(options.path).string();
     const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), body);
-    if (!reply) return fail(reply.error(), context);
+    if (!reply) {  // the others come in all the same
+      errors.push_back(reply.error());
+      failures.push_back(JsonObject{{"dataset", name}, {"error", reply.error().message}});
+      continue;
+    }
     if (!context.json) found += findings(client, member_at(*reply, "snapshot"));
     JsonObject snapshot = member_at(*reply, "snapshot").as_object();
     snapshot["new"] = member_at(*reply, "new");
     if (!context.json) snapshot["checks"] = checks_words(Json(snapshot));
     snapshots.push_back(std::move(snapshot));
   }
-  return tell_versions(context, std::move(snapshots), found);
+  int code = kOk;
+  if (context.json || !snapshots.empty()) {
+    code = tell_versions(
+        context, {{"snapshots", std::move(snapshots)}, {"failures", std::move(failures)}}, found);
+  }
+  for (const Error& error : errors) {
+    const int failed = fail(error, context);
+    if (code == kOk) code = failed;  // the first
+  }
+  return code;
 }
 
 struct Quarantine {
+  static constexpr std::int64_t kLimitMax = 10'000;  // as the server gives at once
   std::string name;
   std::optional<std::int64_t> version;
+  std::int64_t limit = 100;
   bool accept = false;
 };
 
@@ -142,7 +164,7 @@ int replay(Context& context, const Quarantine& options) {
           ? findings(client, member_at(*reply, "snapshot"))
           : "none of the rows put aside came in: they break a rule, or are here already\n";
   if (!context.json) snapshot["checks"] = checks_words(Json(snapshot));
-  return tell_versions(context, JsonArray{std::move(snapshot)}, found);
+  return tell_versions(context, {{"snapshots", JsonArray{std::move(snapshot)}}}, found);
 }
 
 // Reason and row number first, then the dataset's own columns.
@@ -164,6 +186,8 @@ std::string show_quarantine(const Json& reply) {
                           [](const TableColumn& column) { return column.member[0] == '_'; });
     out += table(rows, columns);
   }
+  const std::int64_t all = flagged > 0 ? flagged : number_at(reply, "quarantined");
+  if (all > std::ssize(rows)) out += fmt::format("... and {} more\n", all - std::ssize(rows));
   return out;
 }
 
@@ -225,7 +249,7 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
                               {"CHECKS", "checks"},
                               {"ARRIVED", "arrival_time"},
                               {"DIGEST", "digest"}});
-    std::fputs(of_newest.c_str(), stdout);
+    std::fwrite(of_newest.data(), 1, of_newest.size(), stdout);
   });
 
   auto aside = std::make_shared<Quarantine>();
@@ -233,6 +257,9 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
       data->add_subcommand("quarantine", "Rows that were put aside or are flagged, and why");
   quarantine->add_option("name", aside->name, "Dataset; or `replay` and its name");
   quarantine->add_option("--version", aside->version, "Of this version, not the newest");
+  quarantine->add_option("--limit", aside->limit, "At most so many rows")
+      ->check(CLI::Range(std::int64_t{1}, Quarantine::kLimitMax))
+      ->capture_default_str();
   CLI::App* again = quarantine->add_subcommand(
       "replay", "Check rows put aside by the rules of today, and take in those that hold");
   again->add_option("name", aside->name)->required();
@@ -244,7 +271,8 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
     if (again->parsed()) return;
     if (aside->name.empty()) throw CLI::RequiredError("name");
     const std::string path = path_of("/slipway/v1/datasets/{}/quarantine", {aside->name}) +
-                             (aside->version ? fmt::format("?version={}", *aside->version) : "");
+                             fmt::format("?limit={}", aside->limit) +
+                             (aside->version ? fmt::format("&version={}", *aside->version) : "");
     exit_code = finish(context, Client(context).get(path), show_quarantine);
   });
 }

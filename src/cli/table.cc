@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "versions/content.h"
+
 namespace slipway::cli {
 namespace {
 
@@ -10,6 +12,11 @@ std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
+}
+
+// On one line and safe for a terminal: control characters become \xNN.
+std::string shown_cell(const Json& value) {
+  return versions::shown_name(cell(value), versions::For::kTerminal);
 }
 
 }  // namespace
@@ -46,14 +53,16 @@ std::string cell(const Json& value) {
 }
 
 std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns) {
+  std::vector<std::string> headings;
   std::vector<std::size_t> widths;
   std::vector<bool> right;
   for (const TableColumn& column : columns) {
-    std::size_t widest = width(column.heading);
+    headings.push_back(versions::shown_name(column.heading, versions::For::kTerminal));
+    std::size_t widest = width(headings.back());
     bool numbers = !rows.empty();
     for (const Json& row : rows) {
       const Json& value = member_at(row, column.member);
-      widest = std::max(widest, width(cell(value)));
+      widest = std::max(widest, width(shown_cell(value)));
       numbers = numbers && (value.is_number() || value.is_null());
     }
     widths.push_back(widest);
@@ -70,9 +79,9 @@ std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns
     row.erase(row.find_last_not_of(' ') + 1);
     out += row + "\n";
   };
-  line([&](std::size_t i) { return columns[i].heading; });
+  line([&](std::size_t i) { return headings[i]; });
   for (const Json& row : rows)
-    line([&](std::size_t i) { return cell(member_at(row, columns[i].member)); });
+    line([&](std::size_t i) { return shown_cell(member_at(row, columns[i].member)); });
   if (rows.empty()) out += "(none)\n";
   return out;
 }

@@ -15,5 +15,11 @@ TEST(Table, AlignsNumbersRightAndReachesIntoObjects) {
   EXPECT_EQ(table({}, {{"NAME", "a"}}), "NAME\n(none)\n");
 }
 
+// What is in data can neither write over a terminal nor end a line.
+TEST(Table, ShowsControlCharactersOfCells) {
+  const Json evil(std::string_view("a\x1b[31m\n\0b", 9));
+  EXPECT_EQ(table({JsonObject{{"a", evil}}}, {{"A\x1b", "a"}}), "A\\x1b\na\\x1b[31m\\x0a\\x00b\n");
+}
+
 }  // namespace
 }  // namespace slipway::cli

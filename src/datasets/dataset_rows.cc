@@ -1,10 +1,13 @@
 #include "datasets/dataset_rows.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/hash.h"
+#include "base/json_document.h"
 #include "datasets/csv_table.h"
 #include "datasets/row_files.h"
 #include "store/file_system.h"
@@ -34,6 +37,19 @@ Types known_types(const DatasetDefinition& definition, const Types& before) {
     if (const auto type = declared_type(rule)) types[rule.name] = *type;
   }
   return types;
+}
+
+// What `read` makes of `types`. An error says the way out where the rows are right but for a type
+// that the last version had.
+template <typename Read>
+auto read_as(const DatasetDefinition& definition, const Types& types, const Read& read)
+    -> decltype(read(types)) {
+  auto found = read(types);
+  const Types declared = known_types(definition, {});
+  if (found || declared == types || !read(declared)) return found;
+  return base::error(found.error().code,
+                     "{} (as in the last version: declare its type, or ingest it anew)",
+                     found.error().message);
 }
 
 // Their values aren't for everybody who may have the rows read.
@@ -88,8 +104,8 @@ Result<void> append_column(Column& all, Column part, const RowFile& file, const 
 
 // The columns that the folders' names give. `rows`: of each file.
 Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector<std::size_t>& rows,
-                            const Types& types, Frame& frame) {
-  for (const Column& values : TRY(partition_columns(files, types))) {
+                            const std::vector<Column>& partitions, Frame& frame) {
+  for (const Column& values : partitions) {
     if (frame.find(values.name) != nullptr) {
       return base::error(Code::kInvalidArgument,
                          "a column is in the file and in the folder's name: file={} column={}",
@@ -104,10 +120,34 @@ Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector
   return {};
 }
 
+// Parquet promises UTF-8, and many a writer doesn't keep it.
+Result<void> check_texts(const Frame& frame, const RowFile& file) {
+  for (const Column& column : frame.columns()) {
+    if (column.type != ColumnType::kString) continue;
+    for (std::size_t row = 0; row < column.size(); ++row) {
+      if (!column.is_valid(row) || base::is_utf8(column.strings[row])) continue;
+      return base::error(Code::kInvalidArgument,
+                         "parquet: a text is no UTF-8: file={} row={} column={}", file.name, row,
+                         column.name);
+    }
+  }
+  return {};
+}
+
+Result<void> check_names(const store::ParquetColumns& columns, const RowFile& file) {
+  const auto is_text = [](const std::string& name) { return base::is_utf8(name); };
+  if (std::ranges::all_of(columns.held, is_text) &&
+      std::ranges::all_of(columns.others, [&](const auto& other) { return is_text(other.first); }))
+    return {};
+  return base::error(Code::kInvalidArgument, "parquet: a column's name is no UTF-8: file={}",
+                     file.name);
+}
+
 Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
                                 std::int64_t values_max, std::vector<std::string>& notes) {
   const store::ParquetBytes parquet{.bytes = bytes, .name = file.name, .values_max = values_max};
   const store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
+  TRY(check_names(columns, file));
   for (const auto& [name, type] : columns.others)
     notes.push_back(
         fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
@@ -118,8 +158,10 @@ Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
                        "parquet: no column is a number, text, condition or time: file={}",
                        file.name);
   }
-  return store::read_parquet(parquet,
-                             columns.others.empty() ? std::vector<std::string>() : columns.held);
+  Frame frame = TRY(store::read_parquet(
+      parquet, columns.others.empty() ? std::vector<std::string>() : columns.held));
+  TRY(check_texts(frame, file));
+  return frame;
 }
 
 // Adds the rows of files[at] to those of the files before it.
@@ -145,6 +187,22 @@ Result<void> append_parquet_file(const std::vector<RowFile>& files, std::size_t 
   return {};
 }
 
+// What is another one of a file that was written to meanwhile; nothing: it can't be looked at.
+struct FileState {
+  explicit FileState(const fs::path& file) : is_there(::stat(file.c_str(), &stat) == 0) {}
+  bool operator==(const FileState& other) const {
+    const auto same = [](const timespec& a, const timespec& b) {
+      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    };
+    return is_there && other.is_there && stat.st_dev == other.stat.st_dev &&
+           stat.st_ino == other.stat.st_ino && stat.st_size == other.stat.st_size &&
+           same(stat.st_mtim, other.stat.st_mtim) && same(stat.st_ctim, other.stat.st_ctim);
+  }
+
+  struct ::stat stat {};
+  bool is_there;
+};
+
 // The bytes of the dataset's files. What is made of them and their digest are of the same ones,
 // whoever writes the files meanwhile.
 class SourceBytes {
@@ -159,7 +217,12 @@ class SourceBytes {
                          "the dataset's files are larger than dataset-bytes-max: file={} max={}",
                          file.name, bytes_max_);
     }
+    const FileState before(file.file);
     std::string bytes = TRY(store::read_file(file.file));
+    if (!(before == FileState(file.file))) {
+      return base::error(Code::kUnavailable,
+                         "the file changed while it was read, ask again: file={}", file.name);
+    }
     left_ -= static_cast<std::int64_t>(bytes.size());
     last_ = base::sha256_hex(bytes);
     all_ += fmt::format("{} {}\n", last_, file.name);
@@ -195,7 +258,9 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
       for (std::size_t row = 0; row < rows.back(); ++row)
         lines.back().push_back(tables.back().line(row));
     }
-    found.frame = TRY(read_csv(tables, types, definition.csv.missing, with_tags(definition)));
+    found.frame = TRY(read_as(definition, types, [&](const Types& as) {
+      return read_csv(tables, as, definition.csv.missing, with_tags(definition));
+    }));
   } else {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string bytes = TRY(source.read(files[i]));
@@ -215,7 +280,9 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
     }
   }
   found.source_digest = source.digest();
-  TRY(add_partitions(files, rows, types, found.frame));
+  const std::vector<Column> partitions = TRY(
+      read_as(definition, types, [&](const Types& as) { return partition_columns(files, as); }));
+  TRY(add_partitions(files, rows, partitions, found.frame));
   std::vector<std::string> names;
   for (const RowFile& file : files) names.push_back(file.name);
   found.place = [names = std::move(names), rows = std::move(rows),
@@ -228,13 +295,21 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
   return found;
 }
 
+Result<DatasetRows> read_place(const DatasetDefinition& definition, const fs::path& place,
+                               const Types& types, const Outside& outside) {
+  std::vector<std::string> notes;
+  const std::vector<RowFile> files = TRY(find_row_files(place, definition.format, &notes));
+  DatasetRows found = TRY(read_files(definition, files, types, outside));
+  found.notes.insert(found.notes.end(), notes.begin(), notes.end());
+  return found;
+}
+
 Result<DatasetRows> read_s3(const DatasetDefinition& definition, const std::string& uri,
                             const Types& types, const Outside& outside, const fs::path& scratch) {
   TRY(store::make_folders(scratch));
   const fs::path copy =
       TRY(store::copy_objects(uri, scratch, outside.bytes_max, outside.open_storage));
-  DatasetRows found =
-      TRY(read_files(definition, TRY(find_row_files(copy, definition.format)), types, outside));
+  DatasetRows found = TRY(read_place(definition, copy, types, outside));
   found.source = uri;
   return found;
 }
@@ -288,8 +363,7 @@ Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const
   const std::string& place = path.empty() ? definition.path : path;
   if (place.starts_with(kS3)) return read_s3(definition, place, types, outside, scratch);
   const fs::path files = folder / place;
-  DatasetRows found =
-      TRY(read_files(definition, TRY(find_row_files(files, definition.format)), types, outside));
+  DatasetRows found = TRY(read_place(definition, files, types, outside));
   found.source = files.string();
   return found;
 }

@@ -46,7 +46,8 @@ struct DatasetRows {
 // Reads `path` instead of the definition's when it isn't empty. `folder`: what relative paths begin
 // at. `types`: of the last version, for what has no types of its own and isn't declared. `scratch`:
 // a folder that isn't there yet. kNotFound; kInvalidArgument and kCorruption naming file, row and
-// column; kUnavailable; kResourceExhausted: larger than bytes_max; kFailedPrecondition: a variable
+// column; kUnavailable, also where a file changes
+// meanwhile; kResourceExhausted: larger than bytes_max; kFailedPrecondition: a variable
 // isn't set.
 Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const std::string& path,
                                       const std::filesystem::path& folder,

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "base/json_document.h"
 #include "datasets/row_files.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -13,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using types::Column;
 using types::ColumnType;
@@ -58,6 +64,36 @@ TEST_F(DatasetRowsTest, AFolderIsAllItsFilesInTheOrderOfTheirNames) {
   EXPECT_THAT(rows.frame.find("x")->ints, ElementsAre(1, 2, 3));
   EXPECT_EQ(rows.place(0), "file=a.parquet row=0");
   EXPECT_EQ(rows.place(2), "file=b.parquet row=0");
+  EXPECT_THAT(rows.notes, ElementsAre("left out: 1 file (notes.md)"));
+  for (const char* name : {"z.csv.gz", "c.json", "more/d.csv"})
+    write("rows/" + std::string(name), "");
+  write("elsewhere/e.parquet", numbers("x", {4}));
+  fs::create_directory_symlink(folder_.path() / "elsewhere", folder_.path() / "rows" / "linked");
+  EXPECT_THAT(
+      read("{path: rows, format: parquet}").value().notes,
+      ElementsAre("left out: 4 files (c.json, more/d.csv, notes.md, ...), 1 linked folder"));
+  write("zipped/z.csv.gz", "");
+  EXPECT_THAT(read("{path: zipped}").error().message, EndsWith("left out: 1 file (z.csv.gz)"));
+}
+
+// Once a file that was rewritten in place became a version of neither content.
+TEST_F(DatasetRowsTest, AFileThatChangesWhileItIsReadIsNone) {
+  write("rows.csv", "x\n1\n");
+  const fs::path file = folder_.path() / "rows.csv";
+  fs::resize_file(file, 64 << 20);  // takes a while to read
+  std::atomic<bool> is_over = false;
+  std::thread writer([&] {
+    std::fstream out(file, std::ios::in | std::ios::out);
+    while (!is_over) out.seekp(2).put('2').flush();
+  });
+  const auto refused = read("{path: rows.csv}");
+  is_over = true;
+  writer.join();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable) << refused.error().message;
+  EXPECT_THAT(refused.error().message, HasSubstr("changed while it was read, ask again: file="));
+  write("rows.csv", "x\n1\n");
+  EXPECT_TRUE(read("{path: rows.csv}"));
 }
 
 TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {
@@ -75,6 +111,46 @@ TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {
   write("twice/x=1/a.parquet", numbers("x", {1}));
   EXPECT_THAT(read("{path: twice}").error().message,
               HasSubstr("in the file and in the folder's name: file=x=1/a.parquet column=x"));
+}
+
+TEST_F(DatasetRowsTest, WhatTheLastVersionSaidIsTold) {
+  write("rows/k=a/a.csv", "x,y\n1.5,2\n");
+  const auto why = [&](const std::string& columns, std::map<std::string, ColumnType> before) {
+    return read_dataset_rows(parse_dataset("d", "{path: rows, columns: " + columns + "}").value(),
+                             "", folder_.path(), before, outside_, folder_.path() / "scratch")
+        .error()
+        .message;
+  };
+  EXPECT_THAT(why("{}", {{"x", ColumnType::kInt64}}),
+              HasSubstr("cell=1.5 (as in the last version: declare its type, or ingest it anew)"));
+  EXPECT_THAT(why("{}", {{"k", ColumnType::kInt64}}), HasSubstr("cell=a (as in the last version"));
+  EXPECT_THAT(why("{x: {type: int64}}", {{"y", ColumnType::kInt64}}), EndsWith("cell=1.5"));
+}
+
+TEST_F(DatasetRowsTest, TextsThatAreNoUtf8AreToldByPlace) {
+  Frame frame = numbers("x", {1, 2});
+  Column town = Column::of_type("town", ColumnType::kString);
+  town.append_string("Nîmes");
+  town.append_string("caf\xe9");
+  MUST(frame.add(std::move(town)));
+  write("towns/a.parquet", frame);
+  EXPECT_THAT(read("{path: towns}").error().message,
+              HasSubstr("a text is no UTF-8: file=a.parquet row=1 column=town"));
+  write("names/a.parquet", numbers("caf\xe9", {1}));
+  EXPECT_THAT(read("{path: names}").error().message,
+              HasSubstr("a column's name is no UTF-8: file=a.parquet"));
+  for (const std::string folder : {"k=\xff", "k=%FF", "\xff=__HIVE_DEFAULT_PARTITION__"}) {
+    fs::remove_all(folder_.path() / "rows");
+    write("rows/" + folder + "/a.csv", "x\n1\n");
+    const auto refused = read("{path: rows}");
+    ASSERT_FALSE(refused) << folder;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(refused.error().message, HasSubstr("no UTF-8: file="));
+    EXPECT_TRUE(base::is_utf8(refused.error().message));
+  }
+  // A file may be called anything.
+  write("bytes/caf\xe9.csv", "x\n1\n");
+  EXPECT_EQ(read("{path: bytes}").value().place(0), "file=caf\\xe9.csv line=2");
 }
 
 TEST_F(DatasetRowsTest, PartsWithOtherColumnsAreToldByFileAndColumn) {

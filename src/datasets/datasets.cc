@@ -230,10 +230,15 @@ Result<std::string> Datasets::put(const Frame& frame) {
   return TRY(blobs_.put_file(file, store::BlobStore::Source::kConsume)).digest;
 }
 
-Result<std::optional<Snapshot>> Datasets::newest(const std::string& name) {
+Result<std::optional<Snapshot>> Datasets::newest(const std::string& name, Columns columns) {
   Result<Snapshot> found = snapshot(name);
   if (found) return std::optional(std::move(*found));
   if (found.error().code == Code::kNotFound) return std::optional<Snapshot>();
+  if (found.error().code == Code::kCorruption && columns == Columns::kAnew) {
+    Snapshot damaged = TRY(snapshots(name)).front();
+    damaged.digest.clear();  // the same rows make another
+    return std::optional(std::move(damaged));
+  }
   return std::move(found).error();
 }
 
@@ -278,18 +283,21 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
 }
 
 Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
-  return version ? Types(version->schema.columns.begin(), version->schema.columns.end()) : Types();
+  if (!version) return Types();
+  Types types(version->schema.columns.begin(), version->schema.columns.end());
+  for (const std::string& name : version->without_values()) types.erase(name);
+  return types;
 }
 
 Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basis basis,
                                        Columns columns, const ReadRows& read,
                                        const std::string& actor) {
   for (;;) {
-    std::optional<Snapshot> last = TRY(newest(definition.name));
+    std::optional<Snapshot> last = TRY(newest(definition.name, columns));
     if (basis == Basis::kNothing) last.reset();
     DatasetRows rows = TRY(read(last));
     base::MutexLock lock(ingest_mutex_);
-    std::optional<Snapshot> before = TRY(newest(definition.name));
+    std::optional<Snapshot> before = TRY(newest(definition.name, columns));
     // Somebody else was quicker, with other columns: rows are read as the version before them says.
     if (basis != Basis::kNothing && types_of(before) != types_of(last)) continue;
     const auto version_of = [](const auto& snapshot) { return snapshot ? snapshot->version : 0; };
@@ -342,9 +350,10 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   const std::string& name = definition.name;
   Frame& frame = rows.frame;
   if (outside_.erased) leave_out(rows, outside_.erased(frame, definition));
-  const bool follows = before && columns != Columns::kAnew;
+  const Schema last = before ? before->schema_for(frame, rows.notes) : Schema();
   auto checked =
-      validate(frame, definition, follows ? &before->schema : nullptr, outside_.condition);
+      validate(frame, definition, last.columns.empty() ? nullptr : &last,  // or damaged
+               outside_.condition, columns == Columns::kAnew ? Changes::kTold : Changes::kRefused);
   Refusal refusal{.rows = rows, .rows_read = static_cast<std::int64_t>(frame.rows())};
   if (!checked) return refuse(name, refusal, std::move(checked).error(), actor);
   const Validation validation = std::move(*checked);
@@ -429,11 +438,13 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   fresh.profile = profile(frame);
   for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
-  const std::string document = fresh.document();
+  const std::string document = TRY(fresh.document());
   std::optional<Snapshot> replayed;
+  std::string replayed_document;
   if (is_replay) {
     replayed = TRY(snapshot(name, rows.replays));
     replayed->replayed_as = fresh.version;
+    replayed_document = TRY(replayed->document());
   }
   // The blobs are durable; only now the row that points to them.
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
@@ -445,7 +456,7 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
          document, fresh.source, fresh.source_digest, fresh.arrival_time}));
     if (replayed) {
       TRY(tx.execute("UPDATE dataset_snapshots SET document = ? WHERE dataset = ? AND version = ?",
-                     {replayed->document(), name, replayed->version}));
+                     {replayed_document, name, replayed->version}));
       TRY(tx.append_event({.kind = "dataset.replayed",
                            .subject = fmt::format("datasets/{}/{}", name, replayed->version),
                            .actor = actor,
@@ -471,20 +482,13 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
 
 Result<std::vector<Snapshot>> Datasets::snapshots(const std::string& name) {
   TRY(definition(name));
-  Result<std::vector<Snapshot>> found = std::vector<Snapshot>();
+  std::vector<Snapshot> found;
   TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(fmt::format("SELECT {} FROM dataset_snapshots WHERE dataset = ? ORDER BY "
-                                    "version DESC",
-                                    kSnapshotColumns),
-                        {name}, [&](const store::Row& row) {
-                          Result<Snapshot> one = Snapshot::read(row);
-                          if (!found) return;
-                          if (one) {
-                            found->push_back(std::move(*one));
-                          } else {
-                            found = std::move(one).error();
-                          }
-                        });
+    return reader.query(
+        fmt::format("SELECT {} FROM dataset_snapshots WHERE dataset = ? ORDER BY "
+                    "version DESC",
+                    kSnapshotColumns),
+        {name}, [&](const store::Row& row) { found.push_back(Snapshot::read_what_is_there(row)); });
   }));
   return found;
 }

@@ -118,9 +118,10 @@ class Datasets {
   // kNotFound: no such dataset, or nothing ever came.
   Result<std::optional<base::Timestamp>> newest_row(const std::string& name, base::Timestamp as_of);
 
-  // Newest first. kNotFound: no such dataset.
+  // Newest first, damaged ones with a note instead of schema and profile. kNotFound: no such
+  // dataset.
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
-  // The newest, or one version. kNotFound.
+  // The newest, or one version. kNotFound. kCorruption: what is kept of it is damaged.
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
   // The Parquet file of a version. kFailedPrecondition: its rows were removed.
   Result<std::filesystem::path> file(const Snapshot& snapshot) {
@@ -178,7 +179,7 @@ class Datasets {
   // Reads, which may take long and depends on others, without the lock; keeps under it.
   Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis, Columns columns,
                                const ReadRows& read, const std::string& actor);
-  static Types types_of(const std::optional<Snapshot>& version);
+  static Types types_of(const std::optional<Snapshot>& version);  // of columns with values
   // `before`: the newest version, or none.
   Result<IngestReport> keep(const DatasetDefinition& definition, Columns columns, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)
@@ -208,7 +209,9 @@ class Datasets {
                const std::string& actor);
   Result<std::filesystem::path> file(const Snapshot& snapshot, const std::string& digest);
   Result<std::string> put(const types::Frame& frame) REQUIRES(ingest_mutex_);
-  Result<std::optional<Snapshot>> newest(const std::string& name);
+  // Nothing: none came. kCorruption: it is damaged; anew it counts by its number alone.
+  Result<std::optional<Snapshot>> newest(const std::string& name,
+                                         Columns columns = Columns::kFollow);
 
   store::Db& db_;
   store::BlobStore& blobs_;

@@ -99,6 +99,131 @@ TEST_F(DatasetsTest, TextsAreLikeAPattern) {
   EXPECT_NE(refused.error().message.find("a pattern is a rule of texts"), std::string::npos);
 }
 
+// Once a version was kept whose record nobody could read again.
+TEST_F(DatasetsTest, NumbersAtTheirLimitsHaveAProfile) {
+  apply("  weather:", "  far: {path: far.csv}\n  weather:");
+  MUST(store::write_file(folder_.path() / "far.csv", "x\n1e308\n-1e308\n"));
+  MUST(datasets_.ingest("far", "", "ann"));
+  const auto kept = datasets_.snapshot("far");
+  ASSERT_TRUE(kept) << kept.error().message;
+  const JsonObject& x = kept->profile.at(0).as_object();
+  EXPECT_EQ(x.at("mean"), Json(0.0));
+  EXPECT_NEAR(x.at("stddev").as_double() / 1e308, std::sqrt(2.0), 1e-9);
+}
+
+TEST_F(DatasetsTest, ARecordThatCannotBeReadAgainIsNotKept) {
+  Snapshot odd{.dataset = "weather", .version = 1};
+  EXPECT_TRUE(odd.document());
+  odd.notes.push_back(Json("caf\xe9"));
+  ASSERT_FALSE(odd.document());
+  EXPECT_EQ(odd.document().error().code, Code::kInternal);
+}
+
+TEST_F(DatasetsTest, ADamagedVersionIsOneDatasetsMatter) {
+  const auto both = [&] {
+    std::string yaml = kYaml;
+    yaml += "  other: {path: weather.parquet, key: [nowhere]}\n";
+    return MUST(parse_datasets(yaml));
+  };
+  MUST(datasets_.apply(both(), folder_.path(), "ann"));
+  write(weather({3, 5}, {"EWR"}));
+  const std::string digest = MUST(datasets_.ingest("weather", "", "ann")).snapshot.digest;
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE dataset_snapshots SET document = '{\"profile\": [nan'", {}));
+    return {};
+  }));
+  const auto damaged = datasets_.snapshot("weather");
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, Code::kCorruption);
+  EXPECT_NE(damaged.error().message.find("dataset=weather version=1"), std::string::npos);
+
+  EXPECT_TRUE(datasets_.apply(both(), folder_.path(), "ann"));
+  EXPECT_EQ(MUST(datasets_.unknown_columns(both())),
+            (std::vector<std::string>{damaged.error().message}));
+  const auto listed = MUST(datasets_.snapshots("weather"));
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].notes, JsonArray{Json(damaged.error().message)});
+  EXPECT_EQ(listed[0].digest, digest);
+
+  EXPECT_EQ(datasets_.ingest("weather", "", "ann").error().code, Code::kCorruption);
+  const auto again = MUST(
+      datasets_.ingest("weather", "", "ann", Datasets::Reach::kAnywhere, Datasets::Columns::kAnew));
+  EXPECT_TRUE(again.is_new);
+  EXPECT_EQ(MUST(datasets_.snapshot("weather")).version, 2);
+  EXPECT_EQ(MUST(datasets_.ingest("weather", "", "ann")).is_new, false);
+}
+
+// Once they were never checked, without a word.
+TEST_F(DatasetsTest, RulesThatCannotApplyAreRefused) {
+  const auto rows = [&](std::string_view columns) {
+    MUST(datasets_.apply(MUST(parse_datasets(fmt::format(
+                             "datasets:\n  kinds: {{path: kinds.csv, columns: {}}}", columns))),
+                         folder_.path(), "ann"));
+    return datasets_.ingest("kinds", "", "ann", Datasets::Reach::kAnywhere,
+                            Datasets::Columns::kAnew);
+  };
+  MUST(store::write_file(folder_.path() / "kinds.csv",
+                         "at,s,b,n\n2024-01-10,a,true,1\n2024-01-11,b,false,2\n"));
+  for (const auto& [columns, says] : std::map<std::string, std::string>{
+           {"{at: {type: timestamp, in: ['2024-01-10']}}", "(`in`) is a rule of texts and numbers"},
+           {"{at: {min: 99999999999}}", "min and max are rules of numbers"},
+           {"{s: {min: 5}}", "min and max are rules of numbers"},
+           {"{s: {max: 5}}", "min and max are rules of numbers"},
+           {"{n: {type: int64, in: [a, '1']}}", "(`in`) has texts"}}) {
+    const auto refused = rows(columns);
+    ASSERT_FALSE(refused) << columns;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_NE(refused.error().message.find(says), std::string::npos) << refused.error().message;
+  }
+  EXPECT_EQ(MUST(rows("{b: {in: ['true']}}")).snapshot.violations, (JsonObject{{"b in", 1}}));
+  EXPECT_EQ(MUST(rows("{b: {in: ['true', 'false']}}")).snapshot.rows, 2);
+  EXPECT_EQ(MUST(rows("{b: {min: 1}, n: {in: [1]}, s: {in: [a, b, c]}}")).snapshot.violations,
+            (JsonObject{{"b min", 1}, {"n in", 1}}));
+}
+
+// What had no value was a number for good.
+TEST_F(DatasetsTest, ColumnsWithoutAValueBindNoType) {
+  apply("  weather:", "  notes: {path: notes.csv}\n  lake: {path: lake.parquet}\n  weather:");
+  const auto ingest = [&](std::string_view text) {
+    MUST(store::write_file(folder_.path() / "notes.csv", text));
+    return datasets_.ingest("notes", "", "ann");
+  };
+  const auto type_of = [](const IngestReport& report, std::size_t column) {
+    return std::string(types::type_name(report.snapshot.schema.columns.at(column).second));
+  };
+  EXPECT_EQ(type_of(MUST(ingest("id,note\n")), 1), "double");
+  EXPECT_EQ(type_of(MUST(ingest("id,note\n1,\n")), 0), "int64");
+  const auto report = MUST(ingest("id,note\n1,hello\n"));
+  EXPECT_EQ(type_of(report, 1), "string");
+  EXPECT_EQ(report.snapshot.notes, JsonArray{"note is string, and had no values before"});
+  const auto refused = ingest("id,note\nx,hello\n");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "csv: a cell is no int64: file=" + (folder_.path() / "notes.csv").string() +
+                " line=2 column=id cell=x (as in the last version: declare its type, or ingest it "
+                "anew)");
+  EXPECT_EQ(ingest("id\n1\n").error().code, Code::kFailedPrecondition) << "it is still a column";
+  const auto anew = MUST(
+      datasets_.ingest("notes", "", "ann", Datasets::Reach::kAnywhere, Datasets::Columns::kAnew));
+  EXPECT_EQ(anew.snapshot.notes, JsonArray{"column note (string) is gone"});
+  MUST(store::write_file(folder_.path() / "notes.csv", "id,more\n1.5,a\n"));
+  EXPECT_EQ(MUST(datasets_.ingest("notes", "", "ann", Datasets::Reach::kAnywhere,
+                                  Datasets::Columns::kAnew))
+                .snapshot.notes,
+            (JsonArray{"id is double, and was int64", "new column more (string)"}));
+
+  Frame lake = weather({1}, {"EWR"});
+  Column code = Column::of_type("code", ColumnType::kDouble);
+  code.append_null();
+  MUST(lake.add(std::move(code)));
+  MUST(store::write_parquet(lake, folder_.path() / "lake.parquet"));
+  MUST(datasets_.ingest("lake", "", "ann"));
+  *lake.find("code") = Column::of_type("code", ColumnType::kString);
+  lake.find("code")->append_string("x");
+  MUST(store::write_parquet(lake, folder_.path() / "lake.parquet"));
+  EXPECT_EQ(type_of(MUST(datasets_.ingest("lake", "", "ann")), 3), "string");
+}
+
 // A first version was refused, or bound the next to numbers.
 TEST_F(DatasetsTest, TextsMayLookLikeNumbersOrBeMissing) {
   const auto declare = [&](std::string_view columns) {

@@ -19,10 +19,11 @@ void profile_numbers(const Column& column, JsonObject& out) {
   }
   if (values.empty()) return;
   std::sort(values.begin(), values.end());
-  double mean = 0, squares = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {  // Welford
-    const double delta = values[i] - mean;
-    mean += delta / static_cast<double>(i + 1);
+  // Welford. Differences of doubles may lie beyond what a double holds.
+  long double mean = 0, squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const long double delta = values[i] - mean;
+    mean += delta / static_cast<long double>(i + 1);
     squares += delta * (values[i] - mean);
   }
   const auto quantile = [&](double share) {
@@ -34,10 +35,11 @@ void profile_numbers(const Column& column, JsonObject& out) {
   for (std::size_t i = 1; i < values.size(); ++i) distinct += values[i] != values[i - 1];
   out["min"] = values.front();
   out["max"] = values.back();
-  out["mean"] = mean;
+  out["mean"] = static_cast<double>(mean);  // between min and max
   out["stddev"] = base::number_or_null(
-      values.size() < 2 ? std::nan("")
-                        : std::sqrt(squares / static_cast<double>(values.size() - 1)));
+      values.size() < 2
+          ? std::nan("")
+          : static_cast<double>(std::sqrt(squares / static_cast<long double>(values.size() - 1))));
   out["p05"] = quantile(0.05);
   out["p50"] = quantile(0.50);
   out["p95"] = quantile(0.95);

@@ -62,12 +62,13 @@ Result<std::vector<Datasets::ErasedRows>> Datasets::erase(const std::string& nam
     const base::Timestamp now = clock_.now();
     snapshot.notes.push_back(Json(fmt::format("{} rows were erased at {}", of.rows + of.quarantined,
                                               types::to_rfc3339(now))));
+    const std::string document = TRY(snapshot.document());
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {
       TRY(
           tx.execute("UPDATE dataset_snapshots SET digest = ?, row_count = ?, quarantined = ?, "
                      "quarantine_digest = ?, document = ? WHERE dataset = ? AND version = ?",
                      {snapshot.digest, snapshot.rows, snapshot.quarantined,
-                      snapshot.quarantine_digest, snapshot.document(), name, snapshot.version}));
+                      snapshot.quarantine_digest, document, name, snapshot.version}));
       return tx.append_event({.kind = "dataset.erased",
                               .subject = fmt::format("datasets/{}/{}", name, snapshot.version),
                               .actor = actor,

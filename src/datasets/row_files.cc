@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/http_client.h"
+#include "base/json_document.h"
 #include "base/text.h"
 
 namespace slipway::datasets {
@@ -23,6 +24,18 @@ bool is_hidden(const fs::path& name) {
   return name.native().starts_with('.') || name.native().starts_with('_');
 }
 
+// A name on disk may be any bytes; messages are UTF-8.
+std::string shown(const fs::path& name) {
+  std::string out = name.generic_string();
+  if (base::is_utf8(out)) return out;
+  std::string escaped;
+  for (const char c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    escaped += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return escaped;
+}
+
 // "day=2024-01-10" of every folder on the way.
 Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitions_of(
     const fs::path& relative) {
@@ -33,14 +46,38 @@ Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitio
     if (equals == std::string::npos || equals == 0) continue;
     const std::string_view value = std::string_view(text).substr(equals + 1);
     std::string name = TRY(base::percent_decode(text.substr(0, equals)));
-    if (value == kMissingPartition) {
+    if (value == kMissingPartition && base::is_utf8(name)) {
       out.emplace_back(std::move(name), std::nullopt);
     } else {
       std::string decoded = TRY(base::percent_decode(value));
+      if (!base::is_utf8(name) || !base::is_utf8(decoded)) {
+        return base::error(Code::kInvalidArgument,
+                           "a folder's name gives a column or value that is no UTF-8: file={}",
+                           shown(relative));
+      }
       out.emplace_back(std::move(name), std::move(decoded));
     }
   }
   return out;
+}
+
+// "left out: 2 files (a.md, z.csv.gz), 1 linked folder"; nothing of nothing.
+std::string left_out_words(std::vector<std::string> names, std::size_t linked_folders) {
+  constexpr std::size_t kNamed = 3;
+  std::vector<std::string> parts;
+  const auto counted = [](std::size_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  };
+  if (!names.empty()) {
+    std::sort(names.begin(), names.end());
+    const std::string files = counted(names.size(), "file");
+    const bool has_more = names.size() > kNamed;
+    names.resize(std::min(names.size(), kNamed));
+    parts.push_back(
+        fmt::format("{} ({}{})", files, fmt::join(names, ", "), has_more ? ", ..." : ""));
+  }
+  if (linked_folders > 0) parts.push_back(counted(linked_folders, "linked folder"));
+  return parts.empty() ? "" : fmt::format("left out: {}", fmt::join(parts, ", "));
 }
 
 // Cells of partitions: the same for all rows of a file.
@@ -69,8 +106,8 @@ bool is_parquet(const fs::path& file) {
   return in.read(begin.data(), static_cast<std::streamsize>(begin.size())) && begin == kMagic;
 }
 
-Result<std::vector<RowFile>> find_row_files(const fs::path& path,
-                                            std::optional<FileFormat> format) {
+Result<std::vector<RowFile>> find_row_files(const fs::path& path, std::optional<FileFormat> format,
+                                            std::vector<std::string>* notes) {
   std::error_code ec;
   if (!fs::exists(path, ec))
     return base::error(Code::kNotFound, "no such file or folder: path={}", path.string());
@@ -84,16 +121,24 @@ Result<std::vector<RowFile>> find_row_files(const fs::path& path,
         {.file = path, .name = path.string(), .format = known.value_or(FileFormat::kParquet)});
     return files;
   }
+  std::vector<std::string> others;
+  std::size_t linked_folders = 0;
   for (fs::recursive_directory_iterator at(path, ec), end; !ec && at != end; at.increment(ec)) {
     if (is_hidden(at->path().filename())) {
       if (at->is_directory()) at.disable_recursion_pending();
       continue;
     }
-    if (!at->is_regular_file()) continue;
-    const auto known = format_of(at->path());
-    if (!known || (format && *known != *format)) continue;
+    if (at->is_directory()) {
+      linked_folders += at->is_symlink();
+      continue;
+    }
     const fs::path relative = at->path().lexically_relative(path);
-    RowFile file{.file = at->path(), .name = relative.generic_string(), .format = *known};
+    const auto known = format_of(at->path());
+    if (!at->is_regular_file() || !known || (format && *known != *format)) {
+      others.push_back(shown(relative));
+      continue;
+    }
+    RowFile file{.file = at->path(), .name = shown(relative), .format = *known};
     file.partitions = TRY(partitions_of(relative));
     files.push_back(std::move(file));
   }
@@ -101,9 +146,11 @@ Result<std::vector<RowFile>> find_row_files(const fs::path& path,
     return base::error(Code::kPermissionDenied, "a folder can't be read: path={} why={}",
                        path.string(), ec.message());
   }
+  const std::string left_out = left_out_words(std::move(others), linked_folders);
   if (files.empty())
-    return base::error(Code::kNotFound, "no Parquet or CSV files are in the folder: path={}",
-                       path.string());
+    return base::error(Code::kNotFound, "no Parquet or CSV files are in the folder: path={}{}",
+                       path.string(), left_out.empty() ? "" : " " + left_out);
+  if (notes != nullptr && !left_out.empty()) notes->push_back(left_out);
   std::sort(files.begin(), files.end(),
             [](const RowFile& a, const RowFile& b) { return a.name < b.name; });
   const RowFile& first = files.front();

@@ -26,10 +26,12 @@ struct RowFile {
 bool is_parquet(const std::filesystem::path& file);
 
 // By name; never none. Files and folders that begin with '.' or '_' are not the dataset's.
+// `notes` (nullable) has a sentence on what else was left out of a folder.
 // kNotFound: nothing is there. kInvalidArgument: no regular file (a device, a pipe), a folder of
 // both formats and no `format`, or files that don't share their partitions.
 Result<std::vector<RowFile>> find_row_files(const std::filesystem::path& path,
-                                            std::optional<FileFormat> format);
+                                            std::optional<FileFormat> format,
+                                            std::vector<std::string>* notes = nullptr);
 
 // A column a partition, with a value a file. `types`: of columns that are known. kInvalidArgument
 // naming the file: a value is not of its column's type.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,9 +40,17 @@ struct Snapshot {
   std::optional<base::Timestamp> rows_removed_at;  // its rows and those put aside are gone since
 
   JsonObject to_json() const;
-  std::string document() const;  // what its row in the database keeps as JSON
-  // Of a row with kSnapshotColumns.
+  // Columns without a single value: their type says nothing of what comes.
+  std::set<std::string> without_values() const;
+  // The schema that binds a version of these rows: where a column had no values, as it is now, and
+  // a note that says so.
+  Schema schema_for(const types::Frame& rows, std::vector<std::string>& notes) const;
+  // What its row in the database keeps as JSON. kInternal: it couldn't be read again.
+  Result<std::string> document() const;
+  // Of a row with kSnapshotColumns. kCorruption: its document is damaged.
   static Result<Snapshot> read(const store::Row& row);
+  // The same; of one that is damaged what doesn't stand in the document, and a note that says so.
+  static Snapshot read_what_is_there(const store::Row& row);
 };
 
 inline constexpr std::string_view kSnapshotColumns =

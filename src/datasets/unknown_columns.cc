@@ -12,7 +12,12 @@ Result<std::vector<std::string>> Datasets::unknown_columns(
     const std::vector<DatasetDefinition>& definitions) {
   std::vector<std::string> unknown;
   for (const DatasetDefinition& definition : definitions) {
-    const std::optional<Snapshot> last = TRY(newest(definition.name));
+    auto found = newest(definition.name);
+    if (!found && found.error().code == Code::kCorruption) {
+      unknown.push_back(found.error().message);
+      continue;
+    }
+    const std::optional<Snapshot> last = TRY(std::move(found));
     if (!last) continue;
     Frame frame;
     for (const auto& [name, type] : last->schema.columns)

@@ -29,12 +29,14 @@ std::string short_text(const Column& column, std::size_t row) {
 void check_values(const Column& column, const types::ColumnRule& rule, Validation& found) {
   const types::ColumnCheck check(rule);
   const bool numeric = is_numeric(column.type), text = column.type == ColumnType::kString;
+  const bool lists_words = column.type == ColumnType::kBool && rule.is_of_texts();
   for (std::size_t row = 0; row < column.size(); ++row) {
     const bool is_missing = numeric ? std::isnan(column.number(row)) : !column.is_valid(row);
-    const char* broken = is_missing ? check.of_missing()
-                         : numeric  ? check.of_number(column.number(row))
-                         : text     ? check.of_text(column.strings[row])
-                                    : nullptr;
+    const char* broken = is_missing    ? check.of_missing()
+                         : lists_words ? check.of_text(cell_text(column, row))
+                         : numeric     ? check.of_number(column.number(row))
+                         : text        ? check.of_text(column.strings[row])
+                                       : nullptr;
     if (broken != nullptr)
       found.violations.push_back({row, column.name, broken, short_text(column, row)});
   }
@@ -89,6 +91,22 @@ Result<void> check_rows(const Frame& frame, const RowRule& rule, const RowCondit
   return {};
 }
 
+// A rule that a column's values can't break or hold is a mistake in the rule.
+Result<void> check_rule_fits(const Column& column, const types::ColumnRule& rule) {
+  const bool numeric = is_numeric(column.type), text = column.type == ColumnType::kString;
+  const auto refused = [&](std::string_view what) {
+    return base::error(Code::kInvalidArgument, "{}, and the column has none: column={} is={}", what,
+                       column.name, types::type_name(column.type));
+  };
+  if (rule.pattern && !text) return refused("a pattern is a rule of texts");
+  if ((rule.min || rule.max) && !numeric) return refused("min and max are rules of numbers");
+  if (!rule.in.empty() && !numeric && !text)
+    return refused("a list of what is allowed (`in`) is a rule of texts and numbers");
+  if (rule.is_of_texts() && numeric && column.type != ColumnType::kBool)
+    return refused("the list of what is allowed (`in`) has texts");
+  return {};
+}
+
 // Types that the definition says, and the values have.
 bool is_declared(const DatasetDefinition& definition, const std::string& name, ColumnType type) {
   if (name == definition.event_time || name == definition.arrival_time)
@@ -99,13 +117,18 @@ bool is_declared(const DatasetDefinition& definition, const std::string& name, C
 }
 
 Result<void> compare_schemas(const Schema& now, const Schema& before,
-                             const DatasetDefinition& definition, Validation& found) {
+                             const DatasetDefinition& definition, Changes changes,
+                             Validation& found) {
   const auto find = [](const Schema& schema, const std::string& name) {
     return std::find_if(schema.columns.begin(), schema.columns.end(),
                         [&](const auto& column) { return column.first == name; });
   };
   for (const auto& [name, type] : before.columns) {
     const auto at = find(now, name);
+    if (at == now.columns.end() && changes == Changes::kTold) {
+      found.notes.push_back(fmt::format("column {} ({}) is gone", name, types::type_name(type)));
+      continue;
+    }
     if (at == now.columns.end()) {
       return base::error(
           Code::kFailedPrecondition,
@@ -116,6 +139,9 @@ Result<void> compare_schemas(const Schema& now, const Schema& before,
     if (at->second != type && is_declared(definition, name, at->second)) {
       found.notes.push_back(fmt::format("{} is {} as declared, and was {}", name,
                                         types::type_name(at->second), types::type_name(type)));
+    } else if (at->second != type && changes == Changes::kTold) {
+      found.notes.push_back(fmt::format("{} is {}, and was {}", name, types::type_name(at->second),
+                                        types::type_name(type)));
     } else if (at->second != type) {
       return base::error(Code::kFailedPrecondition,
                          "a column has another type than in the last snapshot: column={} was={} "
@@ -164,9 +190,10 @@ std::map<std::string, std::int64_t> Validation::counts() const {
 }
 
 Result<Validation> validate(const Frame& frame, const DatasetDefinition& definition,
-                            const Schema* before, const RowCondition& condition) {
+                            const Schema* before, const RowCondition& condition, Changes changes) {
   Validation found;
-  if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, definition, found));
+  if (before != nullptr)
+    TRY(compare_schemas(Schema::of(frame), *before, definition, changes, found));
   for (const types::ColumnRule& rule : definition.columns) {
     const Column* column = frame.find(rule.name);
     if (column == nullptr) {
@@ -180,11 +207,7 @@ Result<Validation> validate(const Frame& frame, const DatasetDefinition& definit
                          "a column has another type than declared: column={} declared={} is={}",
                          rule.name, types::type_name(*rule.type), types::type_name(column->type));
     }
-    if (rule.pattern && column->type != ColumnType::kString) {
-      return base::error(Code::kInvalidArgument,
-                         "a pattern is a rule of texts, and the column has none: column={} is={}",
-                         rule.name, types::type_name(column->type));
-    }
+    TRY(check_rule_fits(*column, rule));
     check_values(*column, rule, found);
   }
   for (const std::string* time : {&definition.event_time, &definition.arrival_time}) {

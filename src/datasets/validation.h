@@ -45,10 +45,13 @@ using RowCondition =
 
 // `condition` is asked for the definition's rules of rows. `before` (nullable) is the schema
 // inferred from the newest snapshot: a column that vanished or changed its type is
-// kFailedPrecondition, a new one or one that is declared so now is a note. kInvalidArgument: a
+// kFailedPrecondition unless changes are `kTold`, a new one or one that is declared so now is a
+// note. kInvalidArgument: a
 // declared column is not there or has another type.
+enum class Changes { kRefused, kTold };
 Result<Validation> validate(const types::Frame& frame, const DatasetDefinition& definition,
-                            const Schema* before, const RowCondition& condition);
+                            const Schema* before, const RowCondition& condition,
+                            Changes changes = Changes::kRefused);
 
 // A cell as people read it; empty when missing.
 std::string cell_text(const types::Column& column, std::size_t row);

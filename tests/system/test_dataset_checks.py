@@ -1,11 +1,15 @@
 """What must hold of a dataset's rows together and of a version as a whole, and who hears of it when it doesn't."""
 import contextlib
 import json
+import sqlite3
+import struct
 import textwrap
 import threading
 import time
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -128,6 +132,96 @@ def test_rows_put_aside_come_in_once_whenever_a_replay_is_killed(trips):
         assert versions() in (before, after)
     replay()
     assert versions() == after
+
+
+def test_a_file_at_the_limits_locks_nobody_out(server, tmp_path):
+    """Once a version of such a file was kept whose record couldn't be read again: plan and apply failed for good."""
+    (tmp_path / "slipway.yaml").write_text("project: far\ndatasets:\n  far: {path: far.csv, columns: {x: {max: 1e308}}}\n"
+                                           "  towns: {path: towns.parquet, on_violation: reject, columns: {town: {in: [Nice]}}}\n  parts: {path: parts}\n")
+    (tmp_path / "far.csv").write_text("x\n1e308\n-1e308\n1.7e308\n")
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(struct.pack("<2i", 0, 4)), pa.py_buffer(b"caf\xe9")])
+    pq.write_table(pa.table({"town": broken}), tmp_path / "towns.parquet")
+    for name in ("k=%FF", "k=a"):
+        (tmp_path / "parts" / name).mkdir(parents=True)
+        (tmp_path / "parts" / name / "a.csv").write_text("x\n1\n")
+    project = str(tmp_path / "slipway.yaml")
+    server.cli("apply", project)
+    server.cli("data", "ingest", "far")
+    for name, says in (("towns", "a text is no UTF-8"), ("parts", "no UTF-8: file=k=%FF/a.csv")):
+        assert says in server.cli("data", "ingest", name, check=False).stderr
+    for words in (["plan", project], ["apply", project], ["data", "show", "far"], ["data", "quarantine", "far"], ["data", "rules", "infer", "far"],
+                  ["lineage", "dataset:far@1"], ["data", "ingest", "far"], ["data", "ingest", "far", "--anew"], ["data", "list"]):
+        server.cli(*words)
+    server.stop()
+    server.start()
+    newest = requests.get(f"{server.url}/slipway/v1/datasets/far", timeout=60).json()["latest"]
+    assert (newest["rows"], newest["quarantined"], newest["profile"][0]["mean"]) == (2, 1, 0)
+
+
+def test_a_damaged_version_is_one_datasets_matter(server, tmp_path):
+    (tmp_path / "slipway.yaml").write_text(textwrap.dedent("""
+        project: p
+        datasets: {a: {path: rows.csv, key: [k], event_time: at}, b: {path: rows.csv, key: [k], event_time: at}}
+        features:
+          sources: {a: {dataset: a, event_time: at, arrival_time: at}, b: {dataset: b, event_time: at, arrival_time: at}}
+          views: {a: {source: a, keys: [k], columns: {x: x}}, b: {source: b, keys: [k], columns: {x: x}}}
+          services: {a: {event_time: at, request: {at: timestamp, k: string}, features: [a]}, b: {event_time: at, request: {at: timestamp, k: string}, features: [b]}}
+    """))
+    (tmp_path / "rows.csv").write_text("k,x,at\nu,1,2024-03-04T00:00:00Z\n")
+    project = str(tmp_path / "slipway.yaml")
+    server.cli("apply", project)
+    server.cli("data", "ingest", "a", "b")
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data_dir / "slipway.db")) as db, db:
+        assert db.execute("UPDATE dataset_snapshots SET document = '{' WHERE dataset = 'a'").rowcount == 1
+    server.start()
+    says = "what is kept of a version is damaged: dataset=a version=1"
+    plan = server.cli("plan", project)
+    assert says in plan.stdout + plan.stderr
+    for words in (["apply", project], ["data", "list"], ["data", "show", "a"], ["data", "ingest", "b"], ["data", "quarantine", "b"], ["lineage", "dataset:b@1"]):
+        server.cli(*words)
+    assert says in server.cli("data", "show", "a").stdout
+    for words in (["data", "ingest", "a"], ["data", "quarantine", "a"], ["data", "rules", "infer", "a"]):
+        done = server.cli(*words, check=False)
+        assert done.returncode == 1 and says in done.stderr
+    server.cli("data", "ingest", "a", "--anew")
+    server.cli("data", "rules", "infer", "a")
+    assert says not in server.cli("plan", project).stdout
+
+
+def test_rows_put_aside_are_shown_as_they_are(server, tmp_path):
+    (tmp_path / "slipway.yaml").write_text("project: ids\ndatasets: {ids: {path: ids.csv, columns: {x: {max: 0}}}}\n")
+    (tmp_path / "ids.csv").write_text("id,ok,x\n" + "".join(f"{2**53 + i},true,1\n" for i in range(120)))
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    server.cli("data", "ingest", "ids")
+    rows = json.loads(server.cli("--json", "data", "quarantine", "ids", "--limit", "2").stdout)["rows"]
+    assert [(row["id"], row["ok"], row["_row"]) for row in rows] == [(2**53, True, 0), (2**53 + 1, True, 1)] and rows[0]["ok"] is True
+    shown = server.cli("data", "quarantine", "ids").stdout.splitlines()
+    assert shown[0] == "120 rows of ids version 1 were put aside" and shown[-1] == "... and 20 more" and len(shown) == 1 + 1 + 100 + 1
+    assert shown[3].split() == ["x", "max:", "1", "1", str(2**53 + 1), "true", "1"]
+    assert "more" not in server.cli("data", "quarantine", "ids", "--limit", "120").stdout
+    assert server.cli("data", "quarantine", "ids", "--limit", "0", check=False).returncode == 2
+
+
+def test_one_that_fails_keeps_no_other_from_coming_in(server, tmp_path):
+    (tmp_path / "slipway.yaml").write_text("project: abc\ndatasets: {a: {path: a.csv, columns: {x: {in: [y]}}}, b: {path: b.csv}, c: {path: c.csv}}\n")
+    (tmp_path / "a.csv").write_text('x\ny\n"\x1b[31mred\nline\0end"\n')
+    (tmp_path / "c.csv").write_text("x\n1\n")
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    done = server.cli("data", "ingest", "a", "b", "c", check=False)
+    assert done.returncode == 4 and "no such file or folder" in done.stderr
+    shown = done.stdout.splitlines()
+    assert [line.split()[:3] for line in shown[1:3]] == [["a", "1", "1"], ["c", "1", "1"]]
+    # A cell is on one line, and whole.
+    assert shown[-1] == "  row 1: x in: \\x1b[31mred\\x0aline\\x00end" and "\x1b" not in done.stdout
+    assert shown[-1].split("in: ")[1] in server.cli("data", "quarantine", "a").stdout
+    done = server.cli("--json", "data", "ingest", "b", "a", check=False)
+    said = json.loads(done.stdout)
+    assert done.returncode == 4 and [one["dataset"] for one in said["snapshots"]] == ["a"] and [one["dataset"] for one in said["failures"]] == ["b"]
+    assert "no such file or folder" in said["failures"][0]["error"]
+    (tmp_path / "c.csv").write_text("x\n1.5\n")
+    server.cli("data", "ingest", "c", "--anew")
+    assert "  column x is double, and was int64\n" in server.cli("changed", "dataset:c@1", "dataset:c@2").stdout
 
 
 def test_decimals_are_read_as_doubles_and_said(server, tmp_path):

@@ -113,12 +113,14 @@ def test_folders_partitioned_or_not(take, tmp_path):
 
 def test_columns_that_nothing_holds_are_left_out(take, tmp_path):
     nested = ROWS.append_column("tags", pa.array([[1], [2], [3], [4]])).append_column("where", pa.array([{"x": 1, "y": 2}] * 4))
+    nested = nested.append_column("bytes", pa.array([b"\xff"] * 4))
     # In front of and between the others: a list or a struct is several columns of the file.
-    for order in (nested.column_names, ["where", *ROWS.column_names, "tags"], ["ride", "tags", "driver", "where", "km", "ok", "at"]):
+    for order in (nested.column_names, ["where", *ROWS.column_names, "tags"], ["ride", "tags", "driver", "where", "km", "bytes", "ok", "at"]):
         pq.write_table(nested.select(order), tmp_path / "rides.parquet")
         assert take(path="rides.parquet") == EXPECTED
     assert any(note.startswith("tags is left out: a list<") for note in take.document["notes"]), take.document["notes"]
     assert any(note.startswith("where is left out: a struct<") for note in take.document["notes"])
+    assert any(note.startswith("bytes is left out: a binary is") for note in take.document["notes"])
 
 
 def test_s3_objects_and_folders(take, s3, server):

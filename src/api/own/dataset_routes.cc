@@ -126,6 +126,22 @@ std::string reason_without_values(std::string_view reason) {
   return fmt::format("{} (values are masked)", reason.substr(0, reason.find(':')));
 }
 
+Json json_of(const types::Column& column, std::size_t row) {
+  if (!column.is_valid(row)) return nullptr;
+  switch (column.type) {
+    case types::ColumnType::kDouble:
+      return base::number_or_null(column.doubles[row]);
+    case types::ColumnType::kInt64:
+      return column.ints[row];
+    case types::ColumnType::kBool:
+      return column.ints[row] != 0;
+    case types::ColumnType::kString:
+    case types::ColumnType::kTimestamp:
+      return Json(datasets::cell_text(column, row));
+  }
+  return nullptr;
+}
+
 Result<Response> quarantine(Datasets& datasets, Masking& masking, const Request& request) {
   const auto [snapshot, masks] = TRY(asked_version(datasets, masking, request));
   types::Frame frame = TRY(datasets.quarantine(snapshot));
@@ -140,16 +156,7 @@ Result<Response> quarantine(Datasets& datasets, Masking& masking, const Request&
   JsonArray rows;
   for (std::size_t row = 0; row < std::min(frame.rows(), limit); ++row) {
     JsonObject object;
-    for (const types::Column& column : frame.columns()) {
-      if (!column.is_valid(row)) {
-        object[column.name] = nullptr;
-      } else if (column.type == types::ColumnType::kString ||
-                 column.type == types::ColumnType::kTimestamp) {
-        object[column.name] = datasets::cell_text(column, row);
-      } else {
-        object[column.name] = base::number_or_null(column.number(row));
-      }
-    }
+    for (const types::Column& column : frame.columns()) object[column.name] = json_of(column, row);
     rows.push_back(std::move(object));
   }
   return reply({{"dataset", snapshot.dataset},
