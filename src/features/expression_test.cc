@@ -145,6 +145,8 @@ TEST(Expression, ErrorsPointAtTheCharacter) {
            {"date_trunc('eon', t, 'UTC')", "'quarter' or 'year' at character 12"},
            {"matches(s, '(')", "Invalid regular expression '(': "},
            {"matches(s, s)", "expected a pattern that is written out at character 12"},
+           {"t < timestamp('2020-01-01 00:00:00')", "'2013-06-01' at character 15"},
+           {"timestamp('garbage')", "expected a time such as '2013-06-01T04:00:00Z' or"},
            {"a in ()", "expected a value at character 7"},
            {"a in ('x')", "a number is compared with a text at character 7"},
            {"a not 3", "expected in or between at character 7"},
@@ -236,7 +238,8 @@ class RandomExpressions {
       if (below(3) == 0) return fmt::format("is_null({})", inner(of));
       return fmt::format("({} {} {})", inner(type), below(2) == 0 ? "and" : "or", inner(type));
     }
-    // One of the functions with that result; those that want a written text are left to leaf().
+    // One of the functions with that result; those that want a written text are left to leaf(), and
+    // one that is no time is refused.
     std::vector<std::pair<std::string, const Function*>> all;
     for (const auto& [name, function] : functions()) {
       const bool is_plain =
@@ -248,6 +251,7 @@ class RandomExpressions {
     const auto& [name, function] = all[below(all.size())];
     const auto& parameters = function->parameters;
     if (name == "negative") return "(-" + inner(parameters[0]) + ")";
+    if (name == "timestamp" && parameters[0] == ValueType::kText) return "timestamp(s)";
     if (name == "not") return "(not " + inner(parameters[0]) + ")";
     if (!std::isalpha(static_cast<unsigned char>(name[0])))
       return "(" + inner(parameters[0]) + " " + name + " " + inner(parameters[1]) + ")";
