@@ -184,6 +184,24 @@ def test_a_push_elsewhere_is_for_once(work, server, tmp_path):
     assert (work.path / "a").read_text() == "theirs"
 
 
+def test_names_are_taken_once_and_the_log_says_where_it_ends(work):
+    for number in range(3):
+        work.write("a", str(number))
+        work("commit", "-a", "-m", f"number {number}")
+    work("tag", "v1", "HEAD~1")
+    for words in (("checkout", "-b", "v1"), ("branch", "v1"), ("branch", "v1", "--force")):
+        assert "there is a tag v1" in work(*words, code=1)
+    assert "there is a branch main" in work("tag", "main", "--force", code=1)
+    work("checkout", "-b", "v2")
+
+    assert "number 0" in work("log") and "--limit" not in work("log") and work.json("log", "--limit", 3)["more"] is False
+    short = work("log", "--limit", 2)
+    assert "number 1" in short and "number 0" not in short and "the newest 2: --limit shows more" in short
+    assert work.json("log", "--limit", 2)["more"] is True
+    for wrong in (0, -1):
+        work("log", "--limit", wrong, code=2)
+
+
 def test_two_people_work_on_one_branch(work, server, tmp_path):
     work.write("a", "1")
     work.write("b", "1")
