@@ -1,7 +1,5 @@
 #include "governance/governance.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -221,17 +219,25 @@ std::string subject_text(const types::Column& column, std::size_t row) {
 
 std::vector<std::string> subject_texts(std::string_view value) {
   std::vector<std::string> texts{std::string(value)};
-  // Digits alone: 007 and 12e5 are names.
-  static const re2::RE2 kNumber(R"((-?(?:0|[1-9][0-9]*))(?:\.([0-9]+))?)");
-  std::string whole, fraction;
-  if (!re2::RE2::FullMatch({value.data(), value.size()}, kNumber, &whole, &fraction)) return texts;
-  double number = 0;
-  std::from_chars(value.data(), value.data() + value.size(), number);
+  // Digits alone, with a fraction or none: 007 and 12e5 are names.
+  const auto are_digits = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const std::size_t point = std::min(value.find('.'), value.size());
+  const std::string_view whole = value.substr(0, point);
+  const std::string_view digits = whole.substr(whole.starts_with('-') ? 1 : 0);
+  const std::string_view fraction = value.substr(std::min(point + 1, value.size()));
+  const bool is_number = are_digits(digits) && (digits == "0" || digits[0] != '0') &&
+                         (point == value.size() || are_digits(fraction));
+  if (!is_number) return texts;
   const auto add = [&](std::string text) {
     if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
   };
-  if (fraction.find_first_not_of('0') == std::string::npos) add(whole);  // of a column of integers
-  if (std::isfinite(number)) add(number_text(number));
+  if (fraction.find_first_not_of('0') == std::string_view::npos)
+    add(std::string(whole));  // of a column of integers
+  double number = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (read.ec == std::errc()) add(number_text(number));
   return texts;
 }
 
