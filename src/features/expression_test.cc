@@ -219,6 +219,34 @@ TEST(Expression, ExamplesOfTheDocument) {
   for (const std::string_view form : kForms) EXPECT_TRUE(shown.contains(std::string(form))) << form;
 }
 
+TEST(Expression, ConditionsAreCheckedWithoutColumns) {
+  for (const char* text :
+       {"a > 1", "a > b", "a", "a in ('x', 'y')", "a between 1 and b", "yes and not no",
+        "if(a > 1, b, c) = 'x'", "coalesce(a, b) > timestamp('2020-01-01')", "a + '3h' < b",
+        "a - b > 1", "hour(a, 'UTC') < 6", "text(a) = b", "case when a then b else 1 end > 0",
+        "is_null(a)", "a = b and a < '2'", "not matches(a, 'x+')", "coalesce(a, true)"})
+    EXPECT_TRUE(Expression::check_condition(text)) << text;
+  const std::pair<const char*, const char*> wrong[] = {
+      {"a >", "expected a value at character 4\n  a >\n     ^"},
+      {"a > and", "expected a value at character 5"},
+      {"a b", "expected the end at character 3"},
+      {"", "expected a value"},
+      {"c + 1", "a condition is a yes or no, and this is a number: c + 1"},
+      {"if(a, 1, b)", "this is a number"},
+      {"a + b", "this is a number"},
+      {"coalesce(a, 'x')", "this is a text"},
+      {"a + 1 > 'x'", "a number is compared with a text"},
+      {"foo(a) > 1", "unknown function 'foo'"},
+      {"a < timestamp('garbage')", "expected a time such as"},
+      {"t + s > t + 'soon'", "expected a length of time"},
+      {"a and 1", "expected a condition, got a number"}};
+  for (const auto& [text, message] : wrong) {
+    const auto checked = Expression::check_condition(text);
+    ASSERT_FALSE(checked) << text;
+    EXPECT_NE(checked.error().message.find(message), std::string::npos) << checked.error().message;
+  }
+}
+
 // Random expressions over random rows, the hard values among them: columns and rows give the same
 // bits.
 class RandomExpressions {
