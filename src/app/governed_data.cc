@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "base/log.h"
 
@@ -52,15 +53,20 @@ std::string subject_of(const Json& cell) {
 
 // Whose rows are to be erased, or counted.
 struct GovernedData::Sought {
-  std::string tag, value, actor;
+  std::string tag, actor;
+  std::vector<std::string> texts;  // that their cells may have
   How how;
+
+  bool is(const std::string& text) const {
+    return !text.empty() && std::ranges::find(texts, text) != texts.end();
+  }
 
   // Rows of which one of the frame's columns is the value.
   std::vector<std::size_t> rows_of(const types::Frame& frame) const {
     std::set<std::size_t> rows;
     for (const types::Column& column : frame.columns()) {
       for (std::size_t row = 0; row < column.size(); ++row) {
-        if (governance::subject_text(column, row) == value) rows.insert(row);
+        if (is(governance::subject_text(column, row))) rows.insert(row);
       }
     }
     return {rows.begin(), rows.end()};
@@ -73,6 +79,22 @@ struct GovernedData::Found {
   // Of each dataset with such columns, also without such rows: what was trained on versions that
   // nobody can look into may have had them.
   std::map<std::string, TrainedModels::Rows> rows;
+  // Where rows were looked at, and for what: kind, name, column, type.
+  std::set<std::tuple<std::string, std::string, std::string, std::string>> searched;
+
+  std::vector<std::size_t> rows_of(const types::Frame& frame, const Sought& sought,
+                                   const std::string& kind, const std::string& name) {
+    for (const types::Column& column : frame.columns())
+      searched.emplace(kind, name, column.name, types::type_name(column.type));
+    return sought.rows_of(frame);
+  }
+  JsonArray searched_as_json() const {
+    JsonArray list;
+    for (const auto& [kind, name, column, type] : searched)
+      list.push_back(
+          JsonObject{{"kind", kind}, {"name", name}, {"column", column}, {"type", type}});
+    return list;
+  }
 };
 
 ColumnTags tags_of(const DatasetDefinition& definition) {
@@ -222,7 +244,10 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
   if (columns.empty()) return {};
   const bool counts = sought.how == How::kOnlyCount;
   const auto erased = TRY(datasets_.erase(
-      definition.name, columns, [&](const types::Frame& frame) { return sought.rows_of(frame); },
+      definition.name, columns,
+      [&](const types::Frame& frame) {
+        return found.rows_of(frame, sought, "dataset", definition.name);
+      },
       counts ? datasets::Datasets::Erase::kOnlyCount : datasets::Datasets::Erase::kRemove,
       sought.actor));
   TrainedModels::Rows& rows = found.rows[definition.name];
@@ -240,7 +265,7 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
       [&](const JsonObject& cells) {
         return std::ranges::any_of(columns, [&](const std::string& column) {
           const Json* cell = cells.if_contains(column);
-          return cell != nullptr && subject_of(*cell) == sought.value;
+          return cell != nullptr && sought.is(subject_of(*cell));
         });
       },
       counts ? features::FeatureStore::Erase::kOnlyCount : features::FeatureStore::Erase::kRemove));
@@ -262,7 +287,10 @@ Result<void> GovernedData::erase_logs(const Sought& sought, Found& found) {
   const std::vector<std::string> columns = columns_with(TRY(all_tags()), sought.tag);
   for (const std::string& endpoint : TRY(log_.endpoints())) {
     const std::int64_t rows = TRY(log_.erase(
-        endpoint, columns, [&](const types::Frame& frame) { return sought.rows_of(frame); },
+        endpoint, columns,
+        [&](const types::Frame& frame) {
+          return found.rows_of(frame, sought, "request log", endpoint);
+        },
         counts ? serving::RequestLog::Erase::kOnlyCount : serving::RequestLog::Erase::kRemove));
     if (rows > 0)
       found.places.push_back(
@@ -288,7 +316,10 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   std::string id;
   // First of all nothing of it comes in any more.
   if (how == How::kErase) id = TRY(governance_.begin_erasure(tag, value, actor)).id;
-  Sought sought{.tag = tag, .value = value, .actor = actor, .how = How::kOnlyCount};
+  Sought sought{.tag = tag,
+                .actor = actor,
+                .texts = governance::subject_texts(value),
+                .how = How::kOnlyCount};
   Found found;
   TRY(erase_datasets(sought, found));
   // What is gone is no longer found, so what was made of it is looked for, and kept, before.
@@ -313,6 +344,7 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   for (const Json& place : found.places) rows += place.at("rows").as_int64();
   report["rows"] = rows;
   report["places"] = std::move(found.places);
+  report["searched"] = found.searched_as_json();
   if (how == How::kErase) {
     JsonObject told = report;
     for (const char* models : {"models", "models_uncertain"})

@@ -74,6 +74,24 @@ Result<void> check_routes(const std::string& what, const std::vector<std::string
   return {};
 }
 
+// Rules of rows that are conditions of no columns there could be.
+Result<void> check_rules(const types::YamlNode& root) {
+  types::YamlMap top = TRY(root.map("slipway.yaml"));
+  const auto datasets = top.find("datasets");
+  if (!datasets) return {};
+  for (const auto& [name, node] : TRY(datasets->entries())) {
+    types::YamlMap dataset = TRY(node.map("dataset " + name));
+    const auto rules = dataset.find("rules");
+    if (!rules) continue;
+    for (const auto& [rule, condition] : TRY(rules->entries())) {
+      const auto checked = features::Expression::check_condition(TRY(condition.text()));
+      if (!checked)
+        return condition.error("rule {} of dataset {}: {}", rule, name, checked.error().message);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}, {2, kParts}}}; }
@@ -137,7 +155,9 @@ Result<Project::Parsed> Project::parse(const types::YamlNode& root,
 
 Result<Project::Parsed> Project::parse_new(const Declared& declared) const {
   const pipelines::Offers offers = rooms_.pipelines.offers(declared.folder);
-  return parse(TRY(types::YamlNode::parse(declared.yaml)), &offers);
+  Parsed parsed = TRY(parse(TRY(types::YamlNode::parse(declared.yaml)), &offers));
+  TRY(check_rules(parsed.root));
+  return parsed;
 }
 
 Result<void> Project::restore_clock(store::Db& db, EventClock& clock) {

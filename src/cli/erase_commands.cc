@@ -42,6 +42,13 @@ std::string show(const Json& report) {
   }
   out += fmt::format("\n{} rows {}\n", cell(member_at(report, "rows")),
                      is_done ? "were erased" : "would be erased; nothing was: --yes does it");
+  if (member_at(report, "rows") == Json(0)) {
+    const JsonArray searched = list_at(report, "searched");
+    out += searched.empty() ? "no column with this tag has rows\n" : "nobody is called so in:\n";
+    if (!searched.empty())
+      out += table(searched,
+                   {{"WHERE", "kind"}, {"NAME", "name"}, {"COLUMN", "column"}, {"TYPE", "type"}});
+  }
   if (is_done) {
     for (const Json& left : list_at(report, "left"))
       out += fmt::format("bytes may be left in {}\n", cell(left));

@@ -139,9 +139,11 @@ void Chain::add_input(const std::string& name, const DatasetUsed& used) {
 Result<void> Chain::add_pipeline_run(const std::string& id) {
   const auto run = client_.get(path_of("/slipway/v1/pipeline-runs/{}", {id}));
   if (!run) return add_gone(run.error(), "pipeline run", id);
+  const std::string reason = cell(member_at(*run, "reason"));
   add("pipeline run", id,
-      fmt::format("{} at {}: {}", cell(member_at(*run, "pipeline")), cell(member_at(*run, "now")),
-                  cell(member_at(*run, "reason"))));
+      fmt::format("{} at {}: {}{}{}", cell(member_at(*run, "pipeline")),
+                  cell(member_at(*run, "now")), cell(member_at(*run, "state")),
+                  reason.empty() ? "" : ", ", reason));
   if (const Json& commit = member_at(*run, "source.commit"); commit.is_string())
     add("commit", cell(commit), "");
   std::set<std::string> told;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "features/expression.h"
+#include "types/timestamp.h"
 #include "types/yaml_text.h"
 
 namespace slipway::cli {
@@ -55,6 +56,29 @@ std::optional<ColumnType> type_called(std::string name) {
   return found == kTypes.end() ? std::nullopt : std::optional(found->second);
 }
 
+constexpr const char* kNoTimesIn = "a set of values has texts or numbers, no times";
+constexpr std::int64_t kExactMax = std::int64_t{1} << 53;  // of whole numbers as doubles
+
+// Rules and expressions have doubles for numbers.
+bool is_exact(const Json& number) {
+  if (number.is_int64()) return number.get_int64() >= -kExactMax && number.get_int64() <= kExactMax;
+  return number.is_double();  // JSON has larger ones as uint64
+}
+
+Builder::Why why_not_exact(const Json& number) {
+  return fmt::format("{} is more than a number here can tell from its neighbours",
+                     base::to_text(number));
+}
+
+// What it is in expressions: a time without a zone is in UTC, as in CSV files. Nothing: it is no
+// time.
+std::optional<std::string> time_literal(const std::string& text) {
+  auto time = types::parse_rfc3339(text);
+  if (!time) time = types::parse_rfc3339(text + "Z");
+  if (!time) return std::nullopt;
+  return fmt::format("timestamp('{}')", types::to_rfc3339(*time));
+}
+
 }  // namespace
 
 std::optional<double> number_at(const JsonObject& object, std::string_view key) {
@@ -100,7 +124,9 @@ Builder::Why Builder::type(const std::string& name, const std::vector<std::strin
   }
   if (types.size() != 1)
     return fmt::format("{} is no type of ours, or more than one", fmt::join(called, ", "));
-  column(name).type = *types.begin();
+  types::ColumnRule& rule = column(name);
+  if (*types.begin() == ColumnType::kTimestamp && !rule.in.empty()) return kNoTimesIn;
+  rule.type = *types.begin();
   return {};
 }
 
@@ -109,9 +135,15 @@ Builder::Why Builder::range(const std::string& name, const Json* low, const Json
   const auto is_there = [](const Json* limit) { return limit != nullptr && !limit->is_null(); };
   if (!is_there(low) && !is_there(high)) return "it has no limit";
   for (const Json* limit : {low, high}) {
-    if (is_there(limit) && !limit->is_number() && !limit->is_string())
-      return "a limit is neither a number nor a time";
+    if (!is_there(limit)) continue;
+    if (limit->is_number()) {
+      if (!is_exact(*limit)) return why_not_exact(*limit);
+    } else if (!limit->is_string() || !time_literal(std::string(limit->get_string()))) {
+      return fmt::format("a limit is neither a number nor a time: {}", base::to_text(*limit));
+    }
   }
+  if (is_there(low) && is_there(high) && low->is_string() != high->is_string())
+    return "one limit is a number and one a time";
   const auto is_plain = [&](const Json* limit, bool is_out) {
     return !is_there(limit) || (limit->is_number() && !is_out);
   };
@@ -122,7 +154,7 @@ Builder::Why Builder::range(const std::string& name, const Json* low, const Json
     return {};
   }
   const auto written = [](const Json& limit) {
-    return limit.is_string() ? fmt::format("timestamp({})", literal(limit.get_string()))
+    return limit.is_string() ? *time_literal(std::string(limit.get_string()))
                              : fmt::format("{}", limit.to_number<double>());
   };
   std::string condition;
@@ -140,10 +172,12 @@ Builder::Why Builder::one_of(const std::string& name, const Json* values) {
   std::vector<std::string> in;
   for (const Json& value : values->get_array()) {
     if (!value.is_string() && !value.is_number()) return "a value is neither a text nor a number";
+    if (value.is_number() && !is_exact(value)) return why_not_exact(value);
     in.push_back(value.is_string() ? std::string(value.get_string())
                                    : fmt::format("{}", value.to_number<double>()));
   }
   types::ColumnRule& rule = column(name);
+  if (rule.type == ColumnType::kTimestamp) return kNoTimesIn;
   if (!rule.in.empty()) {  // what both allow
     std::erase_if(
         in, [&](const std::string& value) { return std::ranges::count(rule.in, value) == 0; });
@@ -159,6 +193,7 @@ Builder::Why Builder::none_of(const std::string& name, const Json* values) {
   std::string list;
   for (const Json& value : values->get_array()) {
     if (!value.is_string() && !value.is_number()) return "a value is neither a text nor a number";
+    if (value.is_number() && !is_exact(value)) return why_not_exact(value);
     list += list.empty() ? "" : ", ";
     list += value.is_string() ? literal(value.get_string())
                               : fmt::format("{}", value.to_number<double>());

@@ -35,6 +35,9 @@ Builder::Why expect(Builder& builder, const std::string& type, const JsonObject&
   const Json *low = of.if_contains("min_value"), *high = of.if_contains("max_value");
   if (is_true_at(of, "row_condition") || !text_at(of, "row_condition").empty())
     return "it is of some rows only (row_condition)";
+  if (column.empty() && type.starts_with("expect_column_") &&
+      !type.starts_with("expect_column_pair_"))
+    return "it names no column";
   if (type == "expect_column_to_exist") {
     builder.column(column);
     return {};

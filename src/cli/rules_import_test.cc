@@ -71,11 +71,60 @@ TEST(RulesImportTest, LimitsThatAreNotPartOfARangeAreConditions) {
             R"y(# Great Expectations suite s: 3 of 4 are here
 rules:
   x_in_range: "x >= 1 and x < 2.5"
-  at_in_range: "at <= timestamp('2024-01-01')"
+  at_in_range: "at <= timestamp('2024-01-01T00:00:00Z')"
   s_unlike: "not matches(s, 'it''s')"
 on_violation: reject
 # left out: expect_column_values_to_be_between of x: it has no limit
 )y");
+}
+
+TEST(RulesImportTest, TimesAreWrittenAsExpressionsReadThem) {
+  EXPECT_EQ(yaml_of(R"y(
+schema_type: dataframe
+columns:
+  when: {dtype: "datetime64[ns]", checks: [{min_value: "2020-01-01 00:00:00",
+         max_value: "2030-01-01 00:30:00.5", options: {check_name: in_range}}]}
+  zoned: {dtype: "datetime64[ns]", checks: {greater_than: "2020-01-01 00:00:00+02:00"}}
+  word: {dtype: str, checks: {less_than: "m"}}
+  day: {dtype: "datetime64[ns]", checks: {isin: ["2020-01-01"]}}
+name: rides)y"),
+            R"y(# pandera schema rides: 10 of 12 are here
+columns:
+  when: {type: timestamp, required: true}
+  zoned: {type: timestamp, required: true}
+  word: {type: string, required: true}
+  day: {type: timestamp, required: true}
+rules:
+  when_in_range: "when >= timestamp('2020-01-01T00:00:00Z') and when <= timestamp('2030-01-01T00:30:00.500000Z')"
+  zoned_in_range: "zoned > timestamp('2019-12-31T22:00:00Z')"
+on_violation: reject
+# left out: less_than of word: a limit is neither a number nor a time: "m"
+# left out: isin of day: a set of values has texts or numbers, no times
+)y");
+}
+
+TEST(RulesImportTest, WhatCantBeCheckedAsItIsThereIsLeftOut) {
+  EXPECT_EQ(yaml_of(suite(R"(
+{"type": "expect_column_values_to_be_between", "kwargs": {"min_value": 3}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "id", "value_set": [9007199254740992, -5]}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "id", "value_set": [12345678901234567]}},
+{"type": "expect_column_values_to_not_be_in_set", "kwargs": {"column": "id", "value_set": [12345678901234567]}},
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "id", "max_value": 12345678901234567}},
+{"type": "expect_column_values_to_be_between", "kwargs": {"column": "at", "min_value": 3, "max_value": "2024-01-01"}},
+{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "at", "value_set": ["2024-01-01"]}},
+{"type": "expect_column_values_to_be_of_type", "kwargs": {"column": "at", "type_": "datetime64"}})")),
+            R"(# Great Expectations suite s: 2 of 8 are here
+columns:
+  id: {in: ["9007199254740992", "-5"]}
+  at: {in: ["2024-01-01"]}
+on_violation: reject
+# left out: expect_column_values_to_be_between: it names no column
+# left out: expect_column_values_to_be_in_set of id: 12345678901234567 is more than a number here can tell from its neighbours
+# left out: expect_column_values_to_not_be_in_set of id: 12345678901234567 is more than a number here can tell from its neighbours
+# left out: expect_column_values_to_be_between of id: 12345678901234567 is more than a number here can tell from its neighbours
+# left out: expect_column_values_to_be_between of at: one limit is a number and one a time
+# left out: expect_column_values_to_be_of_type of at: a set of values has texts or numbers, no times
+)");
 }
 
 // As pandera 0.20.4 and 0.35.0 write the same schema: checks as a mapping, and beside the type.

@@ -10,6 +10,7 @@
 #include "cli/world_restore.h"
 #include "pipelines/cache_key.h"
 #include "pipelines/definition.h"
+#include "pipelines/each.h"
 #include "pipelines/executor.h"
 #include "store/file_digest.h"
 #include "store/file_system.h"
@@ -187,6 +188,7 @@ class Restore {
     folders_[name] = {command.before.string(), command.out};
     for (const auto& [other, moved] : folders_)
       replace(command.text, moved.first, moved.second.string());
+    TRY(move_own_folder(command, run));
     command.environment = {{"SLIPWAY_OUT", command.out.string()},
                            {"SLIPWAY_STEP", name},
                            {"SLIPWAY_PIPELINE", cell(member_at(run_, "pipeline"))},
@@ -196,6 +198,22 @@ class Restore {
     command.environment["PATH"] = TRY(restore_environment(requirements_of_step(*step)));
     result_.commands.push_back(std::move(command));
     return {};
+  }
+
+  // A step from cache has the folder of the run that it comes from; its command still names that of
+  // its own run, RUN/STEP or RUN/STEP/0007 beside it, where nothing may be written.
+  static Result<void> move_own_folder(RestoredCommand& command, const std::string& run) {
+    const std::size_t bracket = command.step.find('[');
+    fs::path own = fs::path(run) / command.step.substr(0, bracket);
+    if (bracket != std::string::npos)
+      own /= pipelines::item_folder(std::strtoull(&command.step[bracket + 1], nullptr, 10));
+    for (fs::path root = command.before; root.has_relative_path(); root = root.parent_path())
+      replace(command.text, root / own, command.out);
+    std::string rest = command.text;
+    replace(rest, own, "");
+    if (rest == command.text) return {};
+    return cannot("the command of step {}: it writes to a folder that isn't beside {}: {}",
+                  command.step, command.before.string(), command.text);
   }
 
   // A folder in a command, but none whose name only begins like it.

@@ -105,6 +105,16 @@ Result<DatasetDefinition> read_dataset(const std::string& name, const YamlNode& 
   return dataset;
 }
 
+// Letters, digits, '.', '_' and '-', the first one a letter or digit.
+bool is_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= 200 && is_letter(name[0]) &&
+         std::ranges::all_of(
+             name, [&](char c) { return is_letter(c) || c == '.' || c == '_' || c == '-'; });
+}
+
 JsonArray texts(const std::vector<std::string>& items) {
   JsonArray list;
   for (const std::string& item : items) list.push_back(Json(item));
@@ -191,8 +201,14 @@ Result<std::vector<DatasetDefinition>> parse_datasets(const types::YamlSource& s
   YamlMap top = TRY(root.map("slipway.yaml"));
   const auto part = top.find("datasets");
   if (!part) return datasets;
-  for (const auto& [name, node] : TRY(part->entries()))
+  for (const auto& [name, node] : TRY(part->entries())) {
+    if (!is_name(name) || name == "replay")
+      return node.error(
+          "a dataset is called by letters, digits, '.', '_' and '-' and begins with a letter or "
+          "digit; `replay` is taken: {}",
+          base::to_text(Json(name.substr(0, 80))));
     datasets.push_back(TRY(read_dataset(name, node)));
+  }
   return datasets;
 }
 

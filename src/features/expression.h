@@ -37,6 +37,10 @@ class Expression {
   // with a mark under it: unknown name or function, types that don't fit, anything left over.
   static Result<Expression> parse(std::string_view text, const std::vector<NamedColumn>& columns);
 
+  // Whether columns could be there that it is a condition of. kInvalidArgument as parse(), or it
+  // gives something else.
+  static Result<void> check_condition(std::string_view text);
+
   ValueType type() const { return type_; }
   // `row` has one value for each of the columns given to parse(), in their order. A value of
   // another type is missing, and so are NaN and what is no finite number after an operation.

@@ -129,6 +129,7 @@ struct Typed {
   int height = 1;
   std::optional<std::string> literal;  // of a text that is written out
   std::optional<std::size_t> column;   // when it is nothing but one
+  bool is_any = false;  // made of columns whose types aren't known: `type` says nothing
 };
 
 // What C++ functions take and give, as language types: double, bool, std::string_view and

@@ -25,11 +25,18 @@ std::string either(const std::set<ValueType>& types) {
 bool fits(ValueType type, ValueType parameter) {
   return type == parameter || (type == ValueType::kBool && parameter == ValueType::kNumber);
 }
+bool fits(const Typed& typed, ValueType parameter) {
+  return typed.is_any || fits(typed.type, parameter);
+}
+
+enum class Columns { kKnown, kAny };
 
 class Parser {
  public:
-  Parser(std::string_view text, const std::vector<NamedColumn>& columns)
-      : text_(text), columns_(columns) {}
+  // kAny: names are columns of any type, and what is made of them isn't to be evaluated.
+  Parser(std::string_view text, const std::vector<NamedColumn>& columns,
+         Columns which = Columns::kKnown)
+      : text_(text), columns_(columns), which_(which) {}
 
   Result<Typed> parse() {
     Typed whole = TRY(parse_or());
@@ -103,15 +110,17 @@ class Parser {
   }
 
   Result<void> want(const Argument& argument, ValueType type) const {
-    if (fits(argument.value.type, type)) return {};
+    if (fits(argument.value, type)) return {};
     return wrong(argument.place, fmt::format("expected a {}, got a {}", value_type_name(type),
                                              value_type_name(argument.value.type)));
   }
+  static bool is_any(const Argument& argument) { return argument.value.is_any; }
   // The one type of all: a condition among numbers is a number.
   Result<ValueType> common_type(std::span<const Argument> arguments) const {
-    ValueType type = arguments[0].value.type;
-    for (const Argument& argument : arguments.subspan(1)) {
-      if (fits(type, argument.value.type)) type = argument.value.type;
+    const auto known = std::ranges::find_if_not(arguments, is_any);
+    ValueType type = (known == arguments.end() ? arguments.front() : *known).value.type;
+    for (const Argument& argument : arguments) {
+      if (!is_any(argument) && fits(type, argument.value.type)) type = argument.value.type;
       TRY(want(argument, type));
     }
     return type;
@@ -144,7 +153,7 @@ class Parser {
       std::set<ValueType> expected;
       for (const Function* candidate : candidates) expected.insert(candidate->parameters[i]);
       std::erase_if(candidates, [&](const Function* candidate) {
-        return !fits(arguments[i].value.type, candidate->parameters[i]);
+        return !fits(arguments[i].value, candidate->parameters[i]);
       });
       if (candidates.empty()) {
         return wrong(arguments[i].place, fmt::format("expected {}, got a {}", either(expected),
@@ -153,10 +162,21 @@ class Parser {
     }
     std::vector<Typed> values;
     for (const Argument& argument : arguments) values.push_back(argument.value);
-    auto node = candidates[0]->make(values);
-    if (const auto* misuse = std::get_if<Misuse>(&node))
-      return wrong(arguments[misuse->argument].place, misuse->what);
-    return made(std::get<NodePtr>(std::move(node)), candidates[0]->result, arguments);
+    if (std::ranges::none_of(arguments, is_any)) candidates.resize(1);
+    std::optional<Typed> result;
+    std::optional<Misuse> misuse;
+    for (const Function* candidate : candidates) {
+      auto node = candidate->make(values);
+      if (auto* wrongly = std::get_if<Misuse>(&node)) {
+        misuse = std::move(*wrongly);
+      } else if (!result) {
+        result = TRY(made(std::get<NodePtr>(std::move(node)), candidate->result, arguments));
+      } else {
+        result->is_any = result->is_any || result->type != candidate->result;
+      }
+    }
+    if (!result) return wrong(arguments[misuse->argument].place, misuse->what);
+    return std::move(*result);
   }
 
   Result<Typed> logic(double decides, const Argument& left, const Argument& right) const {
@@ -190,7 +210,7 @@ class Parser {
   }
 
   Result<void> comparable(const Argument& left, const Argument& right, std::size_t place) const {
-    if (fits(left.value.type, right.value.type) || fits(right.value.type, left.value.type))
+    if (is_any(left) || fits(right.value, left.value.type) || fits(left.value, right.value.type))
       return {};
     return wrong(place, fmt::format("a {} is compared with a {}", value_type_name(left.value.type),
                                     value_type_name(right.value.type)));
@@ -303,6 +323,7 @@ class Parser {
     }
     if (name == "true" || name == "false")
       return constant(name == "true" ? 1.0 : 0.0, ValueType::kBool);
+    if (which_ == Columns::kAny) return any_column(name, start);
     std::string known;
     for (const NamedColumn& column : columns_) known += (known.empty() ? "" : ", ") + column.name;
     return wrong(start, fmt::format("unknown column '{}' (there are: {})", name, known));
@@ -310,6 +331,15 @@ class Parser {
 
   static Typed constant(double number, ValueType type) {
     return {std::make_shared<Constant<double>>(number), type, 1, std::nullopt};
+  }
+
+  Result<Typed> any_column(std::string_view name, std::size_t start) const {
+    static const std::set<std::string_view> kWords = {"and", "between", "else", "end", "in",
+                                                      "not", "or",      "then", "when"};
+    if (kWords.contains(name)) return wrong(start, "expected a value");
+    Typed typed = constant(0, ValueType::kNumber);
+    typed.is_any = true;
+    return typed;
   }
 
   Typed column(std::size_t at) {
@@ -359,7 +389,9 @@ class Parser {
     });
     std::vector<Argument> all = conditions;
     all.insert(all.end(), values.begin(), values.end());
-    return made(std::move(node), type, all);
+    Typed result = TRY(made(std::move(node), type, all));
+    result.is_any = std::ranges::all_of(values, is_any);
+    return result;
   }
 
   // "case when" has been taken.
@@ -406,11 +438,14 @@ class Parser {
     NodePtr node = with_cell(type, [&]<typename Cell>(Cell) -> NodePtr {
       return std::make_shared<Coalesce<Cell>>(std::move(nodes));
     });
-    return made(std::move(node), type, arguments);
+    Typed result = TRY(made(std::move(node), type, arguments));
+    result.is_any = std::ranges::all_of(arguments, is_any);
+    return result;
   }
 
   const std::string_view text_;
   const std::vector<NamedColumn>& columns_;
+  const Columns which_;
   std::set<std::size_t> used_;
   std::size_t at_ = 0;
   int depth_ = 0;
@@ -439,6 +474,13 @@ Result<Expression> Expression::parse(std::string_view text,
   expression.plain_column_ = typed.column;
   expression.columns_.assign(parser.used().begin(), parser.used().end());
   return expression;
+}
+
+Result<void> Expression::check_condition(std::string_view text) {
+  const Typed typed = TRY(Parser(text, {}, Columns::kAny).parse());
+  if (typed.is_any || typed.type == ValueType::kBool) return {};
+  return base::error(Code::kInvalidArgument, "a condition is a yes or no, and this is a {}: {}",
+                     value_type_name(typed.type), text);
 }
 
 }  // namespace slipway::features

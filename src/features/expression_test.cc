@@ -145,6 +145,8 @@ TEST(Expression, ErrorsPointAtTheCharacter) {
            {"date_trunc('eon', t, 'UTC')", "'quarter' or 'year' at character 12"},
            {"matches(s, '(')", "Invalid regular expression '(': "},
            {"matches(s, s)", "expected a pattern that is written out at character 12"},
+           {"t < timestamp('2020-01-01 00:00:00')", "'2013-06-01' at character 15"},
+           {"timestamp('garbage')", "expected a time such as '2013-06-01T04:00:00Z' or"},
            {"a in ()", "expected a value at character 7"},
            {"a in ('x')", "a number is compared with a text at character 7"},
            {"a not 3", "expected in or between at character 7"},
@@ -217,6 +219,34 @@ TEST(Expression, ExamplesOfTheDocument) {
   for (const std::string_view form : kForms) EXPECT_TRUE(shown.contains(std::string(form))) << form;
 }
 
+TEST(Expression, ConditionsAreCheckedWithoutColumns) {
+  for (const char* text :
+       {"a > 1", "a > b", "a", "a in ('x', 'y')", "a between 1 and b", "yes and not no",
+        "if(a > 1, b, c) = 'x'", "coalesce(a, b) > timestamp('2020-01-01')", "a + '3h' < b",
+        "a - b > 1", "hour(a, 'UTC') < 6", "text(a) = b", "case when a then b else 1 end > 0",
+        "is_null(a)", "a = b and a < '2'", "not matches(a, 'x+')", "coalesce(a, true)"})
+    EXPECT_TRUE(Expression::check_condition(text)) << text;
+  const std::pair<const char*, const char*> wrong[] = {
+      {"a >", "expected a value at character 4\n  a >\n     ^"},
+      {"a > and", "expected a value at character 5"},
+      {"a b", "expected the end at character 3"},
+      {"", "expected a value"},
+      {"c + 1", "a condition is a yes or no, and this is a number: c + 1"},
+      {"if(a, 1, b)", "this is a number"},
+      {"a + b", "this is a number"},
+      {"coalesce(a, 'x')", "this is a text"},
+      {"a + 1 > 'x'", "a number is compared with a text"},
+      {"foo(a) > 1", "unknown function 'foo'"},
+      {"a < timestamp('garbage')", "expected a time such as"},
+      {"t + s > t + 'soon'", "expected a length of time"},
+      {"a and 1", "expected a condition, got a number"}};
+  for (const auto& [text, message] : wrong) {
+    const auto checked = Expression::check_condition(text);
+    ASSERT_FALSE(checked) << text;
+    EXPECT_NE(checked.error().message.find(message), std::string::npos) << checked.error().message;
+  }
+}
+
 // Random expressions over random rows, the hard values among them: columns and rows give the same
 // bits.
 class RandomExpressions {
@@ -236,7 +266,8 @@ class RandomExpressions {
       if (below(3) == 0) return fmt::format("is_null({})", inner(of));
       return fmt::format("({} {} {})", inner(type), below(2) == 0 ? "and" : "or", inner(type));
     }
-    // One of the functions with that result; those that want a written text are left to leaf().
+    // One of the functions with that result; those that want a written text are left to leaf(), and
+    // one that is no time is refused.
     std::vector<std::pair<std::string, const Function*>> all;
     for (const auto& [name, function] : functions()) {
       const bool is_plain =
@@ -248,6 +279,7 @@ class RandomExpressions {
     const auto& [name, function] = all[below(all.size())];
     const auto& parameters = function->parameters;
     if (name == "negative") return "(-" + inner(parameters[0]) + ")";
+    if (name == "timestamp" && parameters[0] == ValueType::kText) return "timestamp(s)";
     if (name == "not") return "(not " + inner(parameters[0]) + ")";
     if (!std::isalpha(static_cast<unsigned char>(name[0])))
       return "(" + inner(parameters[0]) + " " + name + " " + inner(parameters[1]) + ")";

@@ -1,7 +1,10 @@
 #include "governance/governance.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "base/hash.h"
 
@@ -35,6 +38,19 @@ Result<Erasure> read_erasure(const store::Row& row) {
   return erasure;
 }
 
+void keep_away(const Erasure& erasure, std::unordered_map<std::string, base::Timestamp>& erased) {
+  std::istringstream subjects(erasure.subject);
+  for (std::string subject; subjects >> subject;) {
+    base::Timestamp& until = erased[subject];
+    until = std::max(until, erasure.requested_at);
+  }
+}
+
+std::string number_text(double value) {
+  const bool is_whole = std::abs(value) < 9.0e15 && std::trunc(value) == value;
+  return is_whole ? std::to_string(static_cast<std::int64_t>(value)) : fmt::format("{}", value);
+}
+
 }  // namespace
 
 store::RoomMigrations migrations() { return {"governance", {{1, kFirst}}}; }
@@ -62,10 +78,7 @@ Result<void> Governance::open() {
         .value_or(fresh);
   }));
   std::unordered_map<std::string, base::Timestamp> erased;
-  for (const Erasure& erasure : TRY(erasures())) {
-    base::Timestamp& until = erased[erasure.subject];
-    until = std::max(until, erasure.requested_at);
-  }
+  for (const Erasure& erasure : TRY(erasures())) keep_away(erasure, erased);
   const base::MutexLock lock(mutex_);
   erased_ = std::move(erased);
   return {};
@@ -92,11 +105,10 @@ std::string Governance::subject_of(std::string_view tag, std::string_view value)
 
 Result<Erasure> Governance::begin_erasure(const std::string& tag, const std::string& value,
                                           const std::string& actor) {
-  Erasure erasure{.id = random_.hex(),
-                  .tag = tag,
-                  .subject = subject_of(tag, value),
-                  .actor = actor,
-                  .requested_at = clock_.now()};
+  Erasure erasure{
+      .id = random_.hex(), .tag = tag, .subject = {}, .actor = actor, .requested_at = clock_.now()};
+  for (const std::string& text : subject_texts(value))
+    erasure.subject += (erasure.subject.empty() ? "" : " ") + subject_of(tag, text);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(
         tx.execute("INSERT INTO erasures(id, tag, subject, actor, requested_at, report) "
@@ -109,8 +121,7 @@ Result<Erasure> Governance::begin_erasure(const std::string& tag, const std::str
                             .event_time = erasure.requested_at});
   }));
   const base::MutexLock lock(mutex_);
-  base::Timestamp& until = erased_[erasure.subject];
-  until = std::max(until, erasure.requested_at);
+  keep_away(erasure, erased_);
   return erasure;
 }
 
@@ -197,16 +208,37 @@ std::string subject_text(const types::Column& column, std::size_t row) {
       return column.strings[row];
     case types::ColumnType::kInt64:
       return std::to_string(column.ints[row]);
-    case types::ColumnType::kDouble: {
-      const double value = column.doubles[row];
-      const bool is_whole = std::abs(value) < 9.0e15 && std::trunc(value) == value;
-      return is_whole ? std::to_string(static_cast<std::int64_t>(value)) : fmt::format("{}", value);
-    }
+    case types::ColumnType::kDouble:
+      return number_text(column.doubles[row]);
     case types::ColumnType::kBool:
     case types::ColumnType::kTimestamp:
       return "";  // told apart by nobody
   }
   return "";
+}
+
+std::vector<std::string> subject_texts(std::string_view value) {
+  std::vector<std::string> texts{std::string(value)};
+  // Digits alone, with a fraction or none: 007 and 12e5 are names.
+  const auto are_digits = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const std::size_t point = std::min(value.find('.'), value.size());
+  const std::string_view whole = value.substr(0, point);
+  const std::string_view digits = whole.substr(whole.starts_with('-') ? 1 : 0);
+  const std::string_view fraction = value.substr(std::min(point + 1, value.size()));
+  const bool is_number = are_digits(digits) && (digits == "0" || digits[0] != '0') &&
+                         (point == value.size() || are_digits(fraction));
+  if (!is_number) return texts;
+  const auto add = [&](std::string text) {
+    if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
+  };
+  if (fraction.find_first_not_of('0') == std::string_view::npos)
+    add(std::string(whole));  // of a column of integers
+  double number = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (read.ec == std::errc()) add(number_text(number));
+  return texts;
 }
 
 }  // namespace slipway::governance

@@ -24,7 +24,8 @@ store::RoomMigrations migrations();
 
 // That everything of somebody was to go. Who it was isn't kept, only a keyed digest.
 struct Erasure {
-  std::string id, tag, subject;  // of the tag and the value
+  std::string id, tag;
+  std::string subject;  // of the tag and each of subject_texts(value), with a space between
   std::string actor;
   base::Timestamp requested_at;
   std::optional<base::Timestamp> done_at;  // nothing: it was broken off, and is to be done again
@@ -78,5 +79,9 @@ class Governance {
 // What tells a person in a cell, as it is written in a request: whole numbers by their digits.
 // Empty: nothing.
 std::string subject_text(const types::Column& column, std::size_t row);
+
+// How cells may have a value: as it is written and, where it reads as a number, as subject_text()
+// writes that ("4711.0" is 4711; doubles don't tell all of its digits).
+std::vector<std::string> subject_texts(std::string_view value);
 
 }  // namespace slipway::governance

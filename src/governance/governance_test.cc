@@ -146,6 +146,25 @@ TEST_F(GovernanceTest, WhoWasErasedIsNotKept) {
   }));
 }
 
+TEST_F(GovernanceTest, NumbersAreKeptAwayHoweverTheyAreWritten) {
+  MUST(governance_.begin_erasure("patient", "1.0", "ann"));
+  EXPECT_EQ(governance_.erased_rows(patients(), kTags, ""), (std::vector<std::size_t>{1, 3}));
+  Governance again(*db_, clock_, random_);
+  MUST(again.open());
+  EXPECT_EQ(again.erased_rows(patients(), kTags, ""), (std::vector<std::size_t>{1, 3}));
+}
+
+TEST(SubjectText, NumbersHaveOneFormWhateverSomebodyWrites) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(subject_texts("4711"), Texts{"4711"});
+  EXPECT_EQ(subject_texts("4711.0"), (Texts{"4711.0", "4711"}));
+  EXPECT_EQ(subject_texts("-0.50"), (Texts{"-0.50", "-0.5"}));
+  EXPECT_EQ(subject_texts("12345678901234567"),
+            (Texts{"12345678901234567", "1.2345678901234568e+16"}));
+  for (const char* name : {"bob", "", "007", "12e5", "0x10", "nan", "4711 ", "1."})
+    EXPECT_EQ(subject_texts(name), Texts{name});
+}
+
 TEST(SubjectText, IsWhatPeopleWrite) {
   Column number = Column::of_type("n", ColumnType::kDouble);
   number.append_double(4711);

@@ -177,8 +177,8 @@ Result<CheckedOut> restore(Repository& repository, const std::string& path,
   return done;
 }
 
-Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
-                    const CheckoutOptions& options) {
+Result<Merge> merge(Repository& repository, const Digest& theirs, std::string_view called,
+                    const CommitDraft& draft, const CheckoutOptions& options) {
   TRY(check_text("the author (SLIPWAY_AUTHOR)", draft.author));
   const Packs& packs = repository.packs();
   const Head head = TRY(repository.head());
@@ -198,7 +198,7 @@ Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDr
     const auto base = TRY(common_ancestor(packs, *head.commit, theirs));
     const std::vector<File> files =
         TRY(merge_files(TRY(files_of(packs, base)), TRY(files_of(packs, head.commit)),
-                        TRY(files_of(packs, theirs))));
+                        TRY(files_of(packs, theirs)), called));
     PackWriter writer(repository.packs());
     Commit commit = TRY(write_files(writer, files));
     const NamedCommit both =

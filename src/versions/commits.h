@@ -51,8 +51,8 @@ struct Merge {
   Digest commit{};  // HEAD's now
   CheckedOut files;
 };
-Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
-                    const CheckoutOptions& options);
+Result<Merge> merge(Repository& repository, const Digest& theirs, std::string_view called,
+                    const CommitDraft& draft, const CheckoutOptions& options);
 
 // What branches, tags, origin's branches and HEAD name. kCorruption: one of them is damaged.
 Result<std::vector<Digest>> named_commits(const Repository& repository);

@@ -22,7 +22,7 @@ class CommitsTest : public WorkFolderTest {
         {.changed = force ? CheckoutOptions::Changed::kReplace : CheckoutOptions::Changed::kKeep});
   }
   Result<Merge> merge_with(const Digest& theirs) {
-    return merge(repository_, theirs, {"Ada", "both", {time_ += 1'000'000}}, {});
+    return merge(repository_, theirs, "origin/main", {"Ada", "both", {time_ += 1'000'000}}, {});
   }
   // What branches, HEAD and the index need and isn't there.
   DigestSet missing() {

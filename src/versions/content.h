@@ -66,6 +66,7 @@ Result<std::vector<Chunk>> read_chunks(std::string_view bytes);
 std::string write_folder(const std::vector<Entry>& entries);
 Result<std::vector<Entry>> read_folder(std::string_view bytes);
 std::string write_commit(const Commit& commit);
+inline constexpr std::string_view kCommitBegin = R"({"folder":)";  // of its bytes
 Result<Commit> read_commit(std::string_view bytes);
 
 // The object that says that the files of a commit were removed on purpose. Whoever knows the commit

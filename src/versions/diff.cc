@@ -81,7 +81,7 @@ std::vector<FileChange> diff_files(const std::vector<File>& before,
 }
 
 Result<std::vector<File>> merge_files(const std::vector<File>& base, const std::vector<File>& ours,
-                                      const std::vector<File>& theirs) {
+                                      const std::vector<File>& theirs, std::string_view called) {
   const FilesByPath old = by_path(base), here = by_path(ours), there = by_path(theirs);
   FilesByPath merged;
   std::vector<std::string> conflicts;
@@ -115,9 +115,10 @@ Result<std::vector<File>> merge_files(const std::vector<File>& base, const std::
   return base::error(
       Code::kConflict,
       "both sides changed, in different ways: {}{}; take theirs with `slipway data checkout "
-      "origin/BRANCH --path P` and commit, or keep yours under another name, then pull again",
+      "{} --path P` and commit, or keep yours under another name, then pull again",
       fmt::join(conflicts, ", "),
-      count > conflicts.size() ? fmt::format(" and {} more", count - conflicts.size()) : "");
+      count > conflicts.size() ? fmt::format(" and {} more", count - conflicts.size()) : "",
+      called);
 }
 
 }  // namespace slipway::versions

@@ -26,8 +26,9 @@ JsonObject to_json(const FileChange& change);
 std::vector<FileChange> diff_files(const std::vector<File>& before, const std::vector<File>& after);
 
 // Two versions made of one: what either changed since. kConflict: both changed the same file in
-// different ways, or one made a folder where the other made a file; names them.
+// different ways, or one made a folder where the other made a file; names them, and theirs as they
+// are `called`: origin/main.
 Result<std::vector<File>> merge_files(const std::vector<File>& base, const std::vector<File>& ours,
-                                      const std::vector<File>& theirs);
+                                      const std::vector<File>& theirs, std::string_view called);
 
 }  // namespace slipway::versions

@@ -192,6 +192,28 @@ bool is_whole(const Packs& packs, const Content& content) {
          });
 }
 
+std::vector<NamedCommit> find_unnamed(std::vector<NamedCommit> all,
+                                      const std::vector<Digest>& named) {
+  std::unordered_map<Digest, const Commit*, DigestHash> known;
+  for (const NamedCommit& one : all) known.emplace(one.digest, &one.commit);
+  DigestSet others;  // than the last ones
+  for (const NamedCommit& one : all)
+    others.insert(one.commit.parents.begin(), one.commit.parents.end());
+  DigestSet reached;
+  for (std::vector<Digest> open = named; !open.empty();) {
+    const Digest digest = open.back();
+    open.pop_back();
+    const auto found = known.find(digest);
+    if (!reached.insert(digest).second || found == known.end()) continue;
+    open.insert(open.end(), found->second->parents.begin(), found->second->parents.end());
+  }
+  std::erase_if(all, [&](const NamedCommit& one) {
+    return others.contains(one.digest) || reached.contains(one.digest);
+  });
+  std::ranges::sort(all, std::greater(), [](const NamedCommit& one) { return one.commit.time; });
+  return all;
+}
+
 Result<std::string> read_content(const Packs& packs, const Content& content) {
   if (!content.is_list) return packs.read(content.digest);
   if (content.bytes > kHeldBytesMax) {

@@ -27,6 +27,11 @@ struct NamedCommit {
 
 JsonObject to_json(const NamedCommit& named);
 
+// Those of `all` that no commit of `named` is or comes from, and none of `all` comes from: newest
+// first.
+std::vector<NamedCommit> find_unnamed(std::vector<NamedCommit> all,
+                                      const std::vector<Digest>& named);
+
 // All of these fail as Packs::read.
 Result<std::string> read_content(const Packs& packs, const Content& content);
 // The objects that hold its bytes, in order.

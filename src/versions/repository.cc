@@ -86,7 +86,8 @@ Result<Repository> Repository::find(const std::filesystem::path& from) {
   std::error_code ec;
   const std::filesystem::path start = std::filesystem::weakly_canonical(from, ec);
   for (std::filesystem::path top = start;; top = top.parent_path()) {
-    if (is_there(top / ".slipway" / "data" / "HEAD")) return open(top);
+    const std::filesystem::path folder = top / ".slipway" / "data";
+    if (is_there(folder / "HEAD") || is_there(folder / "packs")) return open(top);
     if (top == top.parent_path()) break;
   }
   return base::error(Code::kNotFound,
@@ -112,6 +113,9 @@ Result<Head> Repository::head() const {
 }
 
 Result<Head> Repository::read_head() const {
+  if (!is_there(folder_ / "HEAD"))
+    return base::error(Code::kCorruption, "{} is missing: `slipway data verify --repair` makes it",
+                       (folder_ / "HEAD").string());
   const std::string text = TRY(store::read_file(folder_ / "HEAD"));
   const std::string_view line = base::trimmed(text);
   Head head;

@@ -88,6 +88,7 @@ Verified verify(const Packs& packs, std::size_t threads,
     for (std::size_t from; (from = next.fetch_add(kAtOnce)) < objects.size();) {
       std::uint64_t read = 0;
       std::vector<Damage> damages;
+      std::vector<NamedCommit> commits;
       std::optional<Error> unread;
       for (std::size_t at = from; at < std::min(from + kAtOnce, objects.size()); ++at) {
         const auto& [digest, place] = objects[at];
@@ -97,12 +98,15 @@ Verified verify(const Packs& packs, std::size_t threads,
           unread = std::move(got).error();
         } else if (!got || base::sha256(bytes) != digest) {
           damages.push_back({objects[at], packs.pack_file(place.pack).string()});
+        } else if (bytes.starts_with(kCommitBegin)) {
+          if (auto commit = read_commit(bytes)) commits.push_back({digest, std::move(*commit)});
         }
         read += place.bytes;
       }
       const base::MutexLock lock(mutex);
       verified.bytes += read;
       verified.damages.insert(verified.damages.end(), damages.begin(), damages.end());
+      std::ranges::move(commits, std::back_inserter(verified.commits));
       if (unread) verified.unread = std::move(unread);
       if (progress) progress(verified.bytes);
     }

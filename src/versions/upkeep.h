@@ -36,7 +36,8 @@ struct Damage {
 struct Verified {
   std::uint64_t objects = 0, bytes = 0;
   std::vector<Damage> damages;
-  std::optional<Error> unread;  // why some could not be read, which says nothing of them
+  std::vector<NamedCommit> commits;  // whole, whether something names them or not
+  std::optional<Error> unread;       // why some could not be read, which says nothing of them
 };
 
 // Reads every object, with `threads` of them at the same time, and compares it with its digest.

@@ -43,6 +43,39 @@ def events(server):
     return requests.get(f"{server.url}/slipway/v1/events", timeout=20).text
 
 
+def test_commits_that_nothing_names_are_told_and_head_is_made_anew(work):  # noqa: F811
+    for number in range(3):
+        work.write("a", str(number))
+        work("commit", "-a", "-m", f"number {number}")
+    newest, second = (c["commit"] for c in work.json("log")["commits"][:2])
+    assert work.json("verify")["unnamed"] == []
+    # A branch that is gone.
+    work("checkout", "-b", "aside", second)
+    work.write("a", "lost")
+    work("commit", "-a", "-m", "lost")
+    lost = work.json("log")["commits"][0]["commit"]
+    work("checkout", "main")
+    work("branch", "-d", "aside")
+    said = work("verify")
+    assert f"commit {lost}" in said and "(lost)" in said and newest not in said and said.endswith("whole\n")
+    work("branch", "found", lost)
+    assert work.json("verify")["unnamed"] == []
+
+    head = work.path / ".slipway/data/HEAD"
+    head.unlink()
+    for verb in ("status", "log", "gc"):
+        assert "HEAD is missing: `slipway data verify --repair` makes it" in work(verb, code=1)
+    assert "HEAD is missing" in work("verify", code=1)
+    assert "HEAD is branch main again" in work("verify", "--repair")
+    assert "nothing has changed" in work("status")
+
+    shutil.rmtree(work.path / ".slipway/data/refs")
+    found = work.json("verify", code=1)
+    assert found["unnamed"] == [lost, newest] and not found["whole"]
+    work("branch", "main", newest)
+    assert work.json("verify")["whole"] and work.json("log")["commits"][0]["commit"] == newest and "nothing has changed" in work("status")
+
+
 def test_damage_on_the_server_is_named_and_mended_from_an_intact_copy(work, server, tmp_path):  # noqa: F811
     fill(work, 100)
     bad = np.random.default_rng(9).bytes(3000)

@@ -156,6 +156,52 @@ def test_what_was_pushed_is_what_is_cloned(work, server, tmp_path):
     assert "data.ref_moved" in events
 
 
+def test_a_push_elsewhere_is_for_once(work, server, tmp_path):
+    work.write("a", "1")
+    work("commit", "-a", "-m", "first")
+    work("push")
+    work.write("a", "2")
+    work("commit", "-a", "-m", "second")
+    work("push", "elsewhere")
+    assert "not what the server had last" in work("status")
+    assert work.json("push")["repository"] == "flights" and "the server has it" in work("status")
+
+    other = clone(tmp_path, "other", server.url, "elsewhere")
+    other.write("b", "3")
+    other("commit", "-a", "-m", "third")
+    other("push")
+    pulled = work.json("pull", "elsewhere")
+    assert pulled["how"] == "forward" and (work.path / "b").read_text() == "3"
+    assert "not what the server had last" in work("status")
+    assert work.json("push")["repository"] == "flights"
+    # Theirs are named so that they can be had.
+    for folder, text in ((work, "mine"), (other, "theirs")):
+        folder.write("a", text)
+        folder("commit", "-a", "-m", text)
+    other("push")
+    said = work("pull", "elsewhere", code=1)
+    work("checkout", said.split("data checkout ")[1].split()[0], "--path", "a")
+    assert (work.path / "a").read_text() == "theirs"
+
+
+def test_names_are_taken_once_and_the_log_says_where_it_ends(work):
+    for number in range(3):
+        work.write("a", str(number))
+        work("commit", "-a", "-m", f"number {number}")
+    work("tag", "v1", "HEAD~1")
+    for words in (("checkout", "-b", "v1"), ("branch", "v1"), ("branch", "v1", "--force")):
+        assert "there is a tag v1" in work(*words, code=1)
+    assert "there is a branch main" in work("tag", "main", "--force", code=1)
+    work("checkout", "-b", "v2")
+
+    assert "number 0" in work("log") and "--limit" not in work("log") and work.json("log", "--limit", 3)["more"] is False
+    short = work("log", "--limit", 2)
+    assert "number 1" in short and "number 0" not in short and "the newest 2: --limit shows more" in short
+    assert work.json("log", "--limit", 2)["more"] is True
+    for wrong in (0, -1):
+        work("log", "--limit", wrong, code=2)
+
+
 def test_two_people_work_on_one_branch(work, server, tmp_path):
     work.write("a", "1")
     work.write("b", "1")
@@ -177,7 +223,8 @@ def test_two_people_work_on_one_branch(work, server, tmp_path):
     other.write("a", "and again")
     other("commit", "-a", "-m", "and again")
     work("push")
-    assert "both sides changed, in different ways: a" in other("pull", code=1)
+    said = other("pull", code=1)
+    assert "both sides changed, in different ways: a; take theirs with `slipway data checkout origin/main --path P`" in said
     assert (other.path / "a").read_text() == "and again"
 
 

@@ -299,3 +299,18 @@ def test_the_page_shows_how_each_check_came_out(trips, open_page):
     assert [row[1] for row in said] == [check["columns"] or "all rows" for check in checks]
     assert [row[-1] for row in said] == ["holds" if check["holds"] else "failed" for check in checks]
     assert said[-1] == ["Drift from the version before", "by", "0.75", "0.6", "failed"]
+
+
+def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, tmp_path):
+    file = tmp_path / "slipway.yaml"
+    rows = "{path: a.csv}"
+    for name, declared, said in [*((name, rows, "a dataset is called by letters") for name in ("", "a\nb", "..", "x@1", "-x", "replay")),
+                                 ("d", '{path: a.csv, rules: {r: "a >"}}', "rule r of dataset d: expected a value at character 4"),
+                                 ("d", '{path: a.csv, rules: {t: "c + 1"}}', "a condition is a yes or no, and this is a number"),
+                                 ("d", """{path: a.csv, rules: {u: "w <= timestamp('garbage')"}}""", "expected a time such as")]:
+        file.write_text(f"project: p\ndatasets:\n  {json.dumps(name)}: {declared}\n")
+        for verb in ("plan", "apply"):
+            done = server.cli(verb, str(file), check=False)
+            assert done.returncode != 0 and "line 3" in done.stderr and said in done.stderr, (name, declared, done.stdout, done.stderr)
+    file.write_text('project: p\ndatasets:\n  x.1_b-2: {path: a.csv, rules: {r: "a > b and c in (\'x\', \'y\')"}}\n')
+    server.cli("plan", str(file))

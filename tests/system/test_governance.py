@@ -392,6 +392,24 @@ def with_zebulon(rows) -> pa.Table:
     return pa.Table.from_pandas(table, preserve_index=False)
 
 
+def test_numbers_are_found_however_they_are_written(start_server, tmp_path):
+    server = start_server("numbers")
+    (tmp_path / "slipway.yaml").write_text("project: p\ndatasets:\n  people: {path: people.parquet, columns: {patient: {tags: [patient]}}}\n")
+    cli(server, "apply", tmp_path / "slipway.yaml")
+
+    def ingest(values):
+        pq.write_table(pa.table({"patient": pa.array(values, pa.float64()), "n": list(range(len(values)))}), tmp_path / "people.parquet")
+        return ok(call(server, "POST", "datasets/people/ingest", path=""))["snapshot"]["rows"]
+
+    assert ingest([4711.0, 12345678901234567.0, 5.0]) == 3
+    for value in ("4711", "4711.0", "12345678901234567", "1.2345678901234568e+16"):
+        assert json.loads(cli(server, "--json", "data", "erase", "patient", value))["rows"] == 1, value
+    told = cli(server, "data", "erase", "patient", "4712")
+    assert "0 rows" in told and any(line.split() == ["dataset", "people", "patient", "double"] for line in told.splitlines()), told
+    assert json.loads(cli(server, "--json", "data", "erase", "patient", "4711.0", "--yes"))["rows"] == 1
+    assert ingest([4711.0, 6.0, 7.0]) == 2  # it stays away
+
+
 def test_the_bytes_of_somebody_erased_are_in_no_file(start_server, tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()

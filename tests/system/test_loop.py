@@ -279,6 +279,7 @@ def test_a_prediction_leads_back_to_data_and_code(trained):
     found = {link["kind"]: link for link in cli_json(trained, "lineage", "asked-for")["lineage"]}
     assert found["model version"]["id"] == "models:/sale/1"
     assert found["pipeline run"]["id"] == trained.first_run["id"]
+    assert "Z: succeeded" in found["pipeline run"]["text"]
     assert found["code"]["id"] == "train.py" and len(found["code"]["text"]) == 64
     assert found["input"]["id"] in ("dataset:visits", "model:sale@champion")
     assert "gate" in found and "revision" in found

@@ -200,6 +200,48 @@ def test_what_was_not_committed_and_packages_that_are_no_more_are_said_before_an
     assert reproduce(server, "models:/tree/1", "--repository", str(moved))["verdict"] == "bit-equal"
 
 
+TWO = '''
+project: two
+owner: a
+pipelines:
+  two:
+    steps:
+      - {name: one, run: "mkdir -p {out} && cp fit.py {out}/o.txt", code: [fit.py], outputs: [o.txt]}
+      - {name: again, run: "cat {one}/o.txt more.txt > '{out}/t.txt' && python3 log.py", code: [log.py], inputs: [more.txt], outputs: [t.txt]}
+'''
+
+
+def test_steps_from_cache_are_made_again_and_nothing_is_written_where_the_server_has_them(start_server, tmp_path):
+    server = start_server("da ta", "--python-path", str(pathlib.Path(sys.executable).parent))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name, text in {"fit.py": "1\n", "more.txt": "2\n", "slipway.yaml": TWO, "log.py": "import mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('a', 1)\n"}.items():
+        (folder / name).write_text(text)
+    commit(folder, server)
+    server.cli("apply", str(folder / "slipway.yaml"))
+
+    def kept() -> dict:
+        return {file: file.stat().st_mtime_ns for file in (server.data_dir / "pipelines").rglob("*.txt")}
+
+    def check(run: str, *words: str) -> dict:
+        before = kept()
+        report = reproduce(server, run, *words)
+        assert report["verdict"] == "bit-equal" and kept() == before
+        return {s["step"]: states(s["files"]) for s in report["steps"]}
+
+    both = {"one": {"o.txt": "bit-equal"}, "again": {"t.txt": "bit-equal"}}
+    server.cli("run", "two")
+    server.cli("run", "two")  # all of it from cache
+    assert check(last_run(server, "two")) == both
+    (folder / "more.txt").write_text("3\n")
+    commit(folder, server)
+    server.cli("run", "two")  # the second step runs
+    run = last_run(server, "two")
+    assert check(run) == both
+    tracked = MlflowClient(server.url).search_runs(["0"], f"tags.`slipway.run_id` = '{run}'")[0].info.run_id
+    assert check(tracked, "--from-data") == {"one": both["one"]}
+
+
 def test_a_version_that_no_run_made_cant_be(server):
     client = MlflowClient(server.url)
     client.create_registered_model("bought")

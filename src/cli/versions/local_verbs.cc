@@ -94,6 +94,13 @@ Result<bool> is_named(const Repository& repository, const Digest& commit) {
   return false;
 }
 
+// A branch hides a tag of its name.
+Result<void> check_free(const Repository& repository, RefKind other, const std::string& name) {
+  if (!TRY(repository.find_ref(other, name))) return {};
+  return base::error(Code::kAlreadyExists, "there is a {} {}: take another name",
+                     other == RefKind::kTag ? "tag" : "branch", name);
+}
+
 // The branch is there before HEAD names it, and isn't when the folder can't be made so. Where HEAD
 // names it already nothing was committed on it, which the folder is held against.
 Result<versions::CheckedOut> begin_branch(Repository& repository, const Head& to,
@@ -233,8 +240,11 @@ Result<Said> log(const std::string& from, std::size_t limit) {
   for (const versions::Ref& ref : TRY(repository.refs()))
     names[ref.commit].push_back((ref.kind == RefKind::kRemote ? "origin/" : "") + ref.name);
   JsonArray commits, rows;
+  bool has_more = false;
   TRY(versions::walk_back(
       repository.packs(), TRY(repository.resolve(from)), [&](const versions::NamedCommit& named) {
+        has_more = rows.size() == limit;
+        if (has_more) return false;
         JsonObject object = to_json(named);
         JsonArray of;
         for (const std::string& name : names[named.digest]) of.emplace_back(name);
@@ -248,16 +258,17 @@ Result<Said> log(const std::string& from, std::size_t limit) {
         object["message"] = first_line(named.commit.message);
         object["names"] = fmt::format("{}", fmt::join(names[named.digest], " "));
         rows.emplace_back(std::move(object));
-        return rows.size() < limit;
+        return true;
       }));
-  return Said{{{"commits", std::move(commits)}},
+  return Said{{{"commits", std::move(commits)}, {"more", has_more}},
               table(rows, {{"COMMIT", "commit"},
                            {"TIME", "time"},
                            {"AUTHOR", "author"},
                            {"FILES", "files"},
                            {"SIZE", "size"},
                            {"NAMES", "names"},
-                           {"MESSAGE", "message"}})};
+                           {"MESSAGE", "message"}}) +
+                  (has_more ? fmt::format("the newest {}: --limit shows more\n", limit) : "")};
 }
 
 Result<Said> diff(const std::string& from, const std::string& to, bool tell_by_exit_code) {
@@ -322,6 +333,7 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
   } else if (flags.make_branch) {
     if (TRY(repository.find_ref(RefKind::kBranch, flags.target)))
       return base::error(Code::kAlreadyExists, "there is a branch {}", flags.target);
+    TRY(check_free(repository, RefKind::kTag, flags.target));
     const Head head = TRY(repository.head());
     Head to{.branch = flags.target, .commit = head.commit};
     if (flags.from != "HEAD") {
@@ -337,8 +349,10 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
     const bool may_be_name = versions::check_ref_name(flags.target).has_value();
     const auto branch =
         may_be_name ? TRY(repository.find_ref(RefKind::kBranch, flags.target)) : std::nullopt;
-    const auto theirs =
-        may_be_name ? TRY(repository.find_ref(RefKind::kRemote, flags.target)) : std::nullopt;
+    const bool is_tag = may_be_name && TRY(repository.find_ref(RefKind::kTag, flags.target));
+    const auto theirs = may_be_name && !is_tag
+                            ? TRY(repository.find_ref(RefKind::kRemote, flags.target))
+                            : std::nullopt;
     const Head before = TRY(repository.head());
     if (branch || theirs) to.branch = flags.target;
     if (flags.target == "HEAD") to.branch = before.branch;
@@ -453,6 +467,7 @@ Result<Said> refs(Repository& repository, RefKind kind, const RefFlags& flags) {
   }
   if (!flags.force && TRY(repository.find_ref(kind, flags.name)))
     return base::error(Code::kAlreadyExists, "{} is taken; --force moves it", flags.name);
+  TRY(check_free(repository, kind == RefKind::kTag ? RefKind::kBranch : RefKind::kTag, flags.name));
   const Digest commit = TRY(repository.resolve(flags.at));
   TRY(repository.set_ref({kind, flags.name, commit}));
   return Said{{{"name", flags.name}, {"commit", versions::to_hex(commit)}},

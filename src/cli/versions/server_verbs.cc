@@ -30,10 +30,26 @@ Result<Repository> open_clone(const std::filesystem::path& top, const std::strin
   return base::error(Code::kAlreadyExists, "the folder is not empty: {}", top.string());
 }
 
+// Whether pushes and pulls without a name go there: the first one does from then on. Only of that
+// one `origin/` says what it has.
+Result<bool> is_origin(const Repository& repository, const std::string& name) {
+  const std::string origin = TRY(repository.remote());
+  if (origin.empty()) TRY(repository.set_remote(name));
+  return origin.empty() || origin == name;
+}
+
 struct Fetched {
   std::vector<ServerRef> refs;
   Moved moved;
   std::string tags_elsewhere;  // in words: ours stay where they are
+  bool is_origin = true;
+
+  std::optional<Digest> find_branch(const std::string& name) const {
+    for (const ServerRef& at : refs) {
+      if (at.kind == RefKind::kBranch && at.name == name) return at.commit;
+    }
+    return std::nullopt;
+  }
 };
 
 Result<Fetched> fetch(Repository& repository, const Context& context, const std::string& name) {
@@ -45,12 +61,11 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
   for (const versions::Ref& ref : TRY(repository.refs())) known.push_back(ref.commit);
   Fetched fetched{.refs = *there, .moved = {}, .tags_elsewhere = {}};
   fetched.moved = TRY(exchange.fetch_objects(wanted, known));
+  fetched.is_origin = TRY(is_origin(repository, name));
   // Branches that are gone there are no longer known here, and in nobody's way.
   for (const versions::Ref& ref : TRY(repository.refs())) {
     const bool is_there =
-        ref.kind != RefKind::kRemote || std::ranges::any_of(*there, [&](const ServerRef& at) {
-          return at.kind == RefKind::kBranch && at.name == ref.name;
-        });
+        ref.kind != RefKind::kRemote || !fetched.is_origin || fetched.find_branch(ref.name);
     if (!is_there) TRY(repository.remove_ref(RefKind::kRemote, ref.name));
   }
   for (const ServerRef& ref : *there) {
@@ -62,10 +77,9 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
           "theirs\n",
           ref.name, shown(ref.commit), shown(*ours));
     }
-    if (ours) continue;
+    if (ours || (!is_tag && !fetched.is_origin)) continue;
     TRY(repository.set_ref({is_tag ? RefKind::kTag : RefKind::kRemote, ref.name, ref.commit}));
   }
-  TRY(repository.set_remote(name));
   return fetched;
 }
 
@@ -116,8 +130,8 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
     moved = TRY(exchange.send_objects(*head.commit, known));
     TRY(exchange.move_ref(RefKind::kBranch, head.branch, before, *head.commit, forced.branch));
   }
-  TRY(repository.set_remote(name));
-  TRY(repository.set_ref({RefKind::kRemote, head.branch, *head.commit}));
+  if (TRY(is_origin(repository, name)))
+    TRY(repository.set_ref({RefKind::kRemote, head.branch, *head.commit}));
   std::string text = before == head.commit
                          ? fmt::format("{} has {} already\n", name, head.branch)
                          : fmt::format("{} {} is {}: {} objects, {} sent\n", name, head.branch,
@@ -156,15 +170,15 @@ Result<Said> pull(Repository& repository, const Context& context, const std::str
   }
   const std::string name = TRY(remote_name(repository, given));
   const Fetched fetched = TRY(fetch(repository, context, name));
-  const auto theirs = TRY(repository.find_ref(RefKind::kRemote, head.branch));
+  const auto theirs = fetched.find_branch(head.branch);
   if (!theirs) {
     return base::error(Code::kNotFound, "{} has no branch {}; `slipway data push` makes it", name,
                        head.branch);
   }
   Progress progress("files", std::nullopt);
-  const versions::Merge merge = TRY(
-      versions::merge(repository, *theirs, draft(fmt::format("Merge {} of {}", head.branch, name)),
-                      checkout_options(force, progress)));
+  const versions::Merge merge = TRY(versions::merge(
+      repository, *theirs, fetched.is_origin ? "origin/" + head.branch : versions::to_hex(*theirs),
+      draft(fmt::format("Merge {} of {}", head.branch, name)), checkout_options(force, progress)));
   const std::string_view how = merge.how == versions::Merged::kNothingNew ? "nothing new"
                                : merge.how == versions::Merged::kForward  ? "forward"
                                                                           : "brought together";

@@ -12,7 +12,7 @@ namespace slipway::cli {
 struct Forced {
   bool branch = false, tags = false;
 };
-// `name`: of the repository there; empty: as it was last time, or the folder's.
+// `name`: of the repository there; empty: the first one that was named, or the folder's.
 Result<Said> push(versions::Repository& repository, const Context& context, const std::string& name,
                   Forced forced);
 Result<Said> pull(versions::Repository& repository, const Context& context, const std::string& name,
@@ -27,7 +27,7 @@ Result<Said> repositories(const Context& context);
 // `folder` empty: `name`; `version` empty: the branch main, or the only one.
 Result<Said> clone(const Context& context, const std::string& name, const std::string& folder,
                    const std::string& version);
-// The name on the server: as given, as it was last time, or the folder's.
+// The name on the server: as given, the first one that was named, or the folder's.
 Result<std::string> remote_name(const versions::Repository& repository, const std::string& given);
 
 }  // namespace slipway::cli

@@ -5,6 +5,7 @@
 #include "cli/table.h"
 #include "cli/versions/exchange.h"
 #include "cli/versions/server_verbs.h"
+#include "types/timestamp.h"
 #include "versions/add.h"
 #include "versions/examine.h"
 
@@ -15,6 +16,8 @@ using versions::RefKind;
 using versions::Repository;
 
 namespace {
+
+constexpr std::size_t kUnnamedShown = 10;
 
 // One verify() of a repository here, step by step.
 class Verify {
@@ -47,6 +50,7 @@ class Verify {
                  {"bytes", examined_.read.bytes},
                  {"damages", std::move(damages_)},
                  {"unread", std::move(unread_)},
+                 {"unnamed", std::move(unnamed_)},
                  {"affected", std::move(affected_)},
                  {"files_read", files_read_},
                  {"repaired", moved_.objects},
@@ -64,8 +68,8 @@ class Verify {
   }
 
   bool is_whole() const {
-    return bad_refs_.empty() && !is_index_bad_ && is_read_whole_ && lost_.objects.empty() &&
-           links_.empty() && files_.empty();
+    return bad_refs_.empty() && !are_names_gone_ && !is_index_bad_ && is_read_whole_ &&
+           lost_.objects.empty() && links_.empty() && files_.empty();
   }
 
   std::string missing() const {
@@ -95,7 +99,7 @@ class Verify {
     versions::Repository::Names names = TRY(repository_.read_names());
     bad_refs_ = std::move(names.damaged);
     versions::Examination what;
-    what.named = std::move(names.commits);
+    what.named = names.commits;
     what.added = TRY(added());
     what.threads = threads();
     what.progress = [&](std::uint64_t bytes) {
@@ -115,6 +119,7 @@ class Verify {
     const versions::DigestSet damaged = damaged_objects(examined_);
     std::erase_if(lost_.objects, [&](const Digest& one) { return damaged.contains(one); });
     std::erase_if(lost_.parts, [&](const auto& part) { return damaged.contains(part.object); });
+    tell_unnamed(names.commits);
     for (const auto& ref : bad_refs_) tell(ref.what.message, {{"file", ref.file.string()}});
     const std::string index = versions::index_file(repository_).string();
     if (is_index_bad_) {
@@ -122,6 +127,26 @@ class Verify {
       return {};
     }
     return look_at_files();
+  }
+
+  // A branch may have been lost; where nothing is named at all, all of them were.
+  void tell_unnamed(const std::vector<Digest>& named) {
+    std::vector<versions::NamedCommit> unnamed =
+        versions::find_unnamed(std::move(examined_.read.commits), named);
+    are_names_gone_ = named.empty() && bad_refs_.empty() && !unnamed.empty();
+    const std::size_t count = unnamed.size();
+    unnamed.resize(std::min(count, kUnnamedShown));
+    for (const auto& [digest, commit] : unnamed) {
+      const std::string hex = versions::to_hex(digest);
+      text_ += fmt::format(
+          "no branch, tag or HEAD has commit {0} of {1} ({2}): `slipway data branch {3} {0}` keeps "
+          "it, gc removes it\n",
+          hex, types::to_rfc3339(commit.time),
+          shown(commit.message.substr(0, commit.message.find('\n'))),
+          are_names_gone_ ? versions::kFirstBranch : "NAME");
+      unnamed_.emplace_back(hex);
+    }
+    if (count > unnamed.size()) text_ += fmt::format("... and {} more\n", count - unnamed.size());
   }
 
   // Of the cache and of the folder, as the index has them.
@@ -282,6 +307,8 @@ class Verify {
   Json unread_;
   std::vector<Repository::DamagedRef> bad_refs_;
   bool is_index_bad_ = false, is_read_whole_ = true;
+  JsonArray unnamed_;              // the last commits of what nothing names
+  bool are_names_gone_ = false;    // and nothing is named
   std::optional<Error> given_up_;  // why not all was tried
   versions::Examined examined_;
   versions::AffectedParts lost_;

@@ -72,7 +72,8 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
   auto logs = std::make_shared<LogFlags>();
   one = verb("log", "Versions, newest first");
   one->add_option("version", logs->from, "A branch, tag or commit; VERSION~N: N before it");
-  one->add_option("--limit", logs->limit);
+  one->add_option("--limit", logs->limit, "So many versions")
+      ->check(CLI::Range(std::int64_t{1}, versions::kKeptMax));
   runs(one, [logs] { return log(logs->from, logs->limit); });
 
   struct DiffFlags {
@@ -140,7 +141,8 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
   };
   auto remotes = std::make_shared<RemoteFlags>();
   one = verb("push", "Bring the branch and its tags to the server");
-  one->add_option("name", remotes->name, "The repository there; first the folder's name");
+  one->add_option("name", remotes->name,
+                  "The repository there; else the first one that was named, or the folder's name");
   one->add_flag("--force", remotes->force, "Also where the server loses commits");
   one->add_flag("--force-tags", remotes->force_tags, "Tags that are elsewhere there, too");
   runs(one, [remotes, &context] {
