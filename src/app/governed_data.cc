@@ -53,20 +53,22 @@ std::string subject_of(const Json& cell) {
 
 // Whose rows are to be erased, or counted.
 struct GovernedData::Sought {
-  std::string tag, actor;
-  std::vector<std::string> texts;  // that their cells may have
+  std::string tag, value, actor;
+  std::vector<std::string> numbers = governance::number_forms(value);
   How how;
 
-  bool is(const std::string& text) const {
-    return !text.empty() && std::ranges::find(texts, text) != texts.end();
+  bool is(const std::string& text, bool is_number) const {
+    return !text.empty() &&
+           (text == value || (is_number && std::ranges::find(numbers, text) != numbers.end()));
   }
 
   // Rows of which one of the frame's columns is the value.
   std::vector<std::size_t> rows_of(const types::Frame& frame) const {
     std::set<std::size_t> rows;
     for (const types::Column& column : frame.columns()) {
+      const bool is_number = column.type != types::ColumnType::kString;
       for (std::size_t row = 0; row < column.size(); ++row) {
-        if (is(governance::subject_text(column, row))) rows.insert(row);
+        if (is(governance::subject_text(column, row), is_number)) rows.insert(row);
       }
     }
     return {rows.begin(), rows.end()};
@@ -265,7 +267,7 @@ Result<void> GovernedData::erase_dataset(const DatasetDefinition& definition, co
       [&](const JsonObject& cells) {
         return std::ranges::any_of(columns, [&](const std::string& column) {
           const Json* cell = cells.if_contains(column);
-          return cell != nullptr && sought.is(subject_of(*cell));
+          return cell != nullptr && sought.is(subject_of(*cell), !cell->is_string());
         });
       },
       counts ? features::FeatureStore::Erase::kOnlyCount : features::FeatureStore::Erase::kRemove));
@@ -316,10 +318,7 @@ Result<JsonObject> GovernedData::erase(const std::string& tag, const std::string
   std::string id;
   // First of all nothing of it comes in any more.
   if (how == How::kErase) id = TRY(governance_.begin_erasure(tag, value, actor)).id;
-  Sought sought{.tag = tag,
-                .actor = actor,
-                .texts = governance::subject_texts(value),
-                .how = How::kOnlyCount};
+  Sought sought{.tag = tag, .value = value, .actor = actor, .how = How::kOnlyCount};
   Found found;
   TRY(erase_datasets(sought, found));
   // What is gone is no longer found, so what was made of it is looked for, and kept, before.

@@ -46,6 +46,9 @@ void keep_away(const Erasure& erasure, std::unordered_map<std::string, base::Tim
   }
 }
 
+// Forms of numbers have digests of their own: no tag has a line break.
+std::string number_tag(std::string_view tag) { return fmt::format("{}\n", tag); }
+
 std::string number_text(double value) {
   const bool is_whole = std::abs(value) < 9.0e15 && std::trunc(value) == value;
   return is_whole ? std::to_string(static_cast<std::int64_t>(value)) : fmt::format("{}", value);
@@ -107,8 +110,9 @@ Result<Erasure> Governance::begin_erasure(const std::string& tag, const std::str
                                           const std::string& actor) {
   Erasure erasure{
       .id = random_.hex(), .tag = tag, .subject = {}, .actor = actor, .requested_at = clock_.now()};
-  for (const std::string& text : subject_texts(value))
-    erasure.subject += (erasure.subject.empty() ? "" : " ") + subject_of(tag, text);
+  erasure.subject = subject_of(tag, value);
+  for (const std::string& form : number_forms(value))
+    erasure.subject += " " + subject_of(number_tag(tag), form);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(
         tx.execute("INSERT INTO erasures(id, tag, subject, actor, requested_at, report) "
@@ -186,11 +190,14 @@ std::vector<std::size_t> Governance::erased_rows(const types::Frame& frame,
   for (const auto& [name, tags] : columns) {
     const types::Column* column = frame.find(name);
     if (column == nullptr) continue;
+    const bool is_number = column->type != types::ColumnType::kString;
     for (std::size_t row = 0; row < column->size(); ++row) {
       const std::string value = subject_text(*column, row);
       if (value.empty()) continue;
       for (const std::string& tag : tags) {
-        const auto found = erased.find(subject_of(tag, value));
+        auto found = erased.find(subject_of(tag, value));
+        if (found == erased.end() && is_number)
+          found = erased.find(subject_of(number_tag(tag), value));
         if (found == erased.end()) continue;
         const bool is_later = times != nullptr && times->is_valid(row) &&
                               base::Timestamp{times->ints[row]} > found->second;
@@ -217,8 +224,8 @@ std::string subject_text(const types::Column& column, std::size_t row) {
   return "";
 }
 
-std::vector<std::string> subject_texts(std::string_view value) {
-  std::vector<std::string> texts{std::string(value)};
+std::vector<std::string> number_forms(std::string_view value) {
+  std::vector<std::string> forms;
   // Digits alone, with a fraction or none: 007 and 12e5 are names.
   const auto are_digits = [](std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -229,16 +236,17 @@ std::vector<std::string> subject_texts(std::string_view value) {
   const std::string_view fraction = value.substr(std::min(point + 1, value.size()));
   const bool is_number = are_digits(digits) && (digits == "0" || digits[0] != '0') &&
                          (point == value.size() || are_digits(fraction));
-  if (!is_number) return texts;
+  if (!is_number) return forms;
   const auto add = [&](std::string text) {
-    if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
+    if (text != value && std::ranges::find(forms, text) == forms.end())
+      forms.push_back(std::move(text));
   };
   if (fraction.find_first_not_of('0') == std::string_view::npos)
     add(std::string(whole));  // of a column of integers
   double number = 0;
   const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
   if (read.ec == std::errc()) add(number_text(number));
-  return texts;
+  return forms;
 }
 
 }  // namespace slipway::governance

@@ -25,7 +25,8 @@ store::RoomMigrations migrations();
 // That everything of somebody was to go. Who it was isn't kept, only a keyed digest.
 struct Erasure {
   std::string id, tag;
-  std::string subject;  // of the tag and each of subject_texts(value), with a space between
+  // Of the tag and the value, and of each of its number_forms(), with spaces between.
+  std::string subject;
   std::string actor;
   base::Timestamp requested_at;
   std::optional<base::Timestamp> done_at;  // nothing: it was broken off, and is to be done again
@@ -80,8 +81,9 @@ class Governance {
 // Empty: nothing.
 std::string subject_text(const types::Column& column, std::size_t row);
 
-// How cells may have a value: as it is written and, where it reads as a number, as subject_text()
-// writes that ("4711.0" is 4711; doubles don't tell all of its digits).
-std::vector<std::string> subject_texts(std::string_view value);
+// How columns of numbers may have it beside as it is written, if it reads as a number: as
+// subject_text() writes that ("4711.0" is 4711; doubles don't tell all of its digits). In texts
+// these are somebody else.
+std::vector<std::string> number_forms(std::string_view value);
 
 }  // namespace slipway::governance

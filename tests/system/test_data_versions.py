@@ -182,6 +182,10 @@ def test_a_push_elsewhere_is_for_once(work, server, tmp_path):
     said = work("pull", "elsewhere", code=1)
     work("checkout", said.split("data checkout ")[1].split()[0], "--path", "a")
     assert (work.path / "a").read_text() == "theirs"
+    # Which one it is can be changed.
+    work("commit", "-a", "-m", "both")
+    work("push", "elsewhere", "-u", "--force")
+    assert "the server has it" in work("status") and work.json("push")["repository"] == "elsewhere"
 
 
 def test_names_are_taken_once_and_the_log_says_where_it_ends(work):

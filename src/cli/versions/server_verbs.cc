@@ -38,6 +38,15 @@ Result<bool> is_origin(const Repository& repository, const std::string& name) {
   return origin.empty() || origin == name;
 }
 
+// What `origin/` said of another one is gone.
+Result<void> set_origin(const Repository& repository, const std::string& name) {
+  if (TRY(repository.remote()) == name) return {};
+  for (const versions::Ref& ref : TRY(repository.refs())) {
+    if (ref.kind == RefKind::kRemote) TRY(repository.remove_ref(ref.kind, ref.name));
+  }
+  return repository.set_remote(name);
+}
+
 struct Fetched {
   std::vector<ServerRef> refs;
   Moved moved;
@@ -97,7 +106,7 @@ Result<std::string> remote_name(const Repository& repository, const std::string&
 }
 
 Result<Said> push(Repository& repository, const Context& context, const std::string& given,
-                  Forced forced) {
+                  Forced forced, Origin origin) {
   const Head head = TRY(repository.head());
   if (head.branch.empty() || !head.commit) {
     return base::error(Code::kFailedPrecondition,
@@ -130,6 +139,7 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
     moved = TRY(exchange.send_objects(*head.commit, known));
     TRY(exchange.move_ref(RefKind::kBranch, head.branch, before, *head.commit, forced.branch));
   }
+  if (origin == Origin::kIsSet) TRY(set_origin(repository, name));
   if (TRY(is_origin(repository, name)))
     TRY(repository.set_ref({RefKind::kRemote, head.branch, *head.commit}));
   std::string text = before == head.commit

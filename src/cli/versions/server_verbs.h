@@ -8,13 +8,14 @@
 
 namespace slipway::cli {
 
+enum class Origin { kStays, kIsSet };  // where pushes and pulls without a name go
 // What a push may take from others: commits of the branch, tags that are elsewhere there.
 struct Forced {
   bool branch = false, tags = false;
 };
 // `name`: of the repository there; empty: the first one that was named, or the folder's.
 Result<Said> push(versions::Repository& repository, const Context& context, const std::string& name,
-                  Forced forced);
+                  Forced forced, Origin origin);
 Result<Said> pull(versions::Repository& repository, const Context& context, const std::string& name,
                   bool force);
 // gc of the repository on the server.

@@ -137,7 +137,7 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
 
   struct RemoteFlags {
     std::string name, folder, version;
-    bool force = false, force_tags = false;
+    bool force = false, force_tags = false, set_upstream = false;
   };
   auto remotes = std::make_shared<RemoteFlags>();
   one = verb("push", "Bring the branch and its tags to the server");
@@ -145,10 +145,13 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
                   "The repository there; else the first one that was named, or the folder's name");
   one->add_flag("--force", remotes->force, "Also where the server loses commits");
   one->add_flag("--force-tags", remotes->force_tags, "Tags that are elsewhere there, too");
+  one->add_flag("-u,--set-upstream", remotes->set_upstream,
+                "Pushes and pulls without a name go there from now on");
   runs(one, [remotes, &context] {
     return changing([&](Repository& r) {
       return push(r, context, remotes->name,
-                  {.branch = remotes->force, .tags = remotes->force_tags});
+                  {.branch = remotes->force, .tags = remotes->force_tags},
+                  remotes->set_upstream ? Origin::kIsSet : Origin::kStays);
     });
   });
   one = verb("pull", "Bring what the server has, and the folder to it");
