@@ -236,6 +236,9 @@ TEST(Expression, ConditionsAreCheckedWithoutColumns) {
       {"a + b", "this is a number"},
       {"coalesce(a, 'x')", "this is a text"},
       {"a + 1 > 'x'", "a number is compared with a text"},
+  for (const char* text : {"end > start", "in in (in, 1) and then between when and else",
+                           "between or when", "case when end > 1 then then else else end = case"})
+    EXPECT_TRUE(Expression::check_condition(text)) << text;
       {"foo(a) > 1", "unknown function 'foo'"},
       {"a < timestamp('garbage')", "expected a time such as"},
       {"t + s > t + 'soon'", "expected a length of time"},
