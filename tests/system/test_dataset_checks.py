@@ -304,7 +304,7 @@ def test_the_page_shows_how_each_check_came_out(trips, open_page):
 def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, tmp_path):
     file = tmp_path / "slipway.yaml"
     rows = "{path: a.csv}"
-    for name, declared, said in [*((name, rows, "a dataset is called by letters") for name in ("", "a\nb", "..", "x@1", "-x", "replay")),
+    for name, declared, said in [*((name, rows, "a dataset's name is not empty") for name in ("", "a\nb", "a\x7f", ".", "..", "x@1", "x/y", "-x", "replay")),
                                  ("d", '{path: a.csv, rules: {r: "a >"}}', "rule r of dataset d: expected a value at character 4"),
                                  ("d", '{path: a.csv, rules: {t: "c + 1"}}', "a condition is a yes or no, and this is a number"),
                                  ("d", """{path: a.csv, rules: {u: "w <= timestamp('garbage')"}}""", "expected a time such as")]:
@@ -312,5 +312,13 @@ def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, 
         for verb in ("plan", "apply"):
             done = server.cli(verb, str(file), check=False)
             assert done.returncode != 0 and "line 3" in done.stderr and said in done.stderr, (name, declared, done.stdout, done.stderr)
-    file.write_text('project: p\ndatasets:\n  x.1_b-2: {path: a.csv, rules: {r: "a > b and c in (\'x\', \'y\')"}}\n')
+    (tmp_path / "a.csv").write_text("start,end,c\n1,2,x\n3,2,y\n")
+    names = ["x.1_b-2", "_raw", "daily sales", "größe", "a+b", "a%2F?b#c", "...", "list"]
+    file.write_text("project: p\ndatasets:\n" + "".join(
+        f"  {json.dumps(name)}: {{path: a.csv, on_violation: quarantine, rules: {{r: \"end > start and c in ('x', 'y')\"}}}}\n" for name in names))
     server.cli("plan", str(file))
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", *names)
+    for name in names:
+        assert json.loads(server.cli("--json", "data", "show", name).stdout)["latest"]["dataset"] == name
+        assert len(json.loads(server.cli("--json", "data", "quarantine", name).stdout)["rows"]) == 1
