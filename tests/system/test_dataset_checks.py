@@ -322,3 +322,54 @@ def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, 
     for name in names:
         assert json.loads(server.cli("--json", "data", "show", name).stdout)["latest"]["dataset"] == name
         assert len(json.loads(server.cli("--json", "data", "quarantine", name).stdout)["rows"]) == 1
+
+
+def test_times_that_are_none_are_refused_anew_and_stay_missing_where_they_were_taken(server, tmp_path):
+    yaml = textwrap.dedent("""
+        project: p
+        datasets:
+          shops:
+            path: shops.csv
+            rules:
+              r: "opened > timestamp('2020-01-01')"
+        features:
+          sources: {shops: {dataset: shops}}
+          views:
+            shop:
+              source: shops
+              keys: [shop]
+              columns:
+                size: size
+                is_new: "coalesce(opened > timestamp('2020-01-01'), size = 7)"
+          services:
+            shop: {event_time: at, request: {at: timestamp, shop: string}, features: [shop]}
+        """)
+    file, written, none = tmp_path / "slipway.yaml", "timestamp('2020-01-01')", "timestamp('2020-01-01 00:00:00')"
+    file.write_text(yaml)
+    (tmp_path / "shops.csv").write_text("shop,opened,size\na,2026-01-01T00:00:00Z,7\n")
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", "shops")
+    before, _, after = yaml.partition("features:")
+    for declared, said in ((before.replace(written, none) + "features:" + after, "line 7, column 10: rule r of dataset shops: expected a time such as"),
+                           (before + "features:" + after.replace(written, none), "line 16, column 17: view shop, is_new: expected a time such as")):
+        file.write_text(declared)
+        for verb in ("plan", "apply"):
+            done = server.cli(verb, str(file), check=False)
+            assert done.returncode != 0 and said in done.stderr, (verb, done.stderr)
+
+    # As a server of before took it.
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data_dir / "slipway.db")) as db, db:
+        assert db.execute("UPDATE projects SET yaml = replace(yaml, ?, ?)", (written, none)).rowcount == 1
+        assert db.execute("UPDATE dataset_definitions SET definition = replace(definition, ?, ?)", (written, none)).rowcount == 1
+    server.start()
+    (tmp_path / "shops.csv").write_text("shop,opened,size\na,2026-01-01T00:00:00Z,7\nb,2010-01-01T00:00:00Z,8\n")
+    server.cli("data", "ingest", "shops")
+    assert json.loads(server.cli("--json", "data", "show", "shops").stdout)["latest"]["rows"] == 2
+    server.cli("features", "materialize", "--as-of", "2100-01-01T00:00:00Z")
+    rows = [{"shop": shop, "at": "2026-01-02T00:00:00Z"} for shop in "ab"]
+    reply = requests.post(server.url + "/slipway/v1/features/online", json={"service": "shop", "rows": rows}, timeout=20)
+    assert reply.json()["rows"] == [[7, True], [8, False]], reply.text
+    log = server.log.read_text()
+    assert f'a time that is none is missing in every row: condition="opened > {none}" expected a time' in log
+    assert "a time that is none is missing in every row: line 16, column 17: view shop, is_new: expected a time" in log
