@@ -3,8 +3,11 @@
 #include <cmath>
 #include <functional>
 
+#include "base/json.h"
+#include "base/log.h"
 #include "features/expression.h"
 #include "features/plan.h"
+#include "features/written_times.h"
 #include "types/timestamp.h"
 
 namespace slipway::app {
@@ -178,7 +181,9 @@ Result<std::optional<base::Timestamp>> ServedFeatures::oldest_view(const std::st
   return oldest;
 }
 
-Result<datasets::RowAnswers> row_answers(const std::string& condition, const types::Frame& frame) {
+namespace {
+
+Result<datasets::RowAnswers> answers_of(const std::string& condition, const types::Frame& frame) {
   std::vector<features::NamedColumn> known;
   for (const types::Column& column : frame.columns())
     known.push_back(
@@ -198,9 +203,20 @@ Result<datasets::RowAnswers> row_answers(const std::string& condition, const typ
   return answers;
 }
 
+}  // namespace
+
+Result<datasets::RowAnswers> row_answers(const std::string& condition, const types::Frame& frame) {
+  if (const auto times = features::check_written_times(condition); !times) {
+    const std::string& why = times.error().message;
+    base::log_warning("app", "a time that is none is missing in every row: condition={} {}",
+                      base::to_text(base::Json(condition)), why.substr(0, why.find('\n')));
+  }
+  return answers_of(condition, frame);
+}
+
 Result<std::vector<bool>> SliceConditions::holds(const std::string& when,
                                                  const types::Frame& frame) {
-  const types::Column holds = TRY(row_answers(when, frame)).holds;
+  const types::Column holds = TRY(answers_of(when, frame)).holds;
   std::vector<bool> picks(frame.rows());
   for (std::size_t row = 0; row < picks.size(); ++row) picks[row] = holds.number(row) == 1;
   return picks;

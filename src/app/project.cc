@@ -4,6 +4,7 @@
 #include "app/project_diff.h"
 #include "app/project_parts.h"
 #include "base/log.h"
+#include "features/written_times.h"
 #include "pipelines/data_names.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -70,6 +71,21 @@ Result<void> check_routes(const std::string& what, const std::vector<std::string
                          "{} route={}",
                          what, name);
     }
+  }
+  return {};
+}
+
+// Times written out in features that are none.
+Result<void> check_times(const features::Definitions& definitions) {
+  const auto check = [](const std::string& text, const features::View& view, const auto& of) {
+    auto checked = features::check_written_times(text);
+    if (checked) return checked;
+    return Result<void>(std::move(checked).error().with_context(
+        fmt::format("{}: view {}, {}", of.place, view.name, of.name)));
+  };
+  for (const features::View& view : definitions.views) {
+    for (const auto& column : view.columns) TRY(check(column.expression, view, column));
+    for (const auto& aggregate : view.aggregates) TRY(check(aggregate.expression, view, aggregate));
   }
   return {};
 }
@@ -157,6 +173,7 @@ Result<Project::Parsed> Project::parse_new(const Declared& declared) const {
   const pipelines::Offers offers = rooms_.pipelines.offers(declared.folder);
   Parsed parsed = TRY(parse(TRY(types::YamlNode::parse(declared.yaml)), &offers));
   TRY(check_rules(parsed.root));
+  TRY(check_times(parsed.features));
   return parsed;
 }
 
@@ -210,6 +227,12 @@ Result<void> Project::bind_features() {
   const std::set<std::string> empty = TRY(without_data(declared));
   for (const std::string& dataset : empty)
     base::log_info("app", "features wait for data: dataset={}", dataset);
+  // As servers of before took them.
+  if (const auto times = check_times(declared); !times) {
+    const std::string& why = times.error().message;
+    base::log_warning("app", "a time that is none is missing in every row: {}",
+                      why.substr(0, why.find('\n')));
+  }
   return rooms_.features.set_definitions(features::without(declared, empty));
 }
 

@@ -105,14 +105,13 @@ Result<DatasetDefinition> read_dataset(const std::string& name, const YamlNode& 
   return dataset;
 }
 
-// Letters, digits, '.', '_' and '-', the first one a letter or digit.
+// Whether paths, commands and NAME@VERSION can ask for it.
 bool is_name(std::string_view name) {
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  const auto separates = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || c == '@';
   };
-  return !name.empty() && name.size() <= 200 && is_letter(name[0]) &&
-         std::ranges::all_of(
-             name, [&](char c) { return is_letter(c) || c == '.' || c == '_' || c == '-'; });
+  return !name.empty() && name[0] != '-' && name != "." && name != ".." && name != "replay" &&
+         std::ranges::none_of(name, separates);
 }
 
 JsonArray texts(const std::vector<std::string>& items) {
@@ -202,11 +201,11 @@ Result<std::vector<DatasetDefinition>> parse_datasets(const types::YamlSource& s
   const auto part = top.find("datasets");
   if (!part) return datasets;
   for (const auto& [name, node] : TRY(part->entries())) {
-    if (!is_name(name) || name == "replay")
+    if (!is_name(name))
       return node.error(
-          "a dataset is called by letters, digits, '.', '_' and '-' and begins with a letter or "
-          "digit; `replay` is taken: {}",
-          base::to_text(Json(name.substr(0, 80))));
+          "a dataset's name is not empty, has no '/', '@' or control characters, doesn't begin "
+          "with '-', and is none of `.`, `..` and `replay`: {}",
+          base::to_text(Json(name)));
     datasets.push_back(TRY(read_dataset(name, node)));
   }
   return datasets;

@@ -18,6 +18,7 @@ namespace slipway::features {
 struct Misuse {
   std::size_t argument;
   std::string what;
+  NodePtr instead = nullptr;  // what it means all the same; it is refused only where it is declared
 };
 
 struct Function {

@@ -2,10 +2,12 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "features/expression.h"
 #include "features/expression_forms.h"
 #include "features/expression_functions.h"
+#include "features/written_times.h"
 
 namespace slipway::features {
 namespace {
@@ -45,6 +47,8 @@ class Parser {
     return whole;
   }
   const std::set<std::size_t>& used() const { return used_; }
+  // Of the first misuse that has a meaning all the same.
+  const std::optional<Error>& misused() const { return misused_; }
 
  private:
   // A sentence, and the line with a mark under the character.
@@ -136,7 +140,7 @@ class Parser {
 
   // A function or an operator; of those with the name the one that takes such arguments.
   Result<Typed> apply(std::string_view name, std::size_t place,
-                      const std::vector<Argument>& arguments) const {
+                      const std::vector<Argument>& arguments) {
     const auto [first, last] = functions().equal_range(name);
     if (first == last) return wrong(place, fmt::format("unknown function '{}'", name));
     std::vector<const Function*> candidates;
@@ -169,7 +173,11 @@ class Parser {
       auto node = candidate->make(values);
       if (auto* wrongly = std::get_if<Misuse>(&node)) {
         misuse = std::move(*wrongly);
-      } else if (!result) {
+        if (!misuse->instead) continue;
+        if (!misused_) misused_ = wrong(arguments[misuse->argument].place, misuse->what);
+        node = misuse->instead;
+      }
+      if (!result) {
         result = TRY(made(std::get<NodePtr>(std::move(node)), candidate->result, arguments));
       } else {
         result->is_any = result->is_any || result->type != candidate->result;
@@ -333,10 +341,9 @@ class Parser {
     return {std::make_shared<Constant<double>>(number), type, 1, std::nullopt};
   }
 
+  // Words are names where a value stands, as for parse(); these three are sooner a mistake.
   Result<Typed> any_column(std::string_view name, std::size_t start) const {
-    static const std::set<std::string_view> kWords = {"and", "between", "else", "end", "in",
-                                                      "not", "or",      "then", "when"};
-    if (kWords.contains(name)) return wrong(start, "expected a value");
+    if (name == "and" || name == "or" || name == "not") return wrong(start, "expected a value");
     Typed typed = constant(0, ValueType::kNumber);
     typed.is_any = true;
     return typed;
@@ -447,6 +454,7 @@ class Parser {
   const std::vector<NamedColumn>& columns_;
   const Columns which_;
   std::set<std::size_t> used_;
+  std::optional<Error> misused_;
   std::size_t at_ = 0;
   int depth_ = 0;
 };
@@ -477,10 +485,21 @@ Result<Expression> Expression::parse(std::string_view text,
 }
 
 Result<void> Expression::check_condition(std::string_view text) {
-  const Typed typed = TRY(Parser(text, {}, Columns::kAny).parse());
+  const std::vector<NamedColumn> none;
+  Parser parser(text, none, Columns::kAny);
+  const Typed typed = TRY(parser.parse());
+  if (parser.misused()) return *parser.misused();
   if (typed.is_any || typed.type == ValueType::kBool) return {};
   return base::error(Code::kInvalidArgument, "a condition is a yes or no, and this is a {}: {}",
                      value_type_name(typed.type), text);
+}
+
+Result<void> check_written_times(std::string_view text) {
+  const std::vector<NamedColumn> none;
+  Parser parser(text, none, Columns::kAny);
+  std::ignore = parser.parse();
+  if (parser.misused()) return *parser.misused();
+  return {};
 }
 
 }  // namespace slipway::features

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "features/expression_functions.h"
+#include "features/written_times.h"
 
 namespace slipway::features {
 namespace {
@@ -145,8 +146,6 @@ TEST(Expression, ErrorsPointAtTheCharacter) {
            {"date_trunc('eon', t, 'UTC')", "'quarter' or 'year' at character 12"},
            {"matches(s, '(')", "Invalid regular expression '(': "},
            {"matches(s, s)", "expected a pattern that is written out at character 12"},
-           {"t < timestamp('2020-01-01 00:00:00')", "'2013-06-01' at character 15"},
-           {"timestamp('garbage')", "expected a time such as '2013-06-01T04:00:00Z' or"},
            {"a in ()", "expected a value at character 7"},
            {"a in ('x')", "a number is compared with a text at character 7"},
            {"a not 3", "expected in or between at character 7"},
@@ -219,12 +218,26 @@ TEST(Expression, ExamplesOfTheDocument) {
   for (const std::string_view form : kForms) EXPECT_TRUE(shown.contains(std::string(form))) << form;
 }
 
+TEST(Expression, TimesThatAreNoneAreMissingAndTold) {
+  EXPECT_EQ(run("t < timestamp('2020-01-01 00:00:00')"), Value());
+  EXPECT_EQ(run("coalesce(timestamp('garbage'), t)"), Value(types::Timestamp{0}));
+  for (const char* text : {"t < timestamp('2020-01-01 00:00:00')", "x+ (timestamp('garbage'), 1)"})
+    EXPECT_TRUE(check_written_times(text).error().message.starts_with(
+        "expected a time such as '2013-06-01T04:00:00Z' or '2013-06-01' at character 15\n  "))
+        << check_written_times(text).error().message;
+  for (const char* text : {"t < timestamp('2020-01-01')", "timestamp(s)", "timestamp(1e99)", "a +"})
+    EXPECT_TRUE(check_written_times(text)) << text;
+}
+
 TEST(Expression, ConditionsAreCheckedWithoutColumns) {
   for (const char* text :
        {"a > 1", "a > b", "a", "a in ('x', 'y')", "a between 1 and b", "yes and not no",
         "if(a > 1, b, c) = 'x'", "coalesce(a, b) > timestamp('2020-01-01')", "a + '3h' < b",
         "a - b > 1", "hour(a, 'UTC') < 6", "text(a) = b", "case when a then b else 1 end > 0",
         "is_null(a)", "a = b and a < '2'", "not matches(a, 'x+')", "coalesce(a, true)"})
+    EXPECT_TRUE(Expression::check_condition(text)) << text;
+  for (const char* text : {"end > start", "in in (in, 1) and then between when and else",
+                           "between or when", "case when end > 1 then then else else end = case"})
     EXPECT_TRUE(Expression::check_condition(text)) << text;
   const std::pair<const char*, const char*> wrong[] = {
       {"a >", "expected a value at character 4\n  a >\n     ^"},
@@ -266,8 +279,7 @@ class RandomExpressions {
       if (below(3) == 0) return fmt::format("is_null({})", inner(of));
       return fmt::format("({} {} {})", inner(type), below(2) == 0 ? "and" : "or", inner(type));
     }
-    // One of the functions with that result; those that want a written text are left to leaf(), and
-    // one that is no time is refused.
+    // One of the functions with that result; those that want a written text are left to leaf().
     std::vector<std::pair<std::string, const Function*>> all;
     for (const auto& [name, function] : functions()) {
       const bool is_plain =
@@ -279,7 +291,6 @@ class RandomExpressions {
     const auto& [name, function] = all[below(all.size())];
     const auto& parameters = function->parameters;
     if (name == "negative") return "(-" + inner(parameters[0]) + ")";
-    if (name == "timestamp" && parameters[0] == ValueType::kText) return "timestamp(s)";
     if (name == "not") return "(not " + inner(parameters[0]) + ")";
     if (!std::isalpha(static_cast<unsigned char>(name[0])))
       return "(" + inner(parameters[0]) + " " + name + " " + inner(parameters[1]) + ")";

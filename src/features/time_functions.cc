@@ -150,11 +150,11 @@ std::optional<Timestamp> time_of(std::string_view text) {
   return *time;
 }
 
-// A text that is written out and no time would be missing in every row, and a rule of it never
-// broken.
+// A text that is written out and no time is missing in every row, and a rule of it never broken.
 std::variant<NodePtr, Misuse> timestamp_of_text(const std::vector<Typed>& arguments) {
   if (arguments[0].literal && !time_of(*arguments[0].literal))
-    return Misuse{0, "expected a time such as '2013-06-01T04:00:00Z' or '2013-06-01'"};
+    return Misuse{0, "expected a time such as '2013-06-01T04:00:00Z' or '2013-06-01'",
+                  call_of(time_of, arguments)};
   return call_of(time_of, arguments);
 }
 

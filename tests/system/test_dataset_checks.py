@@ -304,7 +304,7 @@ def test_the_page_shows_how_each_check_came_out(trips, open_page):
 def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, tmp_path):
     file = tmp_path / "slipway.yaml"
     rows = "{path: a.csv}"
-    for name, declared, said in [*((name, rows, "a dataset is called by letters") for name in ("", "a\nb", "..", "x@1", "-x", "replay")),
+    for name, declared, said in [*((name, rows, "a dataset's name is not empty") for name in ("", "a\nb", "a\x7f", ".", "..", "x@1", "x/y", "-x", "replay")),
                                  ("d", '{path: a.csv, rules: {r: "a >"}}', "rule r of dataset d: expected a value at character 4"),
                                  ("d", '{path: a.csv, rules: {t: "c + 1"}}', "a condition is a yes or no, and this is a number"),
                                  ("d", """{path: a.csv, rules: {u: "w <= timestamp('garbage')"}}""", "expected a time such as")]:
@@ -312,5 +312,64 @@ def test_names_and_rules_that_make_no_sense_are_refused_with_their_line(server, 
         for verb in ("plan", "apply"):
             done = server.cli(verb, str(file), check=False)
             assert done.returncode != 0 and "line 3" in done.stderr and said in done.stderr, (name, declared, done.stdout, done.stderr)
-    file.write_text('project: p\ndatasets:\n  x.1_b-2: {path: a.csv, rules: {r: "a > b and c in (\'x\', \'y\')"}}\n')
+    (tmp_path / "a.csv").write_text("start,end,c\n1,2,x\n3,2,y\n")
+    names = ["x.1_b-2", "_raw", "daily sales", "größe", "a+b", "a%2F?b#c", "...", "list"]
+    file.write_text("project: p\ndatasets:\n" + "".join(
+        f"  {json.dumps(name)}: {{path: a.csv, on_violation: quarantine, rules: {{r: \"end > start and c in ('x', 'y')\"}}}}\n" for name in names))
     server.cli("plan", str(file))
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", *names)
+    for name in names:
+        assert json.loads(server.cli("--json", "data", "show", name).stdout)["latest"]["dataset"] == name
+        assert len(json.loads(server.cli("--json", "data", "quarantine", name).stdout)["rows"]) == 1
+
+
+def test_times_that_are_none_are_refused_anew_and_stay_missing_where_they_were_taken(server, tmp_path):
+    yaml = textwrap.dedent("""
+        project: p
+        datasets:
+          shops:
+            path: shops.csv
+            rules:
+              r: "opened > timestamp('2020-01-01')"
+        features:
+          sources: {shops: {dataset: shops}}
+          views:
+            shop:
+              source: shops
+              keys: [shop]
+              columns:
+                size: size
+                is_new: "coalesce(opened > timestamp('2020-01-01'), size = 7)"
+          services:
+            shop: {event_time: at, request: {at: timestamp, shop: string}, features: [shop]}
+        """)
+    file, written, none = tmp_path / "slipway.yaml", "timestamp('2020-01-01')", "timestamp('2020-01-01 00:00:00')"
+    file.write_text(yaml)
+    (tmp_path / "shops.csv").write_text("shop,opened,size\na,2026-01-01T00:00:00Z,7\n")
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", "shops")
+    before, _, after = yaml.partition("features:")
+    for declared, said in ((before.replace(written, none) + "features:" + after, "line 7, column 10: rule r of dataset shops: expected a time such as"),
+                           (before + "features:" + after.replace(written, none), "line 16, column 17: view shop, is_new: expected a time such as")):
+        file.write_text(declared)
+        for verb in ("plan", "apply"):
+            done = server.cli(verb, str(file), check=False)
+            assert done.returncode != 0 and said in done.stderr, (verb, done.stderr)
+
+    # As a server of before took it.
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data_dir / "slipway.db")) as db, db:
+        assert db.execute("UPDATE projects SET yaml = replace(yaml, ?, ?)", (written, none)).rowcount == 1
+        assert db.execute("UPDATE dataset_definitions SET definition = replace(definition, ?, ?)", (written, none)).rowcount == 1
+    server.start()
+    (tmp_path / "shops.csv").write_text("shop,opened,size\na,2026-01-01T00:00:00Z,7\nb,2010-01-01T00:00:00Z,8\n")
+    server.cli("data", "ingest", "shops")
+    assert json.loads(server.cli("--json", "data", "show", "shops").stdout)["latest"]["rows"] == 2
+    server.cli("features", "materialize", "--as-of", "2100-01-01T00:00:00Z")
+    rows = [{"shop": shop, "at": "2026-01-02T00:00:00Z"} for shop in "ab"]
+    reply = requests.post(server.url + "/slipway/v1/features/online", json={"service": "shop", "rows": rows}, timeout=20)
+    assert reply.json()["rows"] == [[7, True], [8, False]], reply.text
+    log = server.log.read_text()
+    assert f'a time that is none is missing in every row: condition="opened > {none}" expected a time' in log
+    assert "a time that is none is missing in every row: line 16, column 17: view shop, is_new: expected a time" in log
