@@ -179,7 +179,7 @@ class Datasets {
   // Reads, which may take long and depends on others, without the lock; keeps under it.
   Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis, Columns columns,
                                const ReadRows& read, const std::string& actor);
-  static Types types_of(const std::optional<Snapshot>& version);  // of columns with values
+  static Types types_of(const std::optional<Snapshot>& version);  // that bind the next
   // `before`: the newest version, or none.
   Result<IngestReport> keep(const DatasetDefinition& definition, Columns columns, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)
