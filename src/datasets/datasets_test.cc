@@ -1036,6 +1036,35 @@ TEST_F(DatasetsTest, ErasedRowsAreNoExamplesOfWhatIsFlagged) {
             (std::vector<double>{900}));
 }
 
+// Once it was left without columns, and nobody was told that it was damaged.
+TEST_F(DatasetsTest, ADamagedVersionIsMadeAnewFromTheRowsThatStay) {
+  write(weather({3, 5}, {"EWR", "JFK"}));
+  const Schema schema = MUST(datasets_.ingest("weather", "", "ann")).snapshot.schema;
+  write(weather({3, 900}, {"JFK", "EWR"}));  // the second breaks a rule
+  MUST(datasets_.ingest("weather", "", "ann"));
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE dataset_snapshots SET document = '{\"profile\": [\"EWR\", nan'", {}));
+    return {};
+  }));
+  EXPECT_EQ(MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"),
+                                 Datasets::Erase::kRemove, "ann"))
+                .size(),
+            2U);
+  for (const std::int64_t version : {1, 2}) {
+    const auto now = datasets_.snapshot("weather", version);
+    ASSERT_TRUE(now) << now.error().message;
+    EXPECT_EQ(now->schema, schema);
+    EXPECT_EQ(now->rows, 1);
+    EXPECT_EQ(now->quarantined, 0);
+    EXPECT_EQ(now->profile, profile(MUST(datasets_.rows(*now))));
+    const std::string said = base::to_text(now->to_json());
+    EXPECT_NE(said.find("is damaged"), std::string::npos);
+    EXPECT_EQ(said.find("EWR"), std::string::npos);
+  }
+  write(weather({3, 5, 7}, {"JFK"}));
+  EXPECT_TRUE(MUST(datasets_.ingest("weather", "", "ann")).is_new);
+}
+
 TEST_F(DatasetsTest, ErasedRowsDontComeBackWithTheirFile) {
   Datasets careful(*db_, *blobs_, clock_, folder_.path() / "scratch",
                    {.erased = [](const Frame& frame, const DatasetDefinition& definition) {
