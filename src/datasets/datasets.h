@@ -142,8 +142,9 @@ class Datasets {
                          std::optional<std::int64_t> to, DiffKey key, TableDiffOptions options);
   // Takes rows out of all versions and of what was put aside, for good: those that `is_gone` names
   // by their positions, ascending, of a frame with some of `columns`. A version keeps its number
-  // and gets another digest and profile. The files of before stay until reclaim(). Done again after
-  // a crash it goes on. Returns what was found; kOnlyCount changes nothing.
+  // and gets another digest and profile, and a damaged one another record. The files of before stay
+  // until reclaim(). Done again after a crash it goes on. Returns what was found; kOnlyCount
+  // changes nothing.
   struct ErasedRows {
     std::int64_t version = 0, rows = 0, quarantined = 0;
     std::string digest_before, digest;
