@@ -120,18 +120,40 @@ Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector
   return {};
 }
 
-// Parquet promises UTF-8, and many a writer doesn't keep it.
-Result<void> check_texts(const Frame& frame, const RowFile& file) {
+// Columns of bytes that are no texts, and where that is seen first.
+using NoTexts = std::map<std::string, std::string>;
+
+// Parquet promises UTF-8, and many a writer doesn't keep it. Of `bytes` it promises nothing.
+Result<void> check_texts(const Frame& frame, const std::set<std::string>& bytes,
+                         const RowFile& file, NoTexts& no_texts) {
   for (const Column& column : frame.columns()) {
     if (column.type != ColumnType::kString) continue;
     for (std::size_t row = 0; row < column.size(); ++row) {
       if (!column.is_valid(row) || base::is_utf8(column.strings[row])) continue;
+      if (bytes.contains(column.name)) {
+        no_texts.emplace(column.name, fmt::format("file={} row={}", file.name, row));
+        break;
+      }
       return base::error(Code::kInvalidArgument,
                          "parquet: a text is no UTF-8: file={} row={} column={}", file.name, row,
                          column.name);
     }
   }
   return {};
+}
+
+Error nothing_held(const RowFile& file) {
+  return base::error(Code::kInvalidArgument,
+                     "parquet: no column is a number, text, condition or time: file={}", file.name);
+}
+
+// In all files: a column is in each of them or in none.
+Result<void> leave_out(const NoTexts& no_texts, const RowFile& first, DatasetRows& rows) {
+  std::erase_if(rows.frame.columns(),
+                [&](const Column& column) { return no_texts.contains(column.name); });
+  for (const auto& [name, place] : no_texts)
+    rows.notes.push_back(fmt::format("{} is left out: a binary is no UTF-8: {}", name, place));
+  return rows.frame.columns().empty() ? Result<void>(nothing_held(first)) : Result<void>();
 }
 
 Result<void> check_names(const store::ParquetColumns& columns, const RowFile& file) {
@@ -143,24 +165,23 @@ Result<void> check_names(const store::ParquetColumns& columns, const RowFile& fi
                      file.name);
 }
 
-Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
-                                std::int64_t values_max, std::vector<std::string>& notes) {
+// `types`: what is known of columns; those are texts if they are bytes.
+Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes, const Types& types,
+                                std::int64_t values_max, std::vector<std::string>& notes,
+                                NoTexts& no_texts) {
   const store::ParquetBytes parquet{.bytes = bytes, .name = file.name, .values_max = values_max};
-  const store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
+  store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
   TRY(check_names(columns, file));
   for (const auto& [name, type] : columns.others)
     notes.push_back(
         fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
   for (const auto& [name, type] : columns.decimals)
     notes.push_back(fmt::format("{} is read as double: it is a {} there", name, type));
-  if (columns.held.empty()) {
-    return base::error(Code::kInvalidArgument,
-                       "parquet: no column is a number, text, condition or time: file={}",
-                       file.name);
-  }
+  if (columns.held.empty()) return nothing_held(file);
   Frame frame = TRY(store::read_parquet(
       parquet, columns.others.empty() ? std::vector<std::string>() : columns.held));
-  TRY(check_texts(frame, file));
+  std::erase_if(columns.bytes, [&](const std::string& name) { return types.contains(name); });
+  TRY(check_texts(frame, columns.bytes, file, no_texts));
   return frame;
 }
 
@@ -262,11 +283,12 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
       return read_csv(tables, as, definition.csv.missing, with_tags(definition));
     }));
   } else {
+    NoTexts no_texts;
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string bytes = TRY(source.read(files[i]));
       std::vector<std::string> seen_before;
-      Frame part = TRY(read_parquet_file(files[i], bytes, outside.bytes_max,
-                                         i == 0 ? found.notes : seen_before));
+      Frame part = TRY(read_parquet_file(files[i], bytes, types, outside.bytes_max,
+                                         i == 0 ? found.notes : seen_before, no_texts));
       rows.push_back(part.rows());
       if (i == 0) {
         found.frame = std::move(part);
@@ -274,6 +296,7 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
         TRY(append_parquet_file(files, i, std::move(part), found.frame));
       }
     }
+    TRY(leave_out(no_texts, files.front(), found));
     for (Column& column : found.frame.columns()) {
       if (const auto type = types.find(column.name); type != types.end())
         take_type(column, type->second);

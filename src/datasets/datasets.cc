@@ -232,6 +232,7 @@ Result<std::string> Datasets::put(const Frame& frame) {
 
 Result<std::optional<Snapshot>> Datasets::newest(const std::string& name, Columns columns) {
   Result<Snapshot> found = snapshot(name);
+  if (found && !found->untyped) found->find_untyped(TRY(snapshots(name)));
   if (found) return std::optional(std::move(*found));
   if (found.error().code == Code::kNotFound) return std::optional<Snapshot>();
   if (found.error().code == Code::kCorruption && columns == Columns::kAnew) {
@@ -285,7 +286,8 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
 Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
   if (!version) return Types();
   Types types(version->schema.columns.begin(), version->schema.columns.end());
-  for (const std::string& name : version->without_values()) types.erase(name);
+  for (const std::string& name : version->untyped.value_or(std::set<std::string>()))
+    types.erase(name);
   return types;
 }
 
@@ -436,6 +438,10 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Columns
   }
   fresh.schema = Schema::of(frame);
   fresh.profile = profile(frame);
+  fresh.untyped = fresh.without_values();
+  if (columns != Columns::kAnew) {
+    for (const auto& [column, type] : types_of(before)) fresh.untyped->erase(column);
+  }
   for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
   const std::string document = TRY(fresh.document());

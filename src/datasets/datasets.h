@@ -142,8 +142,9 @@ class Datasets {
                          std::optional<std::int64_t> to, DiffKey key, TableDiffOptions options);
   // Takes rows out of all versions and of what was put aside, for good: those that `is_gone` names
   // by their positions, ascending, of a frame with some of `columns`. A version keeps its number
-  // and gets another digest and profile. The files of before stay until reclaim(). Done again after
-  // a crash it goes on. Returns what was found; kOnlyCount changes nothing.
+  // and gets another digest and profile, and a damaged one another record. The files of before stay
+  // until reclaim(). Done again after a crash it goes on. Returns what was found; kOnlyCount
+  // changes nothing.
   struct ErasedRows {
     std::int64_t version = 0, rows = 0, quarantined = 0;
     std::string digest_before, digest;
@@ -179,7 +180,7 @@ class Datasets {
   // Reads, which may take long and depends on others, without the lock; keeps under it.
   Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis, Columns columns,
                                const ReadRows& read, const std::string& actor);
-  static Types types_of(const std::optional<Snapshot>& version);  // of columns with values
+  static Types types_of(const std::optional<Snapshot>& version);  // that bind the next
   // `before`: the newest version, or none.
   Result<IngestReport> keep(const DatasetDefinition& definition, Columns columns, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)

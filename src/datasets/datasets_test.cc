@@ -224,6 +224,37 @@ TEST_F(DatasetsTest, ColumnsWithoutAValueBindNoType) {
   EXPECT_EQ(type_of(MUST(datasets_.ingest("lake", "", "ann")), 3), "string");
 }
 
+// Once a delivery without rows freed all types.
+TEST_F(DatasetsTest, AnEmptyDeliveryFreesNoType) {
+  apply("  weather:", "  trips: {path: trips.csv, columns: {id: {max: 9}}}\n  weather:");
+  const auto ingest = [&](std::string_view rows) {
+    MUST(store::write_file(folder_.path() / "trips.csv", fmt::format("id,delay,note\n{}", rows)));
+    return datasets_.ingest("trips", "", "ann");
+  };
+  MUST(ingest("1,5,\n"));
+  // A header alone, rows that are all put aside, a column that is missing throughout.
+  std::int64_t version = 1;
+  for (const std::string_view rows : {"", "10,7,\n", "2,,\n"}) {
+    EXPECT_EQ(MUST(ingest(rows)).snapshot.version, ++version);
+    for (const bool is_of_before : {false, true}) {
+      MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+        if (!is_of_before) return {};
+        TRY(tx.execute("UPDATE dataset_snapshots SET document = json_remove(document, '$.untyped')",
+                       {}));
+        return {};
+      }));
+      const auto refused = ingest("3,12min,\n");
+      ASSERT_FALSE(refused) << rows;
+      EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+      EXPECT_NE(refused.error().message.find("column=delay cell=12min"), std::string::npos)
+          << refused.error().message;
+    }
+  }
+  const auto note = MUST(ingest("3,12,late\n")).snapshot;
+  EXPECT_EQ(note.notes, JsonArray{"note is string, and had no values before"});
+  EXPECT_EQ(note.schema.columns.at(1).second, ColumnType::kInt64);
+}
+
 // A first version was refused, or bound the next to numbers.
 TEST_F(DatasetsTest, TextsMayLookLikeNumbersOrBeMissing) {
   const auto declare = [&](std::string_view columns) {
@@ -1003,6 +1034,35 @@ TEST_F(DatasetsTest, ErasedRowsAreNoExamplesOfWhatIsFlagged) {
   EXPECT_EQ(now.quarantined, 0);
   EXPECT_EQ(MUST(datasets_.quarantine(now)).find("wind_speed")->doubles,
             (std::vector<double>{900}));
+}
+
+// Once it was left without columns, and nobody was told that it was damaged.
+TEST_F(DatasetsTest, ADamagedVersionIsMadeAnewFromTheRowsThatStay) {
+  write(weather({3, 5}, {"EWR", "JFK"}));
+  const Schema schema = MUST(datasets_.ingest("weather", "", "ann")).snapshot.schema;
+  write(weather({3, 900}, {"JFK", "EWR"}));  // the second breaks a rule
+  MUST(datasets_.ingest("weather", "", "ann"));
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE dataset_snapshots SET document = '{\"profile\": [\"EWR\", nan'", {}));
+    return {};
+  }));
+  EXPECT_EQ(MUST(datasets_.erase("weather", {"origin"}, whose_origin_is("EWR"),
+                                 Datasets::Erase::kRemove, "ann"))
+                .size(),
+            2U);
+  for (const std::int64_t version : {1, 2}) {
+    const auto now = datasets_.snapshot("weather", version);
+    ASSERT_TRUE(now) << now.error().message;
+    EXPECT_EQ(now->schema, schema);
+    EXPECT_EQ(now->rows, 1);
+    EXPECT_EQ(now->quarantined, 0);
+    EXPECT_EQ(now->profile, profile(MUST(datasets_.rows(*now))));
+    const std::string said = base::to_text(now->to_json());
+    EXPECT_NE(said.find("is damaged"), std::string::npos);
+    EXPECT_EQ(said.find("EWR"), std::string::npos);
+  }
+  write(weather({3, 5, 7}, {"JFK"}));
+  EXPECT_TRUE(MUST(datasets_.ingest("weather", "", "ann")).is_new);
 }
 
 TEST_F(DatasetsTest, ErasedRowsDontComeBackWithTheirFile) {

@@ -59,6 +59,11 @@ Result<std::vector<Datasets::ErasedRows>> Datasets::erase(const std::string& nam
       snapshot.quarantine_digest = aside->frame.rows() > 0 ? aside->digest : "";
       (snapshot.quarantined > 0 ? snapshot.quarantined : snapshot.flagged) -= aside->gone;
     }
+    if (snapshot.schema.columns.empty()) {  // damaged: nothing of what it said stays
+      const Frame rows = TRY(this->rows(snapshot));
+      snapshot.schema = Schema::of(rows);
+      snapshot.profile = profile(rows);
+    }
     const base::Timestamp now = clock_.now();
     snapshot.notes.push_back(Json(fmt::format("{} rows were erased at {}", of.rows + of.quarantined,
                                               types::to_rfc3339(now))));

@@ -5,7 +5,8 @@
 namespace slipway::datasets {
 namespace {
 
-JsonArray texts(const std::vector<std::string>& items) {
+template <typename Texts>
+JsonArray texts(const Texts& items) {
   JsonArray list;
   for (const std::string& item : items) list.push_back(Json(item));
   return list;
@@ -33,6 +34,11 @@ Result<void> read_document(std::string_view text, Snapshot& snapshot) {
   snapshot.notes = document.at("notes").as_array();
   if (const Json* checks = document.if_contains("checks"))  // versions of before have none
     snapshot.checks = checks->as_array();
+  if (const Json* columns = document.if_contains("untyped")) {
+    snapshot.untyped.emplace();
+    for (const Json& column : columns->as_array())
+      snapshot.untyped->emplace(std::string_view(column.as_string()));
+  }
   snapshot.flagged = TRY(base::find_int(document, "flagged")).value_or(0);
   snapshot.replayed_as = TRY(base::find_int(document, "replayed_as"));
   if (const Json* digests = document.if_contains("digests_before")) {
@@ -94,11 +100,20 @@ std::set<std::string> Snapshot::without_values() const {
   return names;
 }
 
+void Snapshot::find_untyped(const std::vector<Snapshot>& versions) {
+  untyped = without_values();
+  for (const Snapshot& version : versions) {
+    const std::set<std::string> empty = version.without_values();
+    for (const auto& [name, type] : version.schema.columns) {
+      if (!empty.contains(name)) untyped->erase(name);
+    }
+  }
+}
+
 Schema Snapshot::schema_for(const types::Frame& rows, std::vector<std::string>& notes) const {
   Schema found = schema;
-  const std::set<std::string> empty = without_values();
   for (auto& [name, type] : found.columns) {
-    const types::Column* const now = empty.contains(name) ? rows.find(name) : nullptr;
+    const types::Column* const now = untyped && untyped->contains(name) ? rows.find(name) : nullptr;
     if (now == nullptr || now->type == type) continue;
     type = now->type;
     notes.push_back(
@@ -113,6 +128,7 @@ Result<std::string> Snapshot::document() const {
                       {"violations", violations},
                       {"notes", notes},
                       {"checks", checks}};
+  if (untyped) document["untyped"] = texts(*untyped);
   if (!digests_before.empty()) document["digests_before"] = texts(digests_before);
   if (flagged > 0) document["flagged"] = flagged;
   if (replayed_as) document["replayed_as"] = *replayed_as;

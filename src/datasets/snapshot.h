@@ -23,6 +23,8 @@ struct Snapshot {
   Schema schema;
   std::int64_t rows = 0;
   JsonArray profile;
+  // Columns that never had a value: their type binds nothing. Versions of before don't say it.
+  std::optional<std::set<std::string>> untyped;
   std::int64_t quarantined = 0;  // rows put aside
   std::string
       quarantine_digest;     // of rows put aside, or of the first that are flagged; empty: none
@@ -40,10 +42,12 @@ struct Snapshot {
   std::optional<base::Timestamp> rows_removed_at;  // its rows and those put aside are gone since
 
   JsonObject to_json() const;
-  // Columns without a single value: their type says nothing of what comes.
+  // Columns that have no value in the profile.
   std::set<std::string> without_values() const;
-  // The schema that binds a version of these rows: where a column had no values, as it is now, and
-  // a note that says so.
+  // Sets `untyped` by all versions of the dataset.
+  void find_untyped(const std::vector<Snapshot>& versions);
+  // The schema that binds a version of these rows: where a column never had a value, as it is now,
+  // and a note that says so.
   Schema schema_for(const types::Frame& rows, std::vector<std::string>& notes) const;
   // What its row in the database keeps as JSON. kInternal: it couldn't be read again.
   Result<std::string> document() const;

@@ -131,6 +131,7 @@ Result<ColumnType> arrow_column_type(const arrow::Field& field) {
       return ColumnType::kDouble;
     case arrow::Type::STRING:
     case arrow::Type::LARGE_STRING:
+    case arrow::Type::BINARY:  // texts of Parquet's older writers
       return ColumnType::kString;
     case arrow::Type::TIMESTAMP:
     case arrow::Type::DATE32:
@@ -198,7 +199,8 @@ Result<void> append_arrow_chunk(const arrow::Array& chunk, Column& out) {
       append_decimals<arrow::Decimal256Array, arrow::Decimal256>(chunk, out);
       break;
     case arrow::Type::STRING:
-      append_strings<arrow::StringArray>(chunk, out);
+    case arrow::Type::BINARY:
+      append_strings<arrow::BinaryArray>(chunk, out);
       break;
     case arrow::Type::LARGE_STRING:
       append_strings<arrow::LargeStringArray>(chunk, out);
@@ -235,8 +237,9 @@ Result<void> append_arrow_chunk(const arrow::Array& chunk, Column& out) {
 std::int64_t arrow_value_bytes(const arrow::Array& array, std::int64_t first, std::int64_t rows) {
   constexpr std::int64_t kNumber = sizeof(std::int64_t), kText = sizeof(std::string);
   switch (array.type_id()) {
-    case arrow::Type::STRING: {
-      const auto& texts = static_cast<const arrow::StringArray&>(array);
+    case arrow::Type::STRING:
+    case arrow::Type::BINARY: {
+      const auto& texts = static_cast<const arrow::BinaryArray&>(array);
       return rows * kText + texts.value_offset(first + rows) - texts.value_offset(first);
     }
     case arrow::Type::LARGE_STRING: {

@@ -233,6 +233,7 @@ Result<ParquetColumns> parquet_columns(const ParquetBytes& bytes) {
       columns.held.push_back(field->name());
       if (arrow::is_decimal(field->type()->id()))
         columns.decimals.emplace_back(field->name(), field->type()->ToString());
+      if (field->type()->id() == arrow::Type::BINARY) columns.bytes.insert(field->name());
     } else {
       columns.others.emplace_back(field->name(), field->type()->ToString());
     }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,7 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file,
 struct ParquetColumns {
   std::vector<std::string> held;
   std::vector<std::pair<std::string, std::string>> decimals;  // of `held`: read as doubles
+  std::set<std::string> bytes;  // of `held`: read as texts, which older writers don't annotate
   std::vector<std::pair<std::string, std::string>> others;
 };
 

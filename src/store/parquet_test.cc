@@ -1,6 +1,9 @@
 #include "store/parquet.h"
 
+#include <arrow/api.h>
+#include <arrow/io/api.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
 
 #include "base/hash.h"
 #include "base/random.h"
@@ -54,6 +57,29 @@ TEST(Parquet, RoundTripsEveryType) {
       }
     }
   }
+}
+
+// Older Spark, Impala and Hive annotate no text.
+TEST(Parquet, BytesAreReadAsTexts) {
+  testing::TempFolder folder;
+  const std::filesystem::path file = folder.path() / "f.parquet";
+  arrow::BinaryBuilder towns;
+  ASSERT_TRUE(towns.AppendValues({"Nîmes", "caf\xe9"}).ok());
+  ASSERT_TRUE(towns.AppendNull().ok());
+  const auto table = arrow::Table::Make(arrow::schema({arrow::field("town", arrow::binary())}),
+                                        {towns.Finish().ValueOrDie()});
+  const auto sink = arrow::io::FileOutputStream::Open(file.string()).ValueOrDie();
+  ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink).ok());
+  ASSERT_TRUE(sink->Close().ok());
+  EXPECT_EQ(parquet_info(file).value().columns.at(0).second, ColumnType::kString);
+  const types::Frame frame = read_parquet(file).value();
+  EXPECT_EQ(frame.find("town")->strings, (std::vector<std::string>{"Nîmes", "caf\xe9", ""}));
+  EXPECT_FALSE(frame.find("town")->is_valid(2));
+  // A number of bytes that texts count with.
+  const std::string bytes = read_file(file).value();
+  EXPECT_TRUE(read_parquet({.bytes = bytes, .name = "f", .values_max = 120}));
+  EXPECT_EQ(read_parquet({.bytes = bytes, .name = "f", .values_max = 100}).error().code,
+            Code::kResourceExhausted);
 }
 
 TEST(Parquet, TellsTheTimesOfAFileWithoutReadingIt) {

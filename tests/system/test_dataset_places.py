@@ -123,6 +123,27 @@ def test_columns_that_nothing_holds_are_left_out(take, tmp_path):
     assert any(note.startswith("bytes is left out: a binary is") for note in take.document["notes"])
 
 
+def test_texts_of_writers_that_annotate_none(take, tmp_path):
+    """Older Spark, Impala and Hive: once their columns of texts were left out, keys too."""
+    old = ROWS.set_column(1, "driver", ROWS.column("driver").cast(pa.binary())).append_column("id", pa.array([b"a", b"b", b"c", b"d"]))
+    pq.write_table(old, tmp_path / "rides.parquet")
+    assert take(path="rides.parquet", key=["id"]) == EXPECTED
+    assert {"name": "id", "type": "string"} in take.document["schema"] and take.document["notes"] == []
+    name = take.document["dataset"]
+    pq.write_table(old.set_column(1, "driver", pa.array([b"ada", b"bob", b"caf\xe9", None])), tmp_path / "rides.parquet")
+    with pytest.raises(sw.SlipwayError, match="a text is no UTF-8: .*row=2 column=driver"):
+        take.client.ingest(name)
+    # What never was a text need be none, in whichever file it isn't.
+    for odd in (0, 1):
+        (tmp_path / f"parts{odd}").mkdir()
+        for part in (0, 1):
+            memo = pa.array([b"fine", b"caf\xe9" if part == odd else None])
+            pq.write_table(old.slice(2 * part, 2).append_column("memo", memo), tmp_path / f"parts{odd}" / f"{part}.parquet")
+        assert take(path=f"parts{odd}", key=["id"]) == EXPECTED
+        assert take.document["notes"] == [f"memo is left out: a binary is no UTF-8: file={odd}.parquet row=1"]
+        assert [column["name"] for column in take.document["schema"]] == old.column_names
+
+
 def test_s3_objects_and_folders(take, s3, server):
     place = s3.objects / s3.bucket / "lake"
     for part in range(2):
