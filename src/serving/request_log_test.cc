@@ -247,7 +247,8 @@ TEST_F(RequestLogTest, ErasedRowsAreInNoPart) {
   EXPECT_EQ(MUST(log->erase("flights", {"no such"}, fast, Erase::kRemove)), 0);
   append(*log, schema_, {row_at("later", {kStart.micros + 2 * kDay}, 1)});
   for (int pass = 0; pass < 2; ++pass) {
-    const auto left = MUST(log->read("flights", kStart, {kStart.micros + 9 * kDay}, {"request_id"}));
+    const auto left =
+        MUST(log->read("flights", kStart, {kStart.micros + 9 * kDay}, {"request_id"}));
     EXPECT_EQ(left.rows(), 8U);
     EXPECT_FALSE(log->find("flights", "r8"));
     EXPECT_TRUE(log->find("flights", "later"));
