@@ -19,7 +19,6 @@
 #include "cli/verb.h"
 #include "cli/versions/version_commands.h"
 #include "store/file_system.h"
-#include "versions/content.h"
 
 namespace slipway::cli {
 namespace {
@@ -41,11 +40,6 @@ std::string checks_words(const Json& version) {
   const std::size_t all = checks.get_array().size();
   if (failed.empty()) return fmt::format("{} hold", all);
   return fmt::format("{} of {} failed: {}", failed.size(), all, fmt::join(failed, ", "));
-}
-
-// What stands in data, on one line and safe for a terminal.
-std::string shown_cell(const Json& value) {
-  return versions::shown_name(cell(value), versions::For::kTerminal);
 }
 
 std::int64_t number_at(const Json& of, std::string_view member) {

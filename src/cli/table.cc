@@ -14,11 +14,6 @@ std::size_t width(std::string_view text) {
   }));
 }
 
-// On one line and safe for a terminal: control characters become \xNN.
-std::string shown_cell(const Json& value) {
-  return versions::shown_name(cell(value), versions::For::kTerminal);
-}
-
 }  // namespace
 
 const Json& member_at(const Json& row, std::string_view path) {
@@ -50,6 +45,10 @@ std::string cell(const Json& value) {
     return out.empty() ? "-" : out;
   }
   return base::to_text(value);
+}
+
+std::string shown_cell(const Json& value) {
+  return versions::shown_name(cell(value), versions::For::kTerminal);
 }
 
 std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns) {

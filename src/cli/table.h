@@ -22,6 +22,8 @@ std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns
 // A value as people read it: text without quotes, six significant digits, "-" for null; the items
 // of lists, and of objects with their names, after commas.
 std::string cell(const Json& value);
+// The same on one line and safe for a terminal: control characters become \xNN.
+std::string shown_cell(const Json& value);
 
 // The member at "a.b" or null.
 const Json& member_at(const Json& row, std::string_view path);
